@@ -1,0 +1,72 @@
+"""What became of one unit of input: its FHIR entries, its issues, and the transaction Bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapter.issues import Issue
+from adapter.record import Entry, Location
+
+
+@dataclass(slots=True)
+class Unit:
+    """What names a unit: its place, its kind (`mif`, `adt`, ...), its sender and when it was true.
+
+    `source`  who owns the elements it writes: a plan (`plan:sunrise`), a feed (`feed:mercy`)
+    `key`     the sender's own number for it (MSH-10, form id), `""` if none
+    `as_of`   ISO instant in UTC that orders units of one source, `""` if unknown
+    """
+
+    at: Location
+    kind: str
+    source: str
+    key: str = ""
+    as_of: str = ""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """One unit converted. Refused whole (`ok` false, `bundle` None) when an issue failed it."""
+
+    unit: Unit
+    entries: list[Entry] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """True when the unit may be stored."""
+        return not any(issue.failed for issue in self.issues)
+
+    @property
+    def bundle(self) -> dict[str, Any] | None:
+        """A FHIR transaction Bundle, every reference inside it resolvable; None when refused.
+
+        A resource with a business identifier is a conditional update by it; any other a PUT to
+        its own deterministic id, so that sending the Bundle again changes nothing.
+        """
+        if not self.ok or not self.entries:
+            return None
+        return {
+            "resourceType": "Bundle",
+            "type": "transaction",
+            "entry": [_bundle_entry(entry) for entry in self.entries],
+        }
+
+
+def _bundle_entry(entry: Entry) -> dict[str, Any]:
+    kind = entry.resource["resourceType"]
+    if entry.identity:
+        system, value = entry.identity[0]
+        url = f"{kind}?identifier={system}|{value}"
+        return {
+            "fullUrl": entry.urn,
+            "resource": entry.resource,
+            "request": {"method": "PUT", "url": url},
+        }
+    uid = entry.urn.removeprefix("urn:uuid:")
+    return {
+        "fullUrl": entry.urn,
+        "resource": {"resourceType": kind, "id": uid, **entry.resource},
+        "request": {"method": "PUT", "url": f"{kind}/{uid}"},
+    }

@@ -1,0 +1,83 @@
+"""Values that know their place in the source, and what one unit of input became."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+Resource = dict[str, Any]
+
+
+class Location(NamedTuple):
+    """A place in a source: file or feed name, 1-based line (HL7 v2: segment), field label.
+
+    Field labels read as the source's own people write them: a column header, or `PID-3[2].4`.
+    """
+
+    source: str
+    line: int
+    field: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}" + (f" {self.field}" if self.field else "")
+
+
+class Value(NamedTuple):
+    """One text of the source and where it stands; `""` is absent."""
+
+    text: str
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of input: raw field texts by position (`""` = absent) with the label of each.
+
+    HL7 v2: one segment, `fields[3]` is field 3. Tables: one row, `fields[0]` is the first column.
+    """
+
+    source: str
+    line: int
+    name: str
+    fields: Sequence[str]
+    labels: Sequence[str] = ()
+
+    def value(self, index: int) -> Value:
+        """The value at a position; absent (`""`) beyond the end."""
+        text = self.fields[index] if index < len(self.fields) else ""
+        return Value(text, Location(self.source, self.line, self.label(index)))
+
+    def label(self, index: int) -> str:
+        """What people call the field: its column header, or `PID-3`."""
+        return self.labels[index] if index < len(self.labels) else f"{self.name}-{index}"
+
+
+class Origin(NamedTuple):
+    """Which element of a resource a source value was written to: (`name`, 3, `PID-5`)."""
+
+    element: str
+    line: int
+    field: str
+
+
+@dataclass(slots=True)
+class Entry:
+    """One FHIR resource of a unit, how the store finds it again, and where its values came from.
+
+    `urn`       deterministic `urn:uuid:...`; references inside the unit use it
+    `identity`  (system, value) business identifiers that name the same thing everywhere
+    `key`       parts that name the resource when it has no business identifier; a part may be an
+                `urn` of another entry and is replaced by that entry's stored id
+    `origins`   one row per source value written
+    `cleared`   top-level elements that the source asks to delete (HL7 v2 `""`)
+    `weak`      top-level elements that only fill a gap and never replace what is stored
+    """
+
+    resource: Resource
+    urn: str
+    identity: tuple[tuple[str, str], ...] = ()
+    key: tuple[str, ...] = ()
+    origins: list[Origin] = field(default_factory=list)
+    cleared: tuple[str, ...] = ()
+    weak: tuple[str, ...] = ()

@@ -1,0 +1,129 @@
+"""What a store promises: the seam that rules, reports, claims and the API are written against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+from adapter.issues import Issue
+from adapter.outcome import Outcome
+from adapter.record import Resource
+
+
+class Stored(NamedTuple):
+    """One version of a resource; `resource` carries id, meta.versionId and meta.lastUpdated."""
+
+    resource: Resource
+    version: int
+    updated: str
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a search: matches, resources pulled in by `_include`, and where to go on."""
+
+    matches: list[Stored]
+    included: list[Stored] = field(default_factory=list)
+    total: int = 0
+    cursor: str | None = None
+
+
+class Trace(NamedTuple):
+    """Where an element of a stored resource came from: one row per source value."""
+
+    element: str
+    source: str
+    unit: int
+    file: str
+    line: int
+    field: str
+    as_of: str
+
+
+Status = Literal["stored", "duplicate", "refused", "review"]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a unit: its ledger number, the ids its entries got, what really changed."""
+
+    status: Status
+    unit: int
+    ids: dict[str, str] = field(default_factory=dict)  # urn -> "Patient/abc"
+    changed: tuple[str, ...] = ()  # references whose version went up
+    issues: tuple[Issue, ...] = ()
+
+
+class Cell(NamedTuple):
+    """One cell or segment of a file we wrote, and the resource elements it was made from."""
+
+    line: int
+    field: str
+    refs: tuple[str, ...]  # "Patient/abc#name"
+
+
+class Reader(Protocol):
+    """What rules, reports and claims need."""
+
+    def read(self, kind: str, uid: str) -> Stored | None:
+        """The current version (deleted ones too, flagged), or None."""
+
+    def search(
+        self,
+        kind: str,
+        params: Sequence[tuple[str, str]] = (),
+        count: int = 50,
+        cursor: str | None = None,
+    ) -> Page:
+        """FHIR search by the parameters of profiles/search-parameters.json.
+
+        Raises BadSearch (an AdapterError of this package) for an unknown or malformed parameter.
+        """
+
+    def each(self, kind: str, params: Sequence[tuple[str, str]] = ()) -> Iterator[Resource]:
+        """Every current match as a stream, ordered by id."""
+
+    def trace(self, kind: str, uid: str) -> list[Trace]:
+        """Where each element of the current version came from."""
+
+    def cell(self, file: str, line: int, field: str) -> Cell | None:
+        """What a cell of a written file was made from."""
+
+
+class Store(Reader, Protocol):
+    """What the pipeline and the API need besides."""
+
+    def vread(self, kind: str, uid: str, version: int) -> Stored | None:
+        """One version, or None."""
+
+    def history(self, kind: str, uid: str) -> list[Stored]:
+        """All versions, newest first."""
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Group the commits inside into one durable transaction; each unit keeps its savepoint."""
+
+    def commit(self, outcome: Outcome, raw: bytes, now: str) -> Receipt:
+        """Store a unit whole, or nothing of it; the same unit again is `duplicate` and no write.
+
+        An outcome that is not ok is only written to the ledger (`refused`).
+        """
+
+    def put(
+        self, resource: Resource, now: str, if_version: int | None = None
+    ) -> tuple[Stored, bool]:
+        """Create or replace by id (API writes, source `api`); the flag says created.
+
+        Raises VersionConflict, NotUnique.
+        """
+
+    def delete(self, kind: str, uid: str, now: str) -> Stored | None:
+        """Mark deleted as a new version; None when there is no such resource."""
+
+    def write_cells(self, file: str, cells: Sequence[Cell], now: str) -> None:
+        """Remember what a written file was made from, for `explain`."""
+
+    def sequence(self, name: str) -> int:
+        """The next number of a gap-free ledger sequence (control numbers), from 1, durable."""
