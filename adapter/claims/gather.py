@@ -1,0 +1,106 @@
+"""Reads what a claim run needs of one member from the store: facts, and what is billed already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from adapter import terms
+from adapter.claims.contacts import Contact, Member, contact, identifier, is_contact, member
+from adapter.claims.plan import Plan
+from adapter.claims.resources import encounters
+from adapter.issues import Issue
+from adapter.record import Location, Resource
+from adapter.store.protocol import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One member of a plan with the contacts of a month; `billed` are Encounters on a claim."""
+
+    member: Member
+    insurer: dict[str, Any]
+    contacts: tuple[Contact, ...]
+    billed: dict[str, str]
+
+
+def cases(reader: Reader, plan: Plan, month: str) -> Iterator[Case]:
+    """Every member with Coverage of the plan who had a contact in the month (`2026-01`)."""
+    payor = _payor(reader, plan.name)
+    for coverage in reader.each("Coverage"):
+        if not _of_plan(coverage, plan.name, payor) or coverage.get("status") == "cancelled":
+            continue
+        ref = coverage.get("beneficiary", {}).get("reference", "")
+        stored = reader.read(*_split(ref)) if ref.startswith("Patient/") else None
+        if stored is None or stored.deleted:
+            continue
+        found = tuple(_contacts(reader, ref, plan, month))
+        if found:
+            yield _case(reader, stored.resource, coverage, plan, found)
+
+
+def place(reader: Reader, ref: str, element: str) -> Location:
+    """Where a contact's element was read from: the log's file, line and column if known."""
+    rows = reader.trace(*_split(ref))
+    best = next((row for row in rows if row.element == element), rows[0] if rows else None)
+    return Location(best.file, best.line, best.field) if best else Location(ref, 0, element)
+
+
+def sourced(reader: Reader, issue: Issue) -> Issue:
+    """A refusal of a contact, placed in the source file that the contact came from."""
+    if issue.at is None or not issue.at.source.startswith("Encounter/"):
+        return issue
+    at = place(reader, issue.at.source, issue.at.field)
+    return Issue(issue.severity, issue.detail, issue.text, at, f"Encounter.{issue.at.field}")
+
+
+def _case(
+    reader: Reader, patient: Resource, coverage: Resource, plan: Plan, found: tuple[Contact, ...]
+) -> Case:
+    of = [("patient", f"Patient/{patient['id']}")]
+    claims = [row for row in reader.each("Claim", of) if row.get("status") == "active"]
+    person = member(
+        patient,
+        coverage,
+        reader.each("EpisodeOfCare", of),
+        reader.each("ClaimResponse", of),
+        plan.name,
+    )
+    billed = {ref: f"Claim/{row['id']}" for row in claims for ref in encounters(row)}
+    return Case(person, coverage["payor"][0], found, billed)
+
+
+def _contacts(reader: Reader, patient: str, plan: Plan, month: str) -> Iterator[Contact]:
+    for encounter in reader.each("Encounter", [("patient", patient)]):
+        if not is_contact(encounter):
+            continue
+        found = contact(encounter, _performer(reader, encounter), plan.zone)
+        if found and found.on.isoformat().startswith(month):
+            yield found
+
+
+def _performer(reader: Reader, encounter: Resource) -> Resource | None:
+    people = (row.get("individual", {}) for row in encounter.get("participant", ()))
+    refs = [row["reference"] for row in people if "reference" in row]
+    first = next((ref for ref in refs if ref.startswith("Practitioner/")), "")
+    stored = reader.read(*_split(first)) if first else None
+    return stored.resource if stored else None
+
+
+def _payor(reader: Reader, plan: str) -> frozenset[str]:
+    """References of the plan's Organization (identifier system `plan`, our short name)."""
+    token = f"{terms.system('plan')}|{plan}"
+    found = reader.search("Organization", [("identifier", token)]).matches
+    return frozenset(f"Organization/{row.resource['id']}" for row in found)
+
+
+def _of_plan(coverage: Resource, plan: str, payor: frozenset[str]) -> bool:
+    if identifier(coverage, terms.system("plan-member", plan)):
+        return True
+    return any(row.get("reference") in payor for row in coverage.get("payor", ()))
+
+
+def _split(ref: str) -> tuple[str, str]:
+    kind, _, uid = ref.partition("/")
+    return kind, uid

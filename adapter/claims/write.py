@@ -1,0 +1,172 @@
+"""Claims of a plan for a month: 837P files, with their Claims and cells in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from adapter.claims import edits, p837, x12
+from adapter.claims.charges import charges
+from adapter.claims.drafts import Draft, drafts
+from adapter.claims.gather import Case, cases, place, sourced
+from adapter.claims.plan import Plan
+from adapter.claims.resources import claim
+from adapter.errors import OutputError
+from adapter.issues import Issue
+from adapter.store.protocol import Cell, Store
+
+MAX_CLAIMS = 5000  # claims in one transaction set (005010X222A1 1.3.2, recommended)
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A claim to send again: its Claim, the payer's own number for it, 7 replace or 8 void."""
+
+    claim: str
+    payer_number: str
+    frequency: str = "7"
+
+
+@dataclass(slots=True)
+class Written:
+    """What a run wrote, for people and for tests; `repeated` contacts were billed before."""
+
+    files: list[Path] = field(default_factory=list)
+    claims: int = 0
+    lines: int = 0
+    total: Decimal = Decimal(0)
+    repeated: int = 0
+    issues: list[Issue] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: where to write, for whom, which month (`2026-01`), when, and what to correct."""
+
+    plan: Plan
+    month: str
+    folder: Path
+    now: datetime
+    corrections: Sequence[Correction] = ()
+
+
+def write(store: Store, run: Run) -> Written:
+    """Bill every contact of the month that no active Claim holds yet.
+
+    Contacts that may not be billed become issues (placed in their source file) and the others
+    go on; a month without anything billable writes no file. `run.now` carries a zone.
+    Raises OutputError when the folder cannot be written, StoreError.
+    """
+    result = Written()
+    ready: list[tuple[Draft, dict[str, Any]]] = []
+    for case in cases(store, run.plan, run.month):
+        found = _bill(store, case, run, result)
+        ready += [(draft, case.insurer) for draft in found]
+    for start in range(0, len(ready), MAX_CLAIMS):
+        _file(store, run, ready[start : start + MAX_CLAIMS], result)
+    return result
+
+
+def _bill(store: Store, case: Case, run: Run, result: Written) -> list[Draft]:
+    """The claims of one member that pass the edits; issues and counts go to the result."""
+    accepted = []
+    corrected = {row.claim for row in run.corrections}
+    fresh = [row for row in case.contacts if row.ref not in case.billed]
+    again = [row for row in case.contacts if case.billed.get(row.ref) in corrected]
+    result.repeated += len(case.contacts) - len(fresh) - len(again)
+    made, refused = charges(fresh, case.member, run.plan)
+    found = [*drafts(made)]
+    for correction in run.corrections:
+        own = [row for row in again if case.billed[row.ref] == correction.claim]
+        anew, more = charges(own, case.member, run.plan)
+        refused += more
+        found += _corrected(drafts(anew), correction)
+    result.issues += [sourced(store, issue) for issue in refused]
+    for draft in found:
+        faults = _faults(store, draft, run.plan)
+        result.issues += faults
+        accepted += [] if faults else [draft]
+    return accepted
+
+
+def _corrected(found: list[Draft], correction: Correction) -> list[Draft]:
+    for draft in found[:1]:
+        draft.frequency = correction.frequency
+        draft.original, draft.corrects = correction.payer_number, correction.claim
+    return found
+
+
+def _faults(store: Store, draft: Draft, plan: Plan) -> list[Issue]:
+    """What the edits find in one claim, placed at the source of its first contact."""
+    draft.number = "0"
+    rows = p837.subscriber([draft], plan, 2)
+    found = edits.check([p837.cased(row.segment, plan.character_set) for row in rows])
+    at = place(store, draft.charges[0].contacts[0], "period")
+    return [
+        Issue("error", "not-billable", f"{issue.at.field if issue.at else ''}: {issue.text}", at)
+        for issue in found
+    ]
+
+
+def _file(
+    store: Store, run: Run, ready: Sequence[tuple[Draft, dict[str, Any]]], result: Written
+) -> None:
+    plan, count = run.plan, store.sequence(f"interchange:{run.plan.receiver.id}")
+    for draft, _ in ready:
+        draft.number = f"{plan.claim_prefix}{store.sequence('claim'):09d}"
+    envelope = x12.Envelope(
+        sender=plan.submitter.id,
+        receiver=plan.receiver.id,
+        sender_qualifier=plan.submitter.qualifier,
+        receiver_qualifier=plan.receiver.qualifier,
+        usage=plan.usage,
+        written=run.now.astimezone(plan.zone),
+        interchange=count,
+        group=count,
+    )
+    batch = f"{plan.name.upper()[:15]}{count:09d}"
+    body = p837.transaction(plan, batch, envelope, [draft for draft, _ in ready])
+    text = x12.text(x12.interchange(envelope, [row.segment for row in body]))
+    file = run.folder / f"837P_{plan.name}_{run.month}_{count:09d}.837"
+    part = _part(file, text)
+    with store.batch():
+        now = run.now.isoformat()
+        for draft, insurer in ready:
+            _supersede(store, draft, now)
+            store.put(claim(draft, plan, insurer, run.now.date().isoformat()), now)
+        store.write_cells(file.name, list(_cells(body)), now)
+        part.replace(file)
+    result.files.append(file)
+    result.claims += len(ready)
+    result.lines += sum(len(draft.charges) for draft, _ in ready)
+    result.total += sum((draft.total for draft, _ in ready), Decimal(0))
+
+
+def _supersede(store: Store, draft: Draft, now: str) -> None:
+    """The corrected Claim is cancelled: its contacts are on the new one, or free again."""
+    kind, _, uid = draft.corrects.partition("/")
+    old = store.read(kind, uid) if draft.corrects else None
+    if old is not None:
+        store.put({**old.resource, "status": "cancelled"}, now)
+
+
+def _cells(body: Sequence[p837.Row]) -> Iterator[Cell]:
+    """One cell a segment: line is the segment number in the file (ISA is 1), field its name."""
+    for number, row in enumerate(body, 4):
+        if row.refs:
+            yield Cell(number, str(row.segment[0]), row.refs)
+
+
+def _part(file: Path, text: str) -> Path:
+    """The text beside its final place, so that a file is whole or not there."""
+    part = file.with_name(f".{file.name}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(text, encoding="ascii")
+    except OSError as error:
+        raise OutputError(f"cannot write {file.name}: {error.strerror}") from None
+    return part
