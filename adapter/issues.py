@@ -33,45 +33,71 @@ DETAILS: dict[str, Detail] = {
     "delimiter": Detail("structure", "no header under any known delimiter", "check the layout"),
     "column-missing": Detail("required", "a required column is not there", "add it, or an alias"),
     "column-unknown": Detail("informational", "no rule reads this column", "add an alias or rule"),
-    "column-count": Detail("structure", "more or fewer cells than columns", "look for a delimiter in a cell"),
+    "column-count": Detail(
+        "structure", "more or fewer cells than columns", "look for a delimiter in a cell"
+    ),
     "row-duplicate": Detail("duplicate", "the same row stands in this file before", "none needed"),
     "message-structure": Detail("structure", "not an HL7 v2 message", "send from MSH on, whole"),
     "message-truncated": Detail("incomplete", "the message ends early", "send it again"),
-    "segment-missing": Detail("required", "a required segment is not there", "complete the message"),
-    "not-supported": Detail("not-supported", "no mapping for this kind of input", "add an event or form"),
-    "batch-count": Detail("structure", "trailer and content differ in number", "send the batch again"),
+    "segment-missing": Detail(
+        "required", "a required segment is not there", "complete the message"
+    ),
+    "not-supported": Detail(
+        "not-supported", "no mapping for this kind of input", "add an event or form"
+    ),
+    "batch-count": Detail(
+        "structure", "trailer and content differ in number", "send the batch again"
+    ),
     # values
     "required": Detail("required", "a required value is absent", "fill it at the source"),
     "date-format": Detail("value", "not a date of the expected form", "mend the date"),
     "number-format": Detail("value", "not a number", "mend the number"),
     "flag-format": Detail("value", "not yes or no", "use Y or N"),
-    "identifier-format": Detail("value", "not the shape of this identifier", "check which id it is"),
+    "identifier-format": Detail(
+        "value", "not the shape of this identifier", "check which id it is"
+    ),
     "phone-format": Detail("value", "not a telephone number", "mend the number"),
     "value-format": Detail("value", "not the expected form", "mend the value"),
     "escape": Detail("value", "an escape sequence that cannot be read", "mend the sender"),
-    "code-unknown": Detail("code-invalid", "the code has no row in its table", "add a row to the table"),
-    "authority-unknown": Detail("code-invalid", "an assigning authority without a system", "add it to identifier-systems"),
+    "code-unknown": Detail(
+        "code-invalid", "the code has no row in its table", "add a row to the table"
+    ),
+    "authority-unknown": Detail(
+        "code-invalid", "an assigning authority without a system", "add it to identifier-systems"
+    ),
     "unmapped": Detail("informational", "a value that no rule read", "add a rule, or ignore it"),
     "cleared": Detail("informational", "the source deletes this element", "none needed"),
     "absent": Detail("informational", "required in FHIR, absent in the source", "none needed"),
     "filler": Detail("informational", "a filler text was read as absent", "none needed"),
-    "zone-assumed": Detail("informational", "a time without offset was read in the feed's zone", "set the zone"),
+    "zone-assumed": Detail(
+        "informational", "a time without offset was read in the feed's zone", "set the zone"
+    ),
     # FHIR
     "resource-structure": Detail("structure", "not a valid R4 structure", "mend the resource"),
-    "resource-type": Detail("structure", "not a resource type that is known here", "check resourceType"),
+    "resource-type": Detail(
+        "structure", "not a resource type that is known here", "check resourceType"
+    ),
     "element-unknown": Detail("structure", "R4 has no such element here", "remove it"),
     "cardinality": Detail("structure", "too few or too many of an element", "mend the resource"),
     "datatype": Detail("value", "not a value of the element's type", "mend the value"),
-    "binding": Detail("code-invalid", "the code is not in the required value set", "use one of the set"),
+    "binding": Detail(
+        "code-invalid", "the code is not in the required value set", "use one of the set"
+    ),
     "profile": Detail("invariant", "a rule of the profile does not hold", "see the profile"),
     "invariant": Detail("invariant", "a rule of FHIR does not hold", "mend the resource"),
     "reference": Detail("not-found", "a reference leads nowhere", "send the target too"),
     # state
     "duplicate": Detail("duplicate", "this unit is already stored", "none needed"),
-    "identity-conflict": Detail("conflict", "identifiers of more than one person", "a person decides"),
-    "identity-unsure": Detail("conflict", "same identifier, other birth date and name", "a person decides"),
+    "identity-conflict": Detail(
+        "conflict", "identifiers of more than one person", "a person decides"
+    ),
+    "identity-unsure": Detail(
+        "conflict", "same identifier, other birth date and name", "a person decides"
+    ),
     "version-conflict": Detail("conflict", "changed since it was read", "read again, then write"),
-    "transition": Detail("business-rule", "the status may not change this way", "see the referral states"),
+    "transition": Detail(
+        "business-rule", "the status may not change this way", "see the referral states"
+    ),
     "not-found": Detail("not-found", "no such resource", "check the id"),
     "gone": Detail("deleted", "the resource was deleted", "none needed"),
     "search": Detail("invalid", "a search parameter is not known or malformed", "see metadata"),
@@ -80,7 +106,9 @@ DETAILS: dict[str, Detail] = {
     "internal": Detail("exception", "our fault; nothing was stored", "report it with the time"),
     # money and reports
     "not-billable": Detail("business-rule", "a contact that may not be claimed", "see the reason"),
-    "cell-empty": Detail("required", "a required cell of the report is empty", "complete the record"),
+    "cell-empty": Detail(
+        "required", "a required cell of the report is empty", "complete the record"
+    ),
 }
 
 

@@ -81,3 +81,25 @@ class Entry:
     origins: list[Origin] = field(default_factory=list)
     cleared: tuple[str, ...] = ()
     weak: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One HL7 v2 message as read: its segments with the standard delimiters, and what MSH says.
+
+    `line` is the 1-based line of MSH in its source. Delimiters other than `|^~\\&` are translated
+    on reading, so `segments` can be split without looking them up.
+    """
+
+    source: str
+    line: int
+    segments: tuple[str, ...]
+    event: str
+    application: str
+    facility: str
+    control: str
+    sent: str
+    processing: str = ""
+    version: str = ""
+    sequence: str = ""
+    raw: bytes = b""

@@ -1,0 +1,1 @@
+"""Records in, FHIR entries out: mapping rules as data, compiled once into plain functions."""

@@ -1,0 +1,196 @@
+"""Converters that one HL7 v2 field needs and no datatype gives."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.sax.saxutils import escape
+
+from adapter import terms
+from adapter.mapping.datatypes import authority, concept, cx, xpn
+from adapter.mapping.named import organization
+from adapter.mapping.registry import builder, converter, datatype
+from adapter.mapping.run import BadValue, Draft, Run
+
+Json = dict[str, Any]
+_HL7 = "http://hl7.org/fhir/StructureDefinition/"
+
+
+@datatype("first_part", 1)
+def first_part(run: Run, parts: list[str]) -> str | None:
+    """The first component as text: XON.1, CX.1, CWE.1."""
+    return parts[0].strip() or None
+
+
+@datatype("family_name", 15)
+def family_name(run: Run, parts: list[str]) -> str | None:
+    """PID-6: the name as one string (v2-to-FHIR XPN[String])."""
+    words = [part.strip() for part in (*parts[1:3], parts[0].split(run.sub)[0])]
+    return " ".join(word for word in words if word) or None
+
+
+@converter("narrative")
+def narrative(run: Run, text: str) -> Json:
+    """PV2-12: a description as Narrative (v2-to-FHIR PV2-12)."""
+    div = f'<div xmlns="http://www.w3.org/1999/xhtml">{escape(text.strip())}</div>'
+    return {"status": "additional", "div": div}
+
+
+def _complex(name: str, parts: dict[str, Json]) -> Json:
+    inner = [{"url": url, "valueCodeableConcept": value} for url, value in parts.items()]
+    return {"url": _HL7 + name, "extension": inner}
+
+
+@builder("citizenship")
+def citizenship(run: Run, texts: list[str]) -> list[Json]:
+    """PID-26, PID-39: one patient-citizenship extension a repetition."""
+    found = [concept(run, text.split("^"), "") for text in texts]
+    return [_complex("patient-citizenship", {"code": item}) for item in found if item]
+
+
+@builder("nationality")
+def nationality(run: Run, texts: list[str]) -> list[Json]:
+    """PID-28: one patient-nationality extension a repetition."""
+    found = [concept(run, text.split("^"), "") for text in texts]
+    return [_complex("patient-nationality", {"code": item}) for item in found if item]
+
+
+@builder("species")
+def species(run: Run, texts: list[str]) -> list[Json]:
+    """PID-35 with PID-36: the patient-animal extension."""
+    item = concept(run, texts[0].split("^"), "")
+    return [_complex("patient-animal", {"species": item})] if item else []
+
+
+# --- DG1
+
+
+@converter("deleted_diagnosis")
+def deleted_diagnosis(run: Run, text: str) -> Json | None:
+    """DG1-21: D takes the diagnosis back (v2-to-FHIR DG1-21; table 0206)."""
+    if text not in ("A", "D", "U", "S", "X"):
+        raise BadValue("code-unknown", "not in table action-code")
+    if text != "D":
+        return None
+    system = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+    draft = run.drafts.get("Condition")
+    if draft is not None:  # con-5: no clinical status beside entered-in-error
+        draft.resource.pop("clinicalStatus", None)
+    return {"coding": [{"system": system, "code": "entered-in-error"}]}
+
+
+@builder("encounter_diagnosis")
+def encounter_diagnosis(run: Run, texts: list[str]) -> None:
+    """DG1-3, -6, -15: the stay's link to the Condition, with use and rank (DG1[Encounter])."""
+    stay, condition = run.drafts.get("Encounter"), run.drafts.get("Condition")
+    if stay is None or condition is None:
+        return
+    item: Json = {}
+    kind = run.fields[6] if len(run.fields) > 6 else ""
+    target = terms.table("diagnosis-type").get(kind) if kind else None
+    if target is not None and target.code:
+        item["use"] = {"coding": [{"system": target.system, "code": target.code}]}
+    elif kind and kind != '""':
+        item["use"] = concept(run, kind.split("^"), terms.table("diagnosis-type").system)
+    rank = run.fields[15] if len(run.fields) > 15 else ""
+    if rank.isdigit() and int(rank) > 0:
+        item["rank"] = int(rank)
+
+    def put(draft: Draft, reference: Json, rep: int) -> None:
+        rows = draft.resource.setdefault("diagnosis", [])
+        if all(row["condition"] != reference for row in rows):
+            rows.append({"condition": reference, **item})
+
+    stay.links.append((put, condition))
+
+
+# --- AL1
+
+
+@datatype("allergy_category", 3)
+def allergy_category(run: Run, parts: list[str]) -> str | None:
+    """AL1-2 to category (table 0127); an unlisted type is left to `type`'s finding."""
+    target = terms.table("allergen-type").get(parts[0].strip())
+    return target.code or None if target else None
+
+
+@datatype("allergy_reaction", 2)
+def allergy_reaction(run: Run, parts: list[str]) -> Json | None:
+    """AL1-5: one reaction a repetition, as it is written (v2-to-FHIR AL1-5)."""
+    text = " ".join(part.strip() for part in parts[:2] if part.strip())
+    return {"manifestation": [{"text": text}]} if text else None
+
+
+# --- IN1
+
+
+@datatype("plan_identifier", 14)
+def plan_identifier(run: Run, parts: list[str]) -> Json | None:
+    """IN1-2 CWE: the plan's own number (v2-to-FHIR CWE[Identifier])."""
+    value = parts[0].strip()
+    if not value:
+        return None
+    return {"system": authority(run, parts[2] if len(parts) > 2 else ""), "value": value}
+
+
+@datatype("payor_id", 10)
+def payor_id(run: Run, parts: list[str]) -> Json | None:
+    """IN1-3 CX: the payor by its company number, where it has no name."""
+    number = parts[0].strip()
+    if not number:
+        return None
+    return organization(run, ["", "", number, "", "", parts[3] if len(parts) > 3 else ""])
+
+
+@datatype("member_number", 10)
+def member_number(run: Run, parts: list[str]) -> Json | None:
+    """IN1-36: the member's number with the payor (US Core Coverage slice memberid, type MB)."""
+    return cx(run, [*parts[:4], *[""] * (4 - len(parts)), "MB"])
+
+
+@datatype("subscriber", 15)
+def subscriber(run: Run, parts: list[str]) -> Json | None:
+    """IN1-16 with IN1-17: the patient, or a RelatedPerson by name (v2-to-FHIR IN1-16)."""
+    patient = run.drafts.get("Patient")
+    relation = (run.fields[17] if len(run.fields) > 17 else "").split("^")[0].upper()
+    coverage = run.drafts.get("Coverage")
+    if relation in ("SEL", "18", "SELF", "S"):
+        if coverage is not None and patient is not None:
+            coverage.links.append((_put_subscriber, patient))
+        return None
+    name = xpn(run, parts)
+    if name is None:
+        return None
+    resource: Json = {"resourceType": "RelatedPerson", "active": True, "name": [name]}
+    label = str(sorted(name.items()))
+    mrn = _patient_label(patient)
+    urn = run.add("RelatedPerson", resource, run.feed.source, mrn, label)
+    if patient is not None:
+        run.side[urn].links.append((_put_patient, patient))
+    return {"reference": urn}
+
+
+def _patient_label(patient: Draft | None) -> str:
+    items = patient.resource.get("identifier", ()) if patient else ()
+    return next((f"{item.get('system')}|{item.get('value')}" for item in items), "")
+
+
+def _put_subscriber(draft: Draft, reference: Json, rep: int) -> None:
+    draft.resource["subscriber"] = reference
+
+
+def _put_patient(draft: Draft, reference: Json, rep: int) -> None:
+    draft.resource["patient"] = reference
+
+
+# --- EVN
+
+
+@datatype("location_hd", 3)
+def location_hd(run: Run, parts: list[str]) -> Json | None:
+    """EVN-7 HD: the facility where it happened, as a Location (v2-to-FHIR HD[Location])."""
+    name = (parts[0] or (parts[1] if len(parts) > 1 else "")).strip()
+    if not name:
+        return None
+    item = {"system": authority(run, run.sub.join(parts)), "value": name}
+    resource = {"resourceType": "Location", "identifier": [item], "status": "active", "name": name}
+    return {"reference": run.add("Location", resource, item["system"], item["value"])}

@@ -1,0 +1,267 @@
+"""The maps of HL7 v2 segments compiled: one function a field, driven by what is present."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+
+from adapter import data, terms
+from adapter.errors import DataFileError
+from adapter.mapping import builders, field_values, named  # noqa: F401  # rules name what they register
+from adapter.mapping.datatypes import alternate, concept
+from adapter.mapping.model import Map, Rule, load
+from adapter.mapping.paths import hl7_source, putter
+from adapter.mapping.records import Compiled, FieldFunction, ignored, skeleton, sourced
+from adapter.mapping.registry import CONVERTERS, Converter
+from adapter.mapping.run import BadValue, Run
+from adapter.mapping.steps import NULL, build_step, clear, open_draft
+
+WIDEST = 120  # fields of the widest segment, and room
+
+
+@cache
+def segment(name: str) -> Compiled:
+    """The compiled map of a segment (mappings/hl7v2/segments/<name>.toml)."""
+    file = load(data.path("mappings", "hl7v2", "segments", f"{name.lower()}.toml"))
+    compiled = skeleton(file.maps, WIDEST)
+    compiled.fields[0] = ignored
+    by_field: dict[int, Field] = {}
+    for item, rule in sourced(file):
+        place, part = _own(file.file, name, rule.source)
+        by_field.setdefault(place, Field()).add(file.file, item, rule, part)
+        if rule.need:
+            compiled.needs.append((place, rule.source, f"{rule.source} is required"))
+    for source in file.ignore:
+        place, part = _own(file.file, name, source)
+        if part:
+            by_field.setdefault(place, Field()).read.add(part)
+        else:
+            compiled.fields[place] = ignored
+    for place, found in by_field.items():
+        compiled.fields[place] = found.function()
+    return compiled
+
+
+def _own(file: str, segment: str, source: str) -> tuple[int, int]:
+    """A source of this segment as (field, component). Raises DataFileError for any other."""
+    try:
+        owner, place, part = hl7_source(source)
+    except ValueError as error:
+        raise DataFileError(file, source, str(error)) from None
+    if owner != segment:
+        raise DataFileError(file, source, f"not a field of {segment}")
+    return place, part
+
+
+# Runs one rule on the components of one repetition; False when its `where` chose another.
+PartsStep = Callable[[Run, list[str], int], bool]
+
+
+@dataclass(slots=True)
+class Field:
+    """All that reads one field of a segment, and the components that some rule reads."""
+
+    steps: list[PartsStep] = field(default_factory=list)
+    every: list[PartsStep] = field(default_factory=list)  # those that take each repetition
+    builds: list[Callable[[Run, list[str]], None]] = field(default_factory=list)
+    clears: list[Callable[[Run], None]] = field(default_factory=list)
+    read: set[int] = field(default_factory=set)
+
+    def add(self, file: str, item: Map, rule: Rule, part: int) -> None:
+        """Compile one more rule that reads this field."""
+        self.clears.append(clear(item, rule))
+        if rule.build:
+            self.builds.append(build_step(file, item, rule))
+            self.read |= set(range(1, 15))
+            return
+        step, count = _step(file, item, rule, part)
+        self.read |= {part} if part else set(range(1, count + 1))
+        self.steps.append(step)
+        if rule.to.repeats:
+            self.every.append(step)
+
+    def function(self) -> FieldFunction:
+        """One function for the field: each repetition split and decoded once, rule by rule."""
+        prefix = next(place for place in range(1, 200) if place not in self.read) - 1
+        unread = _unread(prefix, frozenset(self.read))
+        steps, every, builds, clears = self.steps, self.every, self.builds, self.clears
+
+        def run_repetition(run: Run, text: str, rep: int) -> None:
+            run.rep = rep
+            parts = _parts(run, text)
+            taken = bool(builds)
+            for step in every if rep else steps:
+                taken = step(run, parts, rep) or taken
+            if not taken:
+                run.issue("information", "unmapped", "no rule takes this repetition")
+            elif len(parts) > prefix:
+                unread(run, parts)
+            run.sub = "&"
+
+        return _each(run_repetition, builds, clears)
+
+
+def _each(
+    run_repetition: Callable[[Run, str, int], None],
+    builds: list[Callable[[Run, list[str]], None]],
+    clears: list[Callable[[Run], None]],
+) -> FieldFunction:
+    """A field's function: deletion, else each repetition, then what reads them all at once."""
+
+    def run_field(run: Run, text: str) -> None:
+        if text == NULL:
+            for one in clears:
+                one(run)
+            return
+        texts = text.split("~") if "~" in text else [text]
+        for rep, one_text in enumerate(texts):
+            if one_text and one_text != NULL:
+                run_repetition(run, one_text, rep)
+        run.rep = 0
+        for build in builds:
+            build(run, texts)
+
+    return run_field
+
+
+def _unread(prefix: int, read: frozenset[int]) -> Callable[[Run, list[str]], None]:
+    def report(run: Run, parts: list[str]) -> None:
+        for place in range(prefix + 1, len(parts) + 1):
+            if parts[place - 1] and place not in read:
+                run.issue("information", "unmapped", "no rule reads this component", place)
+
+    return report
+
+
+def _parts(run: Run, text: str) -> list[str]:
+    """The components of a repetition, escapes decoded once; `""` inside it is an absent part."""
+    parts = text.split("^")
+    if NULL in text:
+        parts = ["" if part == NULL else part for part in parts]
+    if "\\" in text:
+        run.sub = "\x1f"
+        parts = [run.decode(part.replace("&", "\x1f")) for part in parts]
+    return parts
+
+
+def _step(file: str, item: Map, rule: Rule, part: int) -> tuple[PartsStep, int]:
+    """A rule as a function of components, and how many components it reads."""
+    if rule.table:
+        read, count = _table_reader(file, rule, part)
+    else:
+        converter = CONVERTERS.get(rule.convert or "st")
+        if converter is None:
+            raise DataFileError(file, rule.convert, "no such converter")
+        read, count = _reader(converter, part)
+    return _writer(item, rule, read), count
+
+
+def _reader(converter: Converter, part: int) -> tuple[Callable[[Run, list[str]], object], int]:
+    if converter.parts is not None:
+        whole = converter.parts
+        if not part:
+            return whole, converter.reads
+        return lambda run, parts: whole(run, parts[part - 1].split(run.sub)), 1
+    one = converter.text or _nothing
+    place = max(part - 1, 0)
+
+    def read(run: Run, parts: list[str]) -> object:
+        text = parts[place] if place < len(parts) else ""
+        return one(run, text) if text else None
+
+    return read, 1
+
+
+class _Unknown(BadValue):
+    """A code without a row: reported, and kept beside the element as it came."""
+
+    def __init__(self, table: str, kept: dict[str, object]) -> None:
+        super().__init__("code-unknown", f"not in table {table}")
+        self.kept = kept
+
+
+def _table_reader(
+    file: str, rule: Rule, part: int
+) -> tuple[Callable[[Run, list[str]], object], int]:
+    """Look up a coded field: to a `code`, a Coding (`coding`) or a CodeableConcept (`cwe`)."""
+    if rule.convert not in ("", "code", "coding", "cwe"):
+        raise DataFileError(file, rule.convert, "with a table: code, coding or cwe")
+    table, place = terms.table(rule.table), max(part - 1, 0)
+    if rule.convert == "cwe":
+        return _concept_reader(rule.table), 14
+    as_coding = rule.convert == "coding"
+
+    def read(run: Run, parts: list[str]) -> object:
+        code = parts[place].strip() if place < len(parts) else ""
+        if not code:
+            return None
+        target = table.get(code) or table.get(code.upper())
+        if target is None:
+            raise _Unknown(rule.table, alternate(table.system, code))
+        if not as_coding:
+            return target.code or None
+        coding = {"system": target.system, "code": target.code}
+        return {**coding, "display": target.display} if target.display else coding
+
+    return read, 3 if not part else 1
+
+
+def _concept_reader(name: str) -> Callable[[Run, list[str]], object]:
+    table = terms.table(name)
+
+    def read(run: Run, parts: list[str]) -> object:
+        found = concept(run, parts, table.system)
+        code = parts[0].strip()
+        if found is None or not code:
+            return found
+        target = table.get(code) or table.get(code.upper())
+        if target is None:
+            run.issue("warning", "code-unknown", f"kept as it came: not in table {name}")
+        elif target.code and (target.system, target.code) != (table.system, code):
+            coding = {"system": target.system, "code": target.code}
+            if target.display:
+                coding["display"] = target.display
+            found["coding"].insert(0, coding)
+        return found
+
+    return read
+
+
+def _writer(item: Map, rule: Rule, read: Callable[[Run, list[str]], object]) -> PartsStep:
+    draft_of, put = open_draft(item), putter(rule.to)
+    root, need, unless = rule.to.root, rule.need, rule.unless
+    blocked = hl7_source(unless)[1] if unless else 0
+    where = _where(rule.where) if rule.where else None
+    plain = len(rule.to.steps) == 1 and rule.to.steps[0].slot is None
+
+    def run_rule(run: Run, parts: list[str], rep: int) -> bool:
+        if where is not None and not where(parts):
+            return False
+        if blocked and blocked < len(run.fields) and run.fields[blocked]:
+            return True
+        try:
+            value = read(run, parts)
+        except BadValue as bad:
+            run.issue("error" if need else "warning", bad.detail, bad.text, bad.part)
+            if plain and isinstance(bad, _Unknown):
+                draft_of(run).resource["_" + root] = bad.kept
+            return True
+        if value is not None:
+            draft = draft_of(run)
+            put(draft, value, rep)
+            draft.origins.append((run.line, (root, run.label)))
+        return True
+
+    return run_rule
+
+
+def _nothing(run: Run, text: str) -> None:
+    """Stands where a converter reads components only."""
+
+
+def _where(text: str) -> Callable[[list[str]], bool]:
+    """`5=MR|PI`: component 5 is one of these; `5=` is: it is empty."""
+    place, _, values = text.partition("=")
+    index, allowed = int(place) - 1, frozenset(values.split("|"))
+    return lambda parts: (parts[index] if index < len(parts) else "") in allowed

@@ -1,0 +1,198 @@
+"""From drafts to entries: names, links, what FHIR requires, and the unit's Provenance."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from adapter import data
+from adapter.mapping.run import Draft, Run, urn
+from adapter.outcome import Outcome
+from adapter.record import Entry, Origin, Resource
+
+BASE = "https://ecm-adapter.example/fhir"
+_ABSENT = {
+    "extension": [
+        {
+            "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason",
+            "valueCode": "unknown",
+        }
+    ]
+}
+
+
+def finish(run: Run) -> Outcome:
+    """The Outcome of a run: every draft named, linked and completed, or refused with its issues."""
+    outcome = Outcome(run.unit, issues=run.issues)
+    if not outcome.ok:
+        return outcome
+    provenance = run.drafts.pop("Provenance", None)
+    drafts = [d for d in run.made if d is not provenance and (len(d.resource) > 1 or d.cleared)]
+    if not drafts:
+        return outcome
+    _name(run, drafts)
+    for draft in run.side.values():
+        _link(run, draft)
+    entries = [_entry(draft) for draft in (*_unique(drafts), *run.side.values())]
+    outcome.entries = [*entries, _provenance(run, provenance, entries)]
+    return outcome
+
+
+def _name(run: Run, drafts: list[Draft]) -> None:
+    """Give every draft its urn: by business identifier, by key, or by its place in the unit."""
+    keyed = []
+    for draft in drafts:
+        ids = identity(draft.resource)
+        if ids:
+            draft.key, draft.urn = (), urn(draft.kind, *ids[0])
+        elif draft.key:
+            keyed.append(draft)
+        else:
+            draft.urn = urn(draft.kind, *_place(run, draft))
+    for draft in keyed:
+        _link(run, draft)
+        draft.key = _key(draft)
+        draft.urn = urn(draft.kind, *(draft.key or _place(run, draft)))
+    for draft in drafts:
+        if draft.links:
+            _link(run, draft)
+
+
+def _link(run: Run, draft: Draft) -> None:
+    """Write the references whose target has its name by now."""
+    waiting = []
+    for put, to in draft.links:
+        aim = run.drafts.get(to) if isinstance(to, str) else to
+        if aim is not None and aim.urn:
+            put(draft, {"reference": aim.urn}, 0)
+        else:
+            waiting.append((put, to))
+    draft.links = waiting
+
+
+def _place(run: Run, draft: Draft) -> tuple[str, ...]:
+    unit = run.unit
+    key = unit.key or f"{unit.at.source}:{unit.at.line}"
+    return unit.source, key, draft.name, str(draft.line)
+
+
+def _key(draft: Draft) -> tuple[str, ...]:
+    """The texts that name a resource; none when one is absent whose path has no `?`."""
+    parts: list[str] = []
+    for path in draft.key:
+        value = _text(draft.resource, path.rstrip("?"))
+        if not value and not path.endswith("?"):
+            return ()
+        parts.append(value)
+    return tuple(parts)
+
+
+def _text(resource: Resource, path: str) -> str:
+    value: Any = resource
+    for name in path.split("."):
+        if isinstance(value, list):
+            value = value[0] if value else None
+        value = value.get(name) if isinstance(value, dict) else None
+    if isinstance(value, dict) and "reference" in value:
+        return str(value["reference"])
+    if value is None or isinstance(value, str):
+        return value or ""
+    return data.dumps(value).decode()
+
+
+def _unique(drafts: list[Draft]) -> list[Draft]:
+    """One draft a name: a later one of the same name adds what the first lacks."""
+    seen: dict[str, Draft] = {}
+    for draft in drafts:
+        first = seen.setdefault(draft.urn, draft)
+        if first is not draft:
+            for element, value in draft.resource.items():
+                first.resource.setdefault(element, value)
+            first.origins += draft.origins
+    return list(seen.values())
+
+
+@cache
+def _identity_types() -> dict[str, dict[str, int]]:
+    raw = data.toml(data.path("mappings", "identity.toml"))
+    return {
+        kind: {code: rank for rank, code in enumerate(table["types"])}
+        for kind, table in raw.items()
+        if isinstance(table, dict)
+    }
+
+
+def identity(resource: Resource) -> tuple[tuple[str, str], ...]:
+    """The (system, value) identifiers that name a resource everywhere, the surest first.
+
+    Which identifier types do so is data: mappings/identity.toml.
+    """
+    ranks = _identity_types().get(resource["resourceType"])
+    items = resource.get("identifier")
+    if ranks is None or not items:
+        return ()
+    found = []
+    for item in items if isinstance(items, list) else (items,):
+        system, value = item.get("system"), item.get("value")
+        if system and value:
+            codings = item.get("type", {}).get("coding", ({"code": ""},))
+            rank = min((ranks.get(coding.get("code", ""), 99) for coding in codings), default=99)
+            if rank < 99:
+                found.append((rank, system, value))
+    found.sort()
+    return tuple((system, value) for _, system, value in found)
+
+
+@cache
+def _required() -> dict[str, dict[str, Any]]:
+    raw = data.toml(data.path("mappings", "required.toml"))
+    return {kind: table for kind, table in raw.items() if isinstance(table, dict)}
+
+
+def _entry(draft: Draft) -> Entry:
+    resource, weak = draft.resource, []
+    for element, value in _required().get(draft.kind, {}).items():
+        if element not in resource:
+            resource[element] = value
+            weak.append(element)
+    if draft.profile:
+        resource["meta"] = {"profile": [f"{BASE}/StructureDefinition/{draft.profile}"]}
+    return Entry(
+        resource=resource,
+        urn=draft.urn,
+        identity=identity(resource),
+        key=draft.key,
+        origins=_origins(draft),
+        cleared=tuple(draft.cleared),
+        weak=(*weak, *draft.weak),
+    )
+
+
+def _origins(draft: Draft) -> list[Origin]:
+    rows = []
+    for line, (element, label) in draft.origins:
+        names = [element] if element else [k for k in draft.resource if k != "resourceType"]
+        rows += [Origin(name, line, label) for name in names]
+    return rows
+
+
+def _provenance(run: Run, draft: Draft | None, entries: list[Entry]) -> Entry:
+    """Who said all this and in which unit (US Core Provenance: target, recorded, agent.who)."""
+    unit = run.unit
+    resource: Resource = draft.resource if draft else {"resourceType": "Provenance"}
+    resource["target"] = [{"reference": entry.urn} for entry in entries]
+    if "recorded" not in resource:
+        resource["_recorded" if not unit.as_of else "recorded"] = unit.as_of or _ABSENT
+    if "agent" not in resource:
+        who = {"identifier": {"system": f"{BASE}/sid/source", "value": unit.source}}
+        resource["agent"] = [{"type": {"coding": [_ASSEMBLER]}, "who": who}]
+    place = {"system": f"{BASE}/sid/unit", "value": unit.key or str(unit.at)}
+    what = {"identifier": place, "display": str(unit.at)}
+    resource["entity"] = [{"role": "source", "what": what}]
+    return Entry(resource, urn("Provenance", unit.source, unit.key or str(unit.at)))
+
+
+_ASSEMBLER = {
+    "system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type",
+    "code": "assembler",
+}

@@ -1,0 +1,106 @@
+"""HL7 v2 messages through the engine: the event chooses segments, fields drive rules."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from adapter import data
+from adapter.issues import Issue, Severity
+from adapter.mapping.events import Event, events
+from adapter.mapping.fields import WIDEST
+from adapter.mapping.finish import finish
+from adapter.mapping.run import Feed, Run
+from adapter.mapping.times import utc
+from adapter.outcome import Outcome, Unit
+from adapter.record import Location, Message
+
+
+def convert(message: Message, feed: Feed, unit: Unit) -> Outcome:
+    """One message as an Outcome; a message of an event without a file is refused, never guessed."""
+    event = events().get(message.event)
+    if event is None:
+        text = "no mapping for this trigger event"
+        at = Location(unit.at.source, unit.at.line, "MSH-9")
+        return Outcome(unit, issues=[Issue("error", "not-supported", text, at)])
+    run = Run(unit, feed)
+    run.facts["facility"] = message.facility
+    _check_segments(run, event, message)
+    _order(run, message)
+    for line, text in enumerate(message.segments, unit.at.line):
+        if text:
+            run.line = line
+            _segment(run, event, text)
+    _say(run, event)
+    return finish(run)
+
+
+def _segment(run: Run, event: Event, text: str) -> None:
+    name = text[:3]
+    compiled = event.segments.get(name)
+    if compiled is None:
+        run.label = name
+        run.issue("information", "unmapped", "no map for this segment")
+        return
+    fields = text.split("|")
+    if name == "MSH":
+        fields.insert(1, "|")
+    fields[0] = ""
+    run.fields = fields
+    compiled.apply(run, fields, _labels(name))
+
+
+def _check_segments(run: Run, event: Event, message: Message) -> None:
+    names = {text[:3] for text in message.segments}
+    run.line = run.unit.at.line
+    checks: tuple[tuple[Severity, tuple[str, ...]], ...]
+    checks = (("error", event.needs), ("warning", event.wants))
+    for severity, wanted in checks:
+        for name in wanted:
+            if name not in names:
+                run.label = name
+                run.issue(severity, "segment-missing", f"{event.code} without {name}")
+
+
+def _order(run: Run, message: Message) -> None:
+    """The unit's place in time: event occurred, else recorded, else sent (EVN-6, EVN-2, MSH-7)."""
+    zone, first = run.feed.zone, ""
+    sent = utc(message.sent, zone)
+    for text in message.segments:
+        if text.startswith("EVN|"):
+            fields = text.split("|")
+            times = [fields[place] for place in (6, 2) if place < len(fields)]
+            first = next((found for found in (utc(time, zone) for time in times) if found), "")
+            break
+    if first or sent:
+        run.unit.as_of = f"{first or sent} {sent} {message.sequence:>15}".rstrip()
+
+
+def _say(run: Run, event: Event) -> None:
+    """What the event says by itself: an A03 is a finished Encounter."""
+    for name, element, value in event.sets:
+        draft = run.drafts.get(name)
+        if draft is not None:
+            draft.resource[element] = value
+            draft.origins.append((run.unit.at.line, (element, "MSH-9")))
+    for name, elements in event.weak.items():
+        draft = run.drafts.get(name)
+        if draft is not None:
+            draft.weak = elements
+
+
+@cache
+def _labels(segment: str) -> tuple[str, ...]:
+    return tuple(f"{segment}-{place}" for place in range(WIDEST))
+
+
+@cache
+def feed(name: str) -> Feed:
+    """A feed profile (mappings/hl7v2/feeds/<name>.toml). Raises DataFileError when it is wrong."""
+    raw = data.toml(data.path("mappings", "hl7v2", "feeds", f"{name}.toml"))
+    return Feed(
+        name=name,
+        source=f"feed:{name}",
+        zone=raw["zone"],
+        facility=raw.get("facility", ""),
+        authorities=raw.get("authorities", {}),
+    )

@@ -1,0 +1,177 @@
+"""HL7 v2 values that name a resource of their own: practitioner, organization, location."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapter import terms
+from adapter.mapping.datatypes import V2, authority, cx, xad, xcn_name
+from adapter.mapping.registry import converter, datatype
+from adapter.mapping.run import Run
+
+Json = dict[str, Any]
+_PHYSICAL = "http://terminology.hl7.org/CodeSystem/location-physical-type"
+
+
+def _reference(run: Run, kind: str, resource: Json, *key: str) -> Json:
+    return {"reference": run.add(kind, {"resourceType": kind, **resource}, *key)}
+
+
+@datatype("practitioner", 23)
+def practitioner(run: Run, parts: list[str]) -> Json | None:
+    """XCN to a reference to a Practitioner of the unit (v2-to-FHIR XCN[Practitioner]).
+
+    One identifier names one person; without any, the name as written does, for this sender only.
+    """
+    count = len(parts)
+    resource: Json = {}
+    number = parts[0].strip()
+    if number:
+        kind = parts[12] if count > 12 else ""
+        check = parts[10] if count > 10 else ""
+        hd = parts[8] if count > 8 else ""
+        item = cx(run, [number, check, "", hd, kind or _npi(number, hd)])
+        if item is not None:
+            _npi_system(item)
+            resource["identifier"] = [item]
+    name = xcn_name(run, parts)
+    if name:
+        resource["name"] = [name]
+    degree = parts[6].strip() if count > 6 else ""
+    if degree:
+        resource["qualification"] = [
+            {"code": {"coding": [{"system": V2 + "0360", "code": degree}]}}
+        ]
+    if not name and not number:
+        return None
+    if number:
+        item = resource["identifier"][0]
+        key = (item["system"], item["value"])
+    else:
+        key = (run.feed.source, str(name))
+    return _reference(run, "Practitioner", resource, *key)
+
+
+def _npi(number: str, hd: str) -> str:
+    return "NPI" if "NPI" in hd.upper() or "2.16.840.1.113883.4.6" in hd else ""
+
+
+def _npi_system(item: Json) -> None:
+    codes = [coding["code"] for coding in item.get("type", {}).get("coding", ())]
+    if "NPI" in codes:
+        item["system"] = terms.system("npi")
+
+
+@datatype("organization", 10)
+def organization(run: Run, parts: list[str]) -> Json | None:
+    """XON to a reference to an Organization of the unit (v2-to-FHIR XON[Organization])."""
+    texts = [*parts, *[""] * (10 - len(parts))]
+    name, number = texts[0].strip(), texts[9].strip() or texts[2].strip()
+    if not name and not number:
+        return None
+    resource: Json = {}
+    key: tuple[str, ...] = (run.feed.source, "name", name.casefold())
+    if number:
+        item = cx(run, [number, texts[3], "", texts[5], texts[6]])
+        if item is not None:
+            _npi_system(item)
+            resource["identifier"] = [item]
+            key = (item["system"], item["value"])
+    resource["active"] = True
+    if name:
+        resource["name"] = name
+    return _reference(run, "Organization", resource, *key)
+
+
+@datatype("organization_hd", 3)
+def organization_hd(run: Run, parts: list[str]) -> Json | None:
+    """HD to a reference to an Organization (v2-to-FHIR HD[Organization])."""
+    name = (parts[0] or (parts[1] if len(parts) > 1 else "")).strip()
+    if not name:
+        return None
+    item = {"system": authority(run, run.sub.join(parts)), "value": name}
+    resource = {"identifier": [item], "active": True, "name": name}
+    return _reference(run, "Organization", resource, item["system"], item["value"])
+
+
+@datatype("payor", 10)
+def payor(run: Run, parts: list[str]) -> Json | None:
+    """IN1-4 XON to the payor Organization, address from IN1-5 (v2-to-FHIR IN1[Coverage])."""
+    reference = organization(run, parts)
+    address = run.fields[5] if len(run.fields) > 5 else ""
+    if reference and address and address != '""':
+        draft = run.side[reference["reference"]]
+        found = xad(run, address.split("~")[0].split("^"))
+        if found:
+            draft.resource.setdefault("address", [found])
+    return reference
+
+
+# A place inside a place, the outermost first: (component, physical type, display).
+_LEVELS = (
+    (3, "si", "Site"),
+    (6, "bu", "Building"),
+    (7, "lvl", "Level"),
+    (0, "wa", "Ward"),
+    (1, "ro", "Room"),
+    (2, "bd", "Bed"),
+)
+
+
+@datatype("location", 11)
+def location(run: Run, parts: list[str]) -> Json | None:
+    """PL to a chain of Locations by partOf; the reference is to the innermost.
+
+    v2-to-FHIR PL[Location]: facility, building, floor, point of care, room, bed. A place is named
+    by all that lie around it, so that bed 1 of two rooms is two places.
+    """
+    texts = [part.strip() for part in parts] + [""] * (11 - len(parts))
+    sender = run.feed.facility or run.facts.get("facility", "") or run.feed.name
+    above = ""
+    key: tuple[str, ...] = (run.feed.source, sender)
+    for place, code, display in _LEVELS:
+        text = texts[place].replace(run.sub, " ").strip()
+        if not text:
+            continue
+        key = (*key, code, text)
+        resource: Json = {
+            "resourceType": "Location",
+            "identifier": [{"system": authority(run, ""), "value": "/".join(key[3::2])}],
+            "status": "active",
+            "name": text,
+            "mode": "instance",
+            "physicalType": {"coding": [{"system": _PHYSICAL, "code": code, "display": display}]},
+        }
+        if above:
+            resource["partOf"] = {"reference": above}
+        above = run.add("Location", resource, *key)
+    if not above and texts[8]:
+        resource = {"resourceType": "Location", "status": "active", "mode": "instance"}
+        resource["name"] = texts[8]
+        above = run.add("Location", resource, *key, "description", texts[8])
+    if not above:
+        return None
+    _location_rest(run.side[above].resource, texts)
+    return {"reference": above}
+
+
+def _location_rest(resource: Json, texts: list[str]) -> None:
+    """Status, type and description belong to the innermost place."""
+    if texts[8] and resource["name"] != texts[8]:
+        resource["description"] = texts[8]
+    if texts[5]:
+        coding = {"system": V2 + "0305", "code": texts[5]}
+        resource["type"] = [{"coding": [coding]}]
+    if texts[4]:
+        resource["operationalStatus"] = {"system": V2 + "0306", "code": texts[4]}
+
+
+@converter("bed_status")
+def bed_status(run: Run, text: str) -> None:
+    """PV1-40 to operationalStatus of the assigned location (v2-to-FHIR PV1-40)."""
+    encounter = run.drafts.get("Encounter")
+    for item in encounter.resource.get("location", ()) if encounter else ():
+        draft = run.side.get(item.get("location", {}).get("reference", ""))
+        if draft is not None:
+            draft.resource["operationalStatus"] = {"system": V2 + "0116", "code": text}
+            return

@@ -1,0 +1,79 @@
+"""A mapping file compiled for one kind of record: present fields drive the rules that read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from adapter.errors import DataFileError
+from adapter.mapping.model import Map, MapFile, Rule
+from adapter.mapping.paths import constant, putter
+from adapter.mapping.run import Draft, Run
+
+# Runs everything that reads one field, on that field's text.
+FieldFunction = Callable[[Run, str], None]
+
+
+@dataclass(slots=True)
+class Compiled:
+    """A compiled record: what to do with each field, and what stands beside sourced values."""
+
+    fields: list[FieldFunction | None] = field(default_factory=list)
+    needs: list[tuple[int, str, str]] = field(default_factory=list)
+    fresh: tuple[str, ...] = ()
+    beside: list[tuple[str, list[Callable[[Draft], None]]]] = field(default_factory=list)
+    links: list[tuple[str, str, Callable[[Draft, object, int], None]]] = field(default_factory=list)
+
+    def apply(self, run: Run, fields: Sequence[str], labels: Sequence[str]) -> None:
+        """Run the rules of one record. `labels` name the fields as the source's people do."""
+        for name in self.fresh:
+            run.drafts[name] = None
+        for index, text in enumerate(fields):
+            if text:
+                run.label = labels[index] if index < len(labels) else f"column {index + 1}"
+                function = self.fields[index] if index < len(self.fields) else None
+                if function is None:
+                    run.issue("information", "unmapped", "no rule reads this field")
+                else:
+                    function(run, text)
+        for index, label, text in self.needs:
+            if index >= len(fields) or not fields[index]:
+                run.label = label
+                run.issue("error", "required", text)
+        self._finish(run)
+
+    def _finish(self, run: Run) -> None:
+        drafts = run.drafts
+        for name, functions in self.beside:
+            draft = drafts.get(name)
+            if draft is not None:
+                for function in functions:
+                    function(draft)
+        for name, to, put in self.links:
+            draft = drafts.get(name)
+            if draft is not None:
+                draft.links.append((put, drafts.get(to) or to))
+
+
+def skeleton(maps: Sequence[Map], width: int) -> Compiled:
+    """A Compiled with constants and links of the maps; the fields are for the caller to fill."""
+    done = Compiled([None] * width, fresh=tuple(m.name for m in maps if not m.once))
+    for item in maps:
+        constants = [constant(r.to, r.value) for r in item.rules if r.value is not None]
+        if constants:
+            done.beside.append((item.name, constants))
+        done.links.extend((item.name, r.link, putter(r.to)) for r in item.rules if r.link)
+    return done
+
+
+def ignored(run: Run, text: str) -> None:
+    """What runs on a field that is left out on purpose: nothing."""
+
+
+def sourced(file: MapFile) -> list[tuple[Map, Rule]]:
+    """Every rule that reads a source, with its map. Raises DataFileError for an ignored one."""
+    found = [(item, rule) for item in file.maps for rule in item.rules if rule.source]
+    for _, rule in found:
+        if rule.source in file.ignore:
+            raise DataFileError(file.file, rule.source, "both read and ignored")
+    return found

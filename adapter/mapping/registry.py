@@ -1,0 +1,60 @@
+"""The named functions that rules may call: converters of one value, builders over repetitions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from adapter.mapping.run import Run
+
+Convert = Callable[[Run, str], Any]
+ConvertParts = Callable[[Run, list[str]], Any]
+Build = Callable[[Run, list[str]], Any]
+_C = TypeVar("_C", bound=Convert)
+_P = TypeVar("_P", bound=ConvertParts)
+_B = TypeVar("_B", bound=Build)
+
+
+class Converter(NamedTuple):
+    """A converter: of one text (`reads` 0), or of a component list of which it reads `reads`.
+
+    It returns None for "nothing to write" and raises BadValue for what it cannot read.
+    """
+
+    text: Convert | None
+    parts: ConvertParts | None
+    reads: int
+
+
+CONVERTERS: dict[str, Converter] = {}
+BUILDERS: dict[str, Build] = {}
+
+
+def converter(name: str) -> Callable[[_C], _C]:
+    """Register a converter of one text: a table cell, or an HL7 v2 primitive."""
+
+    def register(function: _C) -> _C:
+        CONVERTERS[name] = Converter(function, None, 0)
+        return function
+
+    return register
+
+
+def datatype(name: str, reads: int) -> Callable[[_P], _P]:
+    """Register a converter of an HL7 v2 datatype's components; those after `reads` are unmapped."""
+
+    def register(function: _P) -> _P:
+        CONVERTERS[name] = Converter(None, function, reads)
+        return function
+
+    return register
+
+
+def builder(name: str) -> Callable[[_B], _B]:
+    """Register a builder: all repetitions of a source (texts) to one value or a list of values."""
+
+    def register(function: _B) -> _B:
+        BUILDERS[name] = function
+        return function
+
+    return register

@@ -1,0 +1,149 @@
+"""The working state of one unit while its rules run: drafts of resources, place, issues."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapter.issues import Issue, Severity
+from adapter.outcome import Unit
+from adapter.record import Location, Resource
+
+_NAMESPACE = bytes.fromhex("6f1f0b7c5d0e4f0c9b1d7a3c52e8a914")  # ours, made once
+
+
+class BadValue(Exception):
+    """A source value that its converter cannot read; becomes an Issue where the rule is run."""
+
+    def __init__(self, detail: str, text: str, part: int = 0) -> None:
+        super().__init__(detail)
+        self.detail, self.text, self.part = detail, text, part
+
+
+def urn(kind: str, *parts: str) -> str:
+    """A deterministic `urn:uuid:` (version 5, RFC 4122 4.3) for a resource named by its parts."""
+    text = "\x1f".join((kind, *parts)).encode()
+    h = hashlib.sha1(_NAMESPACE + text, usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(h[16], 16) & 3]
+    return f"urn:uuid:{h[:8]}-{h[8:12]}-5{h[13:16]}-{variant}{h[17:20]}-{h[20:32]}"
+
+
+@dataclass(slots=True, eq=False)
+class Draft:
+    """A resource being written, with its slots and the places its values came from."""
+
+    kind: str
+    name: str
+    key: tuple[str, ...]
+    line: int
+    resource: Resource
+    slots: dict[tuple[tuple[str, ...], int], dict[str, Any]] = field(default_factory=dict)
+    origins: list[tuple[int, tuple[str, str]]] = field(default_factory=list)
+    cleared: list[str] = field(default_factory=list)
+    links: list[tuple[Any, Draft | str]] = field(default_factory=list)
+    urn: str = ""
+    profile: str = ""
+    weak: tuple[str, ...] = ()
+
+    def slot(
+        self, box: dict[str, Any], key: str, name: tuple[str, ...], rep: int
+    ) -> dict[str, Any]:
+        """The element of a named slot for a repetition, appended to `box[key]` when new."""
+        element = self.slots.get((name, rep))
+        if element is None:
+            element = self.slots[name, rep] = {}
+            box.setdefault(key, []).append(element)
+        return element
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What is known of a sender: whose data it is, its zone, and its default authority.
+
+    `zone` is an IANA name; times without an offset are read in it.
+    """
+
+    name: str
+    source: str
+    zone: str
+    facility: str = ""
+    authorities: dict[str, str] = field(default_factory=dict)
+    mrn_types: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """One unit on its way: rules read `fields`, write drafts, and report issues at `line label`."""
+
+    unit: Unit
+    feed: Feed
+    line: int = 0
+    label: str = ""
+    rep: int = 0
+    sub: str = "&"
+    fields: list[str] = field(default_factory=list)
+    drafts: dict[str, Draft | None] = field(default_factory=dict)
+    made: list[Draft] = field(default_factory=list)
+    side: dict[str, Draft] = field(default_factory=dict)
+    issues: list[Issue] = field(default_factory=list)
+    once: set[tuple[str, str]] = field(default_factory=set)
+    facts: dict[str, str] = field(default_factory=dict)
+
+    def at(self, part: int = 0) -> Location:
+        """The place of the value being read; `part` is the component, 0 the whole."""
+        label = self.label + (f"[{self.rep + 1}]" if self.rep else "")
+        return Location(self.unit.at.source, self.line, f"{label}.{part}" if part else label)
+
+    def issue(self, severity: Severity, detail: str, text: str, part: int = 0) -> None:
+        """Report a finding at the value being read."""
+        self.issues.append(Issue(severity, detail, text, self.at(part)))
+
+    def issue_once(self, detail: str, about: str, text: str) -> None:
+        """Report an information once a unit, however often it occurs."""
+        if (detail, about) not in self.once:
+            self.once.add((detail, about))
+            self.issue("information", detail, text)
+
+    def decode(self, text: str) -> str:
+        """A component without its HL7 v2 escape sequences (chapter 2.7), decoded once."""
+        return _escapes(self, text) if "\\" in text else text
+
+    def add(self, kind: str, resource: Resource, *key: str) -> str:
+        """Add a resource that a value names (practitioner, organization, location); its urn.
+
+        The same key in one unit is the same resource; the first one stands.
+        """
+        name = urn(kind, *key)
+        if name not in self.side:
+            draft = Draft(kind, kind, key, self.line, resource, urn=name)
+            draft.origins.append((self.line, ("", self.label)))
+            self.side[name] = draft
+        return name
+
+
+_ESCAPES = {"F": "|", "S": "^", "T": "&", "R": "~", "E": "\\", "P": "#", "H": "", "N": ""}
+_FORMAT = re.compile(r"^\.(br|sp|in|ti|fi|nf|ce|sk)([+-]?\d*)$")
+_SEQUENCE = re.compile(r"\\([^\\]{1,200})\\")
+
+
+def _escapes(run: Run, text: str) -> str:
+    """Delimiters, hexadecimal bytes and formatting commands; anything unknown stays as it is."""
+
+    def one(match: re.Match[str]) -> str:
+        body = match[1]
+        if body in _ESCAPES:
+            return _ESCAPES[body]
+        if body[0] == "X" and re.fullmatch(r"([0-9A-Fa-f]{2})+", body[1:]):
+            raw = bytes.fromhex(body[1:])
+            try:
+                return raw.decode("utf-8")
+            except UnicodeDecodeError:
+                return raw.decode("latin-1")
+        if _FORMAT.match(body):
+            return "\n" if body.startswith((".br", ".sp", ".ce")) else " "
+        run.issue("information", "escape", "an escape sequence that is not known was kept")
+        return match[0]
+
+    return _SEQUENCE.sub(one, text)

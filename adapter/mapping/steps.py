@@ -1,0 +1,121 @@
+"""One rule compiled into one function: read a text, convert it, write it into its draft."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from adapter import terms
+from adapter.errors import DataFileError
+from adapter.mapping.model import Map, Rule
+from adapter.mapping.paths import putter
+from adapter.mapping.registry import BUILDERS, CONVERTERS
+from adapter.mapping.run import BadValue, Draft, Run
+
+# Reads one repetition; None is "nothing to write".
+Read = Callable[[Run, str], Any]
+# Runs one rule on a field's text; False when its `where` chose another.
+StepFunction = Callable[[Run, str, int], bool]
+
+NULL = '""'  # HL7 v2: delete what is stored
+
+
+def open_draft(item: Map) -> Callable[[Run], Draft]:
+    """A function that gives the run's draft of a map, made at the first value written."""
+    kind, name, key = item.resource, item.name, item.key
+    base = {"resourceType": kind}
+    profile = item.profile
+
+    def draft_of(run: Run) -> Draft:
+        draft = run.drafts.get(name)
+        if draft is None:
+            draft = Draft(kind, name, key, run.line, dict(base), profile=profile)
+            run.drafts[name] = draft
+            run.made.append(draft)
+        return draft
+
+    return draft_of
+
+
+def read_text(file: str, rule: Rule, default: str) -> Read:
+    """The converter chain of a rule for one already separated text (a cell or a component)."""
+    name = rule.convert or default
+    found = CONVERTERS.get(name)
+    if found is None:
+        raise DataFileError(file, name, "no such converter")
+    if found.text is None:
+        raise DataFileError(file, name, "a datatype of components cannot read a single text")
+    convert = found.text
+    return _through_table(rule.table, convert) if rule.table else convert
+
+
+def _through_table(name: str, convert: Read) -> Read:
+    table = terms.table(name)
+
+    def look_up(run: Run, text: str) -> Any:
+        code = convert(run, text)
+        if code is None:
+            return None
+        target = table.get(code)
+        if target is None:
+            raise BadValue("code-unknown", f"not in table {name}")
+        return target.code or None
+
+    return look_up
+
+
+def step(item: Map, rule: Rule, read: Read, choose: Callable[[str], bool] | None) -> StepFunction:
+    """The function that runs a rule on one repetition of its field."""
+    draft_of, put = open_draft(item), putter(rule.to)
+    root, need = rule.to.root, rule.need
+
+    def run_rule(run: Run, text: str, rep: int) -> bool:
+        if choose is not None and not choose(text):
+            return False
+        try:
+            value = read(run, text)
+        except BadValue as bad:
+            run.issue("error" if need else "warning", bad.detail, bad.text, bad.part)
+            return True
+        if value is not None:
+            draft = draft_of(run)
+            put(draft, value, rep)
+            draft.origins.append((run.line, (root, run.label)))
+        return True
+
+    return run_rule
+
+
+def build_step(file: str, item: Map, rule: Rule) -> Callable[[Run, list[str]], None]:
+    """The function that runs a `build` rule on all repetitions of its field at once."""
+    build = BUILDERS.get(rule.build)
+    if build is None:
+        raise DataFileError(file, rule.build, "no such builder")
+    draft_of, put, root, need = open_draft(item), putter(rule.to), rule.to.root, rule.need
+    spread = rule.to.steps[-1].slot == ""
+
+    def run_build(run: Run, texts: list[str]) -> None:
+        try:
+            value = build(run, texts)
+        except BadValue as bad:
+            run.issue("error" if need else "warning", bad.detail, bad.text, bad.part)
+            return
+        if value is None or value == []:
+            return
+        draft = draft_of(run)
+        for rep, one in enumerate(value if spread and isinstance(value, list) else [value]):
+            put(draft, one, rep)
+        draft.origins.append((run.line, (root, run.label)))
+
+    return run_build
+
+
+def clear(item: Map, rule: Rule) -> Callable[[Run], None]:
+    """The function for a field that asks for deletion (HL7 v2 `""`, chapter 2.5.3.3)."""
+    draft_of, root = open_draft(item), rule.to.root
+
+    def run_clear(run: Run) -> None:
+        draft_of(run).cleared.append(root)
+        run.issue("information", "cleared", f"{item.resource}.{root} is to be deleted")
+
+    return run_clear
