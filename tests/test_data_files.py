@@ -18,6 +18,7 @@ from adapter.sources import form_layout, layout
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIDENCES = {"confirmed", "reconstructed", "unverified"}
+PURPOSE = re.compile(r"Confidence: (confirmed|reconstructed|unverified)\. Source: \S")
 OURS = "https://ecm-adapter.example/fhir/"
 
 
@@ -157,9 +158,9 @@ def test_every_value_set_loads_by_its_url() -> None:
 def test_a_profile_names_its_source(name: str) -> None:
     found = orjson.loads((ROOT / name).read_bytes())
     kind = found.get("resourceType")
-    if kind in (None, "Bundle"):
-        assert kind or found["source"]
-        assert kind or found["confidence"] in CONFIDENCES
+    if kind is None:  # tables of ours in JSON
+        assert found["source"]
+        assert found["confidence"] in CONFIDENCES
         return
     assert Path(name).stem == f"{kind}-{found['id']}"
     assert found["url"] == f"{OURS}{kind}/{found['id']}"
@@ -168,6 +169,9 @@ def test_a_profile_names_its_source(name: str) -> None:
     if kind == "StructureDefinition":
         assert found["fhirVersion"] == "4.0.1"
         assert found["derivation"] == "constraint"
+        assert PURPOSE.match(found["purpose"])
+    elif kind == "Questionnaire":
+        assert found["description"].startswith("Made from mappings/forms/layouts/")
 
 
 def test_every_profile_a_mapping_claims_is_shipped() -> None:
@@ -179,8 +183,9 @@ def test_every_profile_a_mapping_claims_is_shipped() -> None:
     assert {url for url in claimed if url.startswith(OURS)} - shipped == set()
 
 
-def test_every_input_is_a_case() -> None:
-    folders = {(ROOT / name).parent for name in files("fixtures/**/input.*")}
+@pytest.mark.parametrize("kind", ["mif", "hl7v2", "referral", "services"])
+def test_every_input_is_a_case(kind: str) -> None:
+    folders = {(ROOT / name).parent for name in files(f"fixtures/{kind}/**/input.*")}
     assert sorted(f.relative_to(ROOT).as_posix() for f in folders if lacks(f)) == []
 
 
