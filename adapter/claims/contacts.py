@@ -15,6 +15,7 @@ ECM = "https://ecm-adapter.example/fhir/CodeSystem/ecm"
 PLACE = "https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set"
 ICD_10 = "http://hl7.org/fhir/sid/icd-10-cm"
 _STAFF = {"clinical": "clinical", "non-clinical": "non_clinical"}
+_MODALITY = {"VR": "telehealth", "AMB": "in_person", "HH": "in_person", "FLD": "in_person"}
 _ENROLLED = ("active", "onhold", "finished")
 
 
@@ -107,14 +108,13 @@ def contact(encounter: Resource, practitioner: Resource | None, zone: ZoneInfo) 
         return None
     own = _codes(encounter.get("type", ()), ECM)
     places = _codes(encounter.get("type", ()), PLACE)
-    virtual = encounter.get("class", {}).get("code") == "VR"
     icd = _codes(encounter.get("reasonCode", ()), ICD_10)
     return Contact(
         ref=f"Encounter/{encounter['id']}",
         on=_day(start, zone),
         phase="outreach" if "outreach" in own else "service",
         staff=_staff(encounter),
-        modality="telehealth" if virtual else "in_person",
+        modality=_MODALITY.get(encounter.get("class", {}).get("code", ""), ""),
         minutes=_minutes(encounter),
         place=places[0] if places else "",
         diagnoses=tuple(dict.fromkeys(code.replace(".", "").upper() for code in icd)),
