@@ -1,38 +1,197 @@
-"""Messages, member files and forms to FHIR without a store: what the public functions call."""
+"""Messages, member files, service logs and forms to FHIR, without a store; one Outcome a unit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from adapter.issues import Issue
+from adapter import data, validation
+from adapter.issues import Issue, Severity
 from adapter.mapping import message as messages
+from adapter.mapping import tabular
 from adapter.mapping.run import Feed
 from adapter.outcome import Outcome, Unit
-from adapter.record import Location, Message
-from adapter.sources import hl7v2
+from adapter.record import Entry, Location, Message, Record
+from adapter.sources import form_layout, forms, hl7v2, layout
+from adapter.sources import tabular as tables
+from adapter.sources.header import Header
+
+Form = Mapping[str, Any]
 
 
-def adt_units(
-    raw: bytes | str, source: str = "message", feed: str = "default"
-) -> Iterator[Outcome]:
-    """Every message of a file, frame or batch as an Outcome, in order; none is left out."""
+def adt(raw: bytes | str, source: str = "message", feed: str = "default") -> Iterator[Outcome]:
+    """Every message of a file, frame or batch as an Outcome, in order; none is left out.
+
+    `feed` names a profile of mappings/hl7v2/feeds. Raises DataFileError when there is none.
+    """
     profile = messages.feed(feed)
     waiting: list[Issue] = []
     for found in hl7v2.read(raw, source):
-        if isinstance(found, Issue):
-            if found.failed:
-                at = found.at or Location(source, 1)
-                yield Outcome(Unit(at, "adt", profile.source), issues=[found])
-            else:
-                waiting.append(found)
-            continue
-        outcome = _convert(found, profile)
-        outcome.issues[:0] = waiting
-        waiting = []
-        yield outcome
+        if isinstance(found, Message):
+            outcome = _message(found, profile)
+            outcome.issues[:0] = waiting
+            waiting = []
+            yield outcome
+        elif found.failed:
+            yield _refused(found, "adt", profile.source)
+        else:
+            waiting.append(found)
 
 
-def _convert(message: Message, profile: Feed) -> Outcome:
+def _message(message: Message, profile: Feed) -> Outcome:
     key = f"{message.application}|{message.facility}|{message.control}"
-    unit = Unit(Location(message.source, message.line), "adt", profile.source, key)
-    return messages.convert(message, profile, unit)
+    at = Location(message.source, message.line)
+    unit = Unit(at, "adt", profile.source, key, raw=message.raw)
+    return _checked(messages.convert(message, profile, unit))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One kind of table: who owns what it says, its layout, and its mapping file."""
+
+    kind: str
+    owner: str
+    layout: layout.Layout
+    mapping: tabular.TableMapping
+
+
+def member_table(plan: str) -> Table:
+    """A plan's member file. Raises DataFileError for an unknown plan."""
+    found = layout.load(plan)
+    return Table("mif", f"plan:{plan}", found, tabular.load("mif", "member"))
+
+
+def rows(file: Path | bytes, table: Table, source: str = "", as_of: str = "") -> Iterator[Outcome]:
+    """Every row of a table as an Outcome, then one that only has what is wrong with the file.
+
+    `as_of` is the instant that the file is true for; default: the date in its name, else "".
+    """
+    name = source or (file.name if isinstance(file, Path) else "input")
+    sheet = _Sheet(table, _digest(file), as_of or _file_date(table, name))
+    for found in tables.read(file, table.layout, name):
+        if isinstance(found, Header):
+            sheet.start(found)
+        elif isinstance(found, Record):
+            yield sheet.row(found)
+        elif found.failed:
+            yield _refused(found, table.kind, table.owner)
+        else:
+            sheet.waiting.append(found)
+    if sheet.waiting:
+        at = Location(name, 1)
+        yield Outcome(Unit(at, table.kind, table.owner), issues=sheet.waiting)
+
+
+def _digest(file: Path | bytes) -> str:
+    if isinstance(file, bytes):
+        return hashlib.sha256(file).hexdigest()[:32]
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()[:32]
+    except OSError:
+        return ""  # the reader says why it cannot be opened
+
+
+def _file_date(table: Table, name: str) -> str:
+    day = table.layout.date_of(name)
+    return f"{day}T00:00:00+00:00" if day else ""
+
+
+class _Sheet:
+    """A table being converted: its bound rules, and findings that wait for their row."""
+
+    def __init__(self, table: Table, digest: str, as_of: str) -> None:
+        self._table, self._digest, self._as_of = table, digest, as_of
+        self._bound: tabular.BoundTable | None = None
+        self._context = {**table.layout.context, "as_of": as_of}
+        self.waiting: list[Issue] = []
+
+    def start(self, header: Header) -> None:
+        """Bind the rules to the columns of the file."""
+        self._bound = self._table.mapping.bind(header.columns, header.labels)
+
+    def row(self, record: Record) -> Outcome:
+        """One row converted and checked."""
+        at = Location(record.source, record.line)
+        key = f"{self._digest}:{record.line}"
+        raw = data.dumps(record.fields)
+        unit = Unit(at, self._table.kind, self._table.owner, key, self._as_of, raw)
+        if self._bound is None:
+            raise AssertionError("the reader gives the header before the rows")
+        outcome = self._bound.apply(record, unit, self._context)
+        outcome.issues[:0] = self.waiting
+        self.waiting = []
+        return _checked(outcome)
+
+
+def referral(raw: bytes | str | Form, form: str, source: str = "form") -> Outcome:
+    """One filled form as an Outcome. Raises DataFileError for an unknown form."""
+    definition = form_layout.load(form)
+    reading = forms.read(raw, definition, source)
+    text = (
+        raw if isinstance(raw, bytes) else raw.encode() if isinstance(raw, str) else data.dumps(raw)
+    )
+    at, key = Location(source, 1), hashlib.sha256(text).hexdigest()[:32]
+    unit = Unit(at, "referral", f"form:{form}", key, raw=text)
+    if reading.record is None:
+        return Outcome(unit, issues=list(reading.issues))
+    bound = tabular.load("forms", form).bind(definition.columns, reading.record.labels)
+    outcome = bound.apply(reading.record, unit, {"form": definition.url})
+    outcome.issues[:0] = reading.issues
+    return _checked(outcome)
+
+
+def _refused(issue: Issue, kind: str, source: str) -> Outcome:
+    return Outcome(Unit(issue.at or Location("input", 1), kind, source), issues=[issue])
+
+
+def _checked(outcome: Outcome) -> Outcome:
+    """The outcome with what validation finds, placed where the value came from.
+
+    An element that is not valid is left out and a profile that does not hold is not claimed, both
+    with a warning, so that the rest of the message is not lost; what is wrong after that refuses.
+    """
+    if outcome.entries:
+        for issue in _faults(outcome):
+            entry, element = _find(issue.path or "", outcome.entries)
+            mended = entry is not None and _left_out(entry, issue, element)
+            severity = "warning" if mended else issue.severity
+            outcome.issues.append(_placed(issue, severity, outcome, entry, element))
+        if any(issue.path for issue in outcome.issues):
+            outcome.issues += _faults(outcome)
+    return outcome
+
+
+def _faults(outcome: Outcome) -> list[Issue]:
+    return validation.check_unit([(entry.urn, entry.resource) for entry in outcome.entries])
+
+
+def _left_out(entry: Entry, issue: Issue, element: str) -> bool:
+    """Take the faulty element, or the claim of the profile, out of a resource."""
+    if issue.detail == "profile":
+        entry.resource.pop("meta", None)
+        return True
+    return entry.resource.pop(element, None) is not None
+
+
+def _placed(
+    issue: Issue, severity: Severity, outcome: Outcome, entry: Entry | None, element: str
+) -> Issue:
+    origin = next((o for o in entry.origins if o.element == element), None) if entry else None
+    at = outcome.unit.at
+    if origin is not None:
+        at = Location(at.source, origin.line, origin.field)
+    return Issue(severity, issue.detail, issue.text, at, issue.path)
+
+
+def _find(path: str, entries: list[Entry]) -> tuple[Entry | None, str]:
+    """The entry and top-level element of a path like `Condition[1].code.coding[0]`."""
+    root, _, rest = path.partition(".")
+    kind, _, number = root.rstrip("]").partition("[")
+    same = [entry for entry in entries if entry.resource["resourceType"] == kind]
+    place = int(number or 0)
+    element = rest.partition(".")[0].partition("[")[0]
+    return (same[place] if place < len(same) else None), element

@@ -15,7 +15,8 @@ class Unit:
 
     `source`  who owns the elements it writes: a plan (`plan:sunrise`), a feed (`feed:mercy`)
     `key`     the sender's own number for it (MSH-10, form id), `""` if none
-    `as_of`   ISO instant in UTC that orders units of one source, `""` if unknown
+    `as_of`   ISO instant in UTC that orders units of one source, more text after it breaks ties
+    `raw`     the input as it came, for the ledger
     """
 
     at: Location
@@ -23,6 +24,7 @@ class Unit:
     source: str
     key: str = ""
     as_of: str = ""
+    raw: bytes = b""
 
 
 @dataclass(slots=True)

@@ -125,6 +125,7 @@ def value_set_names() -> Mapping[str, str]:
 
 
 @cache
+@cache
 def identifier(name: str) -> Identifier:
     """An identifier system by our name for it, e.g. `cin`. Raises DataFileError when unknown."""
     for row in rows("identifier-systems"):
@@ -133,6 +134,7 @@ def identifier(name: str) -> Identifier:
     raise DataFileError("terminology/identifier-systems.csv", name, "has no row")
 
 
+@cache
 def system(name: str, scope: str = "") -> str:
     """The URI of an identifier system; `scope` narrows it to one plan, provider or feed.
 

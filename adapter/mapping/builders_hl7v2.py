@@ -70,8 +70,8 @@ def us_core_extension(name: str, found: list[Json], words: list[str], most: int)
     """The complex extension us-core-race or us-core-ethnicity of codings and words."""
     if not words:
         return None
-    omb = [c for c in found if c["system"] == _NULL or c["code"] in _OMB[name]]
-    known = [c for c in omb if c["system"] != _NULL]
+    omb = [c for c in (_omb(name, c) for c in found) if c]
+    known = _distinct([c for c in omb if c["system"] != _NULL])
     omb = known[:most] if known else omb[:1]
     parts: list[Json] = [{"url": "ombCategory", "valueCoding": c} for c in omb]
     if known or not omb:
@@ -81,8 +81,9 @@ def us_core_extension(name: str, found: list[Json], words: list[str], most: int)
     return {"url": _CORE + name, "extension": parts}
 
 
-# OMB categories of CDCREC (US Core value sets omb-race-category and omb-ethnicity-category).
-_OMB = {
-    "race": frozenset({"1002-5", "2028-9", "2054-5", "2076-8", "2106-3"}),
-    "ethnicity": frozenset({"2135-2", "2186-5"}),
-}
+def _omb(name: str, coding: Json) -> Json | None:
+    """The OMB category that a CDCREC code belongs to (its hierarchy); unknown is its own."""
+    if coding["system"] == _NULL:
+        return coding
+    target = terms.table(f"{name}-category").get(coding["code"])
+    return _category(target) if target is not None and target.code else None

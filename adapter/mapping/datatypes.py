@@ -70,7 +70,7 @@ def _authority(namespace: str, universal: str, kind: str) -> tuple[str, bool]:
     if universal and kind in ("URI", "URL", "DNS") and " " not in universal:
         return (universal if ":" in universal else f"https://{universal}"), True
     name = namespace or universal
-    return f"{BASE}/sid/authority/{quote(name.strip(), safe='')}", False
+    return terms.system("authority", quote(name.strip(), safe="")), False
 
 
 def authority(run: Run, hd: str, part: int = 0) -> str:
@@ -83,7 +83,7 @@ def authority(run: Run, hd: str, part: int = 0) -> str:
         return own
     if not hd:
         facility = run.feed.facility or run.facts.get("facility", "") or run.feed.name
-        return f"{BASE}/sid/facility/{quote(facility, safe='')}"
+        return terms.system("facility", quote(facility, safe=""))
     names = [*hd.split(run.sub), "", ""]
     namespace, universal, kind = names[0], names[1], names[2]
     system, known = _authority(namespace, universal, kind.upper())
@@ -160,7 +160,10 @@ def dln(run: Run, parts: list[str]) -> Json | None:
         return None
     state = parts[1].strip() if len(parts) > 1 else ""
     item: Json = {"type": _identifier_type("DL"), "value": parts[0].strip()}
-    item["system"] = f"{BASE}/sid/drivers-license/{quote(state or 'unknown', safe='')}"
+    scope = quote(state or "unknown", safe="")
+    item["system"] = terms.system(
+        "dl-ca" if state == "CA" else "drivers-license", "" if state == "CA" else scope
+    )
     if len(parts) > 2 and parts[2]:
         item["period"] = {"end": dtm(run, parts[2])}
     return item
@@ -454,8 +457,9 @@ def _telecom_system(run: Run, item: Json, texts: list[str]) -> str:
     if kind == "phone" and "@" in texts[0]:
         kind = "email"
     item["system"] = kind
-    if code == "CP":
-        item["use"] = "mobile"
+    device = terms.table("telecom-equipment-use").get(code) if code else None
+    if device is not None and device.code:
+        item["use"] = device.code
     return kind
 
 

@@ -67,7 +67,7 @@ def species(run: Run, texts: list[str]) -> list[Json]:
 @converter("deleted_diagnosis")
 def deleted_diagnosis(run: Run, text: str) -> Json | None:
     """DG1-21: D takes the diagnosis back (v2-to-FHIR DG1-21; table 0206)."""
-    if text not in ("A", "D", "U", "S", "X"):
+    if terms.table("action-code").get(text) is None:
         raise BadValue("code-unknown", "not in table action-code")
     if text != "D":
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 from adapter import data, terms
 from adapter.errors import DataFileError
@@ -17,6 +18,7 @@ from adapter.mapping.registry import CONVERTERS, Converter
 from adapter.mapping.run import BadValue, Run
 from adapter.mapping.steps import NULL, build_step, clear, open_draft
 
+Json = dict[str, Any]
 WIDEST = 120  # fields of the widest segment, and room
 
 
@@ -196,15 +198,20 @@ def _table_reader(
         code = parts[place].strip() if place < len(parts) else ""
         if not code:
             return None
-        target = table.get(code) or table.get(code.upper())
+        target = table.get(code)
+        if target is None and as_coding:
+            run.issue("warning", "code-unknown", f"kept as it came: not in table {rule.table}")
+            return {"system": table.system, "code": code}
         if target is None:
             raise _Unknown(rule.table, alternate(table.system, code))
-        if not as_coding:
-            return target.code or None
-        coding = {"system": target.system, "code": target.code}
-        return {**coding, "display": target.display} if target.display else coding
+        return _coding(target) if as_coding else target.code or None
 
     return read, 3 if not part else 1
+
+
+def _coding(target: terms.Target) -> dict[str, str]:
+    coding = {"system": target.system, "code": target.code}
+    return {**coding, "display": target.display} if target.display else coding
 
 
 def _concept_reader(name: str) -> Callable[[Run, list[str]], object]:
@@ -215,17 +222,27 @@ def _concept_reader(name: str) -> Callable[[Run, list[str]], object]:
         code = parts[0].strip()
         if found is None or not code:
             return found
-        target = table.get(code) or table.get(code.upper())
+        target = table.get(code)
         if target is None:
             run.issue("warning", "code-unknown", f"kept as it came: not in table {name}")
-        elif target.code and (target.system, target.code) != (table.system, code):
-            coding = {"system": target.system, "code": target.code}
-            if target.display:
-                coding["display"] = target.display
-            found["coding"].insert(0, coding)
+            return found
+        if not table.display(code):
+            _as_word(found, table.system)
+        if target.code and (target.system, target.code) != (table.system, code):
+            found["coding"] = [_coding(target), *found.get("coding", ())]
         return found
 
     return read
+
+
+def _as_word(found: Json, system: str) -> None:
+    """A word that feeds send is no code of the table's system: it stays as text."""
+    first = found["coding"][0]
+    if first.get("system") == system:
+        found.setdefault("text", first.get("display") or first["code"])
+        del found["coding"][0]
+        if not found["coding"]:
+            del found["coding"]
 
 
 def _writer(item: Map, rule: Rule, read: Callable[[Run, list[str]], object]) -> PartsStep:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from adapter import data
+from adapter import data, terms
 from adapter.mapping.run import Draft, Run, urn
 from adapter.outcome import Outcome
 from adapter.record import Entry, Origin, Resource
@@ -151,12 +151,13 @@ def _required() -> dict[str, dict[str, Any]]:
 
 def _entry(draft: Draft) -> Entry:
     resource, weak = draft.resource, []
+    if draft.profile:
+        resource["meta"] = {"profile": [f"{BASE}/StructureDefinition/{draft.profile}"]}
     for element, value in _required().get(draft.kind, {}).items():
         if element not in resource:
             resource[element] = value
-            weak.append(element)
-    if draft.profile:
-        resource["meta"] = {"profile": [f"{BASE}/StructureDefinition/{draft.profile}"]}
+            if element != "meta":
+                weak.append(element)
     return Entry(
         resource=resource,
         urn=draft.urn,
@@ -184,9 +185,9 @@ def _provenance(run: Run, draft: Draft | None, entries: list[Entry]) -> Entry:
     if "recorded" not in resource:
         resource["_recorded" if not unit.as_of else "recorded"] = unit.as_of or _ABSENT
     if "agent" not in resource:
-        who = {"identifier": {"system": f"{BASE}/sid/source", "value": unit.source}}
+        who = {"identifier": {"system": terms.system("source"), "value": unit.source}}
         resource["agent"] = [{"type": {"coding": [_ASSEMBLER]}, "who": who}]
-    place = {"system": f"{BASE}/sid/unit", "value": unit.key or str(unit.at)}
+    place = {"system": terms.system("unit"), "value": unit.key or str(unit.at)}
     what = {"identifier": place, "display": str(unit.at)}
     resource["entity"] = [{"role": "source", "what": what}]
     return Entry(resource, urn("Provenance", unit.source, unit.key or str(unit.at)))

@@ -7,7 +7,7 @@ from typing import Any
 from adapter import terms
 from adapter.mapping.datatypes import V2, authority, cx, xad, xcn_name
 from adapter.mapping.registry import converter, datatype
-from adapter.mapping.run import Run
+from adapter.mapping.run import BadValue, Run
 
 Json = dict[str, Any]
 _PHYSICAL = "http://terminology.hl7.org/CodeSystem/location-physical-type"
@@ -39,9 +39,7 @@ def practitioner(run: Run, parts: list[str]) -> Json | None:
         resource["name"] = [name]
     degree = parts[6].strip() if count > 6 else ""
     if degree:
-        resource["qualification"] = [
-            {"code": {"coding": [{"system": V2 + "0360", "code": degree}]}}
-        ]
+        resource["qualification"] = [{"code": _degree(degree)}]
     if not name and not number:
         return None
     if number:
@@ -50,6 +48,13 @@ def practitioner(run: Run, parts: list[str]) -> Json | None:
     else:
         key = (run.feed.source, str(name))
     return _reference(run, "Practitioner", resource, *key)
+
+
+def _degree(code: str) -> Json:
+    target = terms.table("degree").get(code)
+    if target is None or not target.code:
+        return {"text": code}
+    return {"coding": [{"system": target.system, "code": target.code, "display": target.display}]}
 
 
 def _npi(number: str, hd: str) -> str:
@@ -173,5 +178,8 @@ def bed_status(run: Run, text: str) -> None:
     for item in encounter.resource.get("location", ()) if encounter else ():
         draft = run.side.get(item.get("location", {}).get("reference", ""))
         if draft is not None:
-            draft.resource["operationalStatus"] = {"system": V2 + "0116", "code": text}
+            target = terms.table("bed-status").get(text)
+            if target is None:
+                raise BadValue("code-unknown", "not in table bed-status")
+            draft.resource["operationalStatus"] = {"system": target.system, "code": target.code}
             return

@@ -22,6 +22,19 @@ _ATTEMPT = {
 }
 
 
+class LogMapping:
+    """What a table mapping is, for service logs: the fields it knows, and `bind`."""
+
+    def __init__(self) -> None:
+        known = tabular.load("services", "contact")
+        self.fields = known.fields - frozenset(_ATTEMPT)
+        self.required = known.required
+
+    def bind(self, columns: Sequence[str | None], labels: Sequence[str]) -> BoundLog:
+        """Bind a log's header: the canonical name of each column (None: unknown), its text."""
+        return BoundLog(columns, labels)
+
+
 class BoundLog:
     """A service log's columns bound to mappings/services/contact.toml."""
 

@@ -1,0 +1,227 @@
+"""Builders of member file cells: identifiers, names, telephones, words that have codes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from adapter import terms
+from adapter.mapping import cells
+from adapter.mapping.builders_hl7v2 import us_core_extension
+from adapter.mapping.registry import builder, converter
+from adapter.mapping.run import BadValue, Run
+
+Json = dict[str, Any]
+OURS = "https://ecm-adapter.example/fhir/"
+_V2_0203 = "http://terminology.hl7.org/CodeSystem/v2-0203"
+MANY = re.compile(r"\s*[;|\n]\s*")
+_SUFFIX = re.compile(r"(?i)[\s,]+(jr|sr|ii|iii|iv)\.?$")
+_DEGREE = re.compile(r"(?i)[\s,]+(md|do|np|fnp|pa|pa-c|rn|msw|lcsw|dds|phd)\.?$")
+_PLACE_OF_CARE = re.compile(
+    r"(?i)\b(clinic|center|centre|group|health|hospital|associates|inc|llc|practice)\b"
+)
+
+
+# Identifiers
+
+
+def _plan(run: Run) -> str:
+    return run.unit.source.removeprefix("plan:")
+
+
+def _identifier(code: str, system: str, value: str | None) -> Json | None:
+    if value is None:
+        return None
+    kind = {"coding": [{"system": _V2_0203, "code": code}]}
+    return {"type": kind, "system": system, "value": value}
+
+
+@builder("plan_member_identifier")
+def plan_member_identifier(run: Run, texts: list[str]) -> Json | None:
+    """The plan's own number of a member, in the plan's own system (type MB)."""
+    value = cells.identifier(run, texts[0])
+    return _identifier("MB", terms.system("plan-member", _plan(run)), value)
+
+
+@builder("plan_mrn_identifier")
+def plan_mrn_identifier(run: Run, texts: list[str]) -> Json | None:
+    """A medical record number that the plan assigned (type MR)."""
+    value = cells.identifier(run, texts[0])
+    return _identifier("MR", terms.system("mrn", _plan(run)), value)
+
+
+@builder("authorization_identifier")
+def authorization_identifier(run: Run, texts: list[str]) -> Json | None:
+    """The plan's authorization number as the business identifier of the authorization."""
+    item = _identifier("AUTH", terms.system("authorization", _plan(run)), texts[0].strip())
+    if item:
+        item["type"]["coding"][0]["system"] = OURS + "CodeSystem/identifier-type"
+    return item
+
+
+# Names
+
+
+@builder("last_name")
+def last_name(run: Run, texts: list[str]) -> Json:
+    """A family name; a generation suffix written behind it becomes `suffix` (files.md 8.16)."""
+    family = " ".join(texts[0].split())
+    found = _SUFFIX.search(family)
+    if found is None or not family[: found.start()]:
+        return {"family": family}
+    return {"family": family[: found.start()], "suffix": [found[1]]}
+
+
+@builder("first_name")
+def first_name(run: Run, texts: list[str]) -> Json:
+    """The first given name, before the middle name wherever its column stands."""
+    run.facts["first_name"] = " ".join(texts[0].split())
+    return _given(run)
+
+
+@builder("middle_name")
+def middle_name(run: Run, texts: list[str]) -> Json:
+    """The middle name, after the first."""
+    run.facts["middle_name"] = " ".join(texts[0].split())
+    return _given(run)
+
+
+def _given(run: Run) -> Json:
+    names = (run.facts.get("first_name"), run.facts.get("middle_name"))
+    return {"given": [name for name in names if name]}
+
+
+@builder("person_name")
+def person_name(run: Run, texts: list[str]) -> Json | None:
+    """A whole name in one cell, `Last, First` or `First Last, MD`, as written in `text`.
+
+    The name of a clinic in a person's place is kept whole, as the family name.
+    """
+    text = " ".join(texts[0].split())
+    if _PLACE_OF_CARE.search(text):
+        return {"text": text, "family": text}
+    bare = _DEGREE.sub("", text)
+    family, comma, given = bare.partition(",")
+    if not comma:
+        given, _, family = bare.rpartition(" ")
+    name: Json = {"text": text, "family": family.strip()}
+    if given.strip():
+        name["given"] = given.split()
+    if bare != text:
+        name["suffix"] = [text[len(bare) :].strip(" ,")]
+    return name if text else None
+
+
+@builder("contact_relationship")
+def contact_relationship(run: Run, texts: list[str]) -> Json:
+    """How a contact is related: HL7 table 0063 and words, else the text alone."""
+    return concept(run, "relationship", texts[0])
+
+
+# Phones
+
+
+def _phones(use: str) -> Callable[[Run, list[str]], list[Json]]:
+    def build(run: Run, texts: list[str]) -> list[Json]:
+        """Telephone numbers of a cell, which may hold two (files.md 8.15)."""
+        found = []
+        for text in re.split(r"\s*[,;|\n]\s*|\s+(?:or|and|/)\s+", texts[0]):
+            try:
+                point = {"system": "phone", "value": cells.phone(run, text)}
+            except BadValue as bad:
+                run.issue("warning", bad.detail, bad.text)
+                continue
+            found.append({**point, "use": use} if use else point)
+        return found
+
+    return build
+
+
+for _name, _use in (("phones", ""), ("phones_home", "home"), ("phones_mobile", "mobile"),
+                    ("phones_work", "work")):  # fmt: skip
+    builder(_name)(_phones(_use))
+
+
+# Codes
+
+
+def concept(run: Run, table: str, text: str) -> Json:
+    """A CodeableConcept of a word; one without a row in the table stays text, with an issue."""
+    text = " ".join(text.split())
+    target = look_up(table, text)
+    if target is None:
+        run.issue("warning", "code-unknown", f"not in table {table}; kept as text")
+    coding = [coding_of(target)] if target is not None and target.code else []
+    return {"coding": coding, "text": text} if coding else {"text": text}
+
+
+def look_up(table: str, text: str) -> terms.Target | None:
+    """The row of a code, as of its plan's own list (`khs:WM`) or as of none."""
+    found = terms.table(table)
+    return found.get(text) or found.get(text.partition(":")[2] or text)
+
+
+def coding_of(target: terms.Target) -> Json:
+    """A table row as a Coding."""
+    return {"system": target.system, "code": target.code, "display": target.display}
+
+
+def _us_core(run: Run, name: str, text: str, most: int) -> Json | None:
+    """The US Core race or ethnicity extension of the words in a cell."""
+    table = f"member-{name}"
+    words = [text] if terms.table(table).get(text) else MANY.split(text)
+    found = [concept(run, table, word) for word in words if word]
+    codings = [coding for item in found for coding in item.get("coding", ())]
+    return us_core_extension(name, codings, [item["text"] for item in found], most)
+
+
+@builder("member_race")
+def member_race(run: Run, texts: list[str]) -> Json | None:
+    """Race as US Core says it: at most five OMB categories, details, always the text."""
+    return _us_core(run, "race", texts[0], 5)
+
+
+@builder("member_ethnicity")
+def member_ethnicity(run: Run, texts: list[str]) -> Json | None:
+    """Ethnicity as US Core says it: at most one OMB category, details, always the text."""
+    return _us_core(run, "ethnicity", texts[0], 1)
+
+
+@builder("spoken_language")
+def spoken_language(run: Run, texts: list[str]) -> Json:
+    """The preferred spoken language (BCP 47)."""
+    return {"language": concept(run, "language", texts[0]), "preferred": True}
+
+
+@builder("written_language")
+def written_language(run: Run, texts: list[str]) -> Json:
+    """The preferred written language: a communication in mode RWR, received written."""
+    mode = {"system": "http://terminology.hl7.org/CodeSystem/v3-LanguageAbilityMode", "code": "RWR"}
+    how = {"url": "type", "valueCoding": {**mode, "display": "Received written"}}
+    proficiency = "http://hl7.org/fhir/StructureDefinition/patient-proficiency"
+    return {
+        "extension": [{"url": proficiency, "extension": [how]}],
+        "language": concept(run, "language", texts[0]),
+    }
+
+
+@builder("acuity")
+def acuity(run: Run, texts: list[str]) -> Json:
+    """The acuity a plan gave a member."""
+    return concept(run, "acuity", texts[0])
+
+
+@builder("discontinuation_reason")
+def discontinuation_reason(run: Run, texts: list[str]) -> Json:
+    """Why ECM ended, as our code where the plan's code or words are known."""
+    return concept(run, "discontinuation-reason", texts[0])
+
+
+@converter("priority")
+def priority(run: Run, cell: str) -> int:
+    """The priority of an assigned member, 1 to 3, 1 the highest. Raises BadValue."""
+    target = terms.table("priority").get(cell)
+    if target is None or not target.code:
+        raise BadValue("code-unknown", "not in table priority")
+    return int(target.code)

@@ -1,0 +1,171 @@
+"""Builders of what a member row says as a whole: populations of focus, status, authorization."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from adapter import terms
+from adapter.issues import Issue, Severity
+from adapter.mapping import cells
+from adapter.mapping.builders_mif import MANY, OURS, coding_of, concept, look_up
+from adapter.mapping.registry import builder, converter
+from adapter.mapping.run import Run
+from adapter.record import Location
+
+Json = dict[str, Any]
+_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+_UNKNOWN = {"extension": [{"url": _ABSENT, "valueCode": "unknown"}]}
+
+
+# Populations of focus: EpisodeOfCare extensions, each population once
+
+
+@builder("populations")
+def populations(run: Run, texts: list[str]) -> list[Json]:
+    """The populations of focus that a cell names, one or several (files.md section 5)."""
+    text = texts[0]
+    words = [text] if look_up("population-of-focus", text) else MANY.split(text)
+    if len(words) == 1 and not look_up("population-of-focus", text):
+        words = re.split(r"\s*,\s*", text)
+    found = [_population(run, concept(run, "population-of-focus", w)) for w in words if w]
+    return [item for item in found if item]
+
+
+def _population(run: Run, what: Json) -> Json | None:
+    name = what["coding"][0]["code"] if "coding" in what else what["text"]
+    if f"population {name}" in run.facts:
+        return None
+    run.facts[f"population {name}"] = "1"
+    return {
+        "url": OURS + "StructureDefinition/population-of-focus",
+        "valueCodeableConcept": what,
+    }
+
+
+def _population_flag(code: str) -> Callable[[Run, list[str]], list[Json]]:
+    def build(run: Run, texts: list[str]) -> list[Json]:
+        """One population by its own yes-or-no column."""
+        if not cells.flag(run, texts[0]):
+            return []
+        target = terms.table("population-of-focus").get(code)
+        item = _population(run, {"coding": [coding_of(target)]}) if target else None
+        return [item] if item else []
+
+    return build
+
+
+for _code in ("homelessness", "avoidable-utilization", "smh-sud", "incarceration", "ltc-risk",
+              "nf-transition", "ccs", "child-welfare", "birth-equity"):  # fmt: skip
+    builder(f"population_{_code}")(_population_flag(_code))
+
+
+# Status: every column that says something leaves a fact; the status is decided when all are read
+
+
+def _remember(run: Run, name: str, what: str) -> None:
+    run.facts[name], run.facts[f"label {name}"] = what, run.label
+
+
+@builder("ecm_status")
+def ecm_status(run: Run, texts: list[str]) -> Json:
+    """The ECM status in the plan's words; what it means for the episode is remembered."""
+    target = terms.table("ecm-episode-status").get(texts[0])
+    if target is not None and target.code:
+        _remember(run, "ecm_status", target.code)
+    return concept(run, "ecm-status", texts[0])
+
+
+@builder("record_status")
+def record_status(run: Run, texts: list[str]) -> Json:
+    """Whether the row is new, continuing, changed or ended on the plan's list."""
+    found = concept(run, "member-record-status", texts[0])
+    if found.get("coding", [{}])[0].get("code") == "ended":
+        _remember(run, "ended", "finished")
+    return found
+
+
+@builder("enrolled")
+def enrolled(run: Run, texts: list[str]) -> None:
+    """Whether the plan has the member as enrolled in ECM already."""
+    found = cells.flag(run, texts[0])
+    if found is not None:
+        _remember(run, "enrolled", "active" if found else "planned")
+
+
+@builder("void")
+def void(run: Run, texts: list[str]) -> None:
+    """Whether the row takes back one sent before (files.md 8.26)."""
+    if cells.flag(run, texts[0]):
+        _remember(run, "void", "entered-in-error")
+
+
+@converter("episode_status")
+def episode_status(run: Run, cell: str) -> str:
+    """The status of the episode: taken back, then the ECM status, then ended, then enrolled.
+
+    Being on the list without any of these is `planned`: assigned, and outreach is owed.
+    """
+    for name in ("void", "ecm_status", "ended", "enrolled"):
+        if name in run.facts:
+            run.label = run.facts[f"label {name}"]
+            return run.facts[name]
+    return "planned"
+
+
+# The row as a whole
+
+
+def _say(run: Run, severity: Severity, label: str, text: str) -> None:
+    """Report what is required and absent, at the field that should have held it."""
+    at = Location(run.unit.at.source, run.line, label)
+    run.issues.append(Issue(severity, "required", text, at))
+
+
+@converter("member_is_named")
+def member_is_named(run: Run, cell: str) -> bool:
+    """True for a member whom an identifier names; without any the row is refused (files.md 8.24).
+
+    Also drops a contact of whom no more than the relationship is known (FHIR R4 pat-1).
+    """
+    draft = run.drafts.get("Patient")
+    resource = draft.resource if draft else {}
+    if not resource.get("identifier"):
+        _say(run, "error", "plan_member_id or cin", "no identifier that names the member")
+    if resource.get("contact", [{}])[0].keys() == {"relationship"}:
+        _say(run, "warning", "guardian_name", "a contact without name and number was left out")
+        del resource["contact"]
+    return True
+
+
+@converter("authorization_received")
+def authorization_received(run: Run, cell: str) -> str | None:
+    """The day the authorization was received; an authorization without number is left out.
+
+    None when the row has no authorization at all.
+    """
+    draft = run.drafts.get("ClaimResponse")
+    if draft is None:
+        return None
+    if "preAuthRef" not in draft.resource:
+        _say(run, "warning", "auth_id", "an authorization without number was left out")
+        run.made.remove(draft)
+        run.drafts["ClaimResponse"] = None
+        return None
+    if not run.unit.as_of:
+        draft.resource["_created"] = _UNKNOWN
+    return run.unit.as_of[:10] or None
+
+
+@converter("undecided")
+def undecided(run: Run, cell: str) -> str:
+    """An authorization that waits for its decision: queued, as FHIR says it."""
+    return "queued"
+
+
+@converter("authorization_outcome")
+def authorization_outcome(run: Run, cell: str) -> str | None:
+    """Complete, unless a status said otherwise; None when the row has no authorization."""
+    draft = run.drafts.get("ClaimResponse")
+    return draft.resource.get("outcome", "complete") if draft else None

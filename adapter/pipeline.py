@@ -1,0 +1,127 @@
+"""The conductor: convert, check, commit and report, in this order and nowhere else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+from adapter import convert, validation
+from adapter.errors import DataFileError
+from adapter.issues import Issue
+from adapter.outcome import Outcome
+from adapter.record import Location, Resource
+from adapter.referrals import states
+from adapter.store.protocol import Receipt, Status, Store
+
+Clock = Callable[[], datetime]
+_BATCH = 200  # units in one durable transaction: a lost batch is loaded again, none is half done
+
+
+@dataclass(frozen=True, slots=True)
+class UnitResult:
+    """What became of one unit of a file.
+
+    `line`    1-based line of the unit's start (HL7 v2 batch: of its MSH)
+    `refs`    "Patient/abc" of what it touched, the subject first
+    `key`     the sender's own number for it, `""` if none; never sent back to the caller
+    """
+
+    line: int
+    status: Status
+    refs: tuple[str, ...] = ()
+    issues: tuple[Issue, ...] = ()
+    key: str = ""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of a load: units by status, issues by detail."""
+
+    units: Counter[str] = field(default_factory=Counter)
+    issues: Counter[str] = field(default_factory=Counter)
+    changed: int = 0
+
+    def add(self, result: UnitResult) -> None:
+        """Count one unit."""
+        self.units[result.status] += 1
+        self.issues.update(issue.detail for issue in result.issues)
+
+    @property
+    def clean(self) -> bool:
+        """True when nothing was refused or put aside for review."""
+        return not self.units["refused"] and not self.units["review"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Loads into one store; also what the API's intake calls."""
+
+    store: Store
+    clock: Clock
+
+    def check(self, resource: Resource) -> list[Issue]:
+        """R4, required bindings and our profile; then the second judge, if the first is content."""
+        return validation.check(resource) or validation.judge(resource)
+
+    def check_change(self, old: Resource | None, new: Resource) -> list[Issue]:
+        """The rules of the referral loop, for a Task that is one (Gravity SDOHCC, states)."""
+        return states.check(old, new) if new.get("resourceType") == "Task" else []
+
+    def adt(self, data: bytes, feed: str, name: str) -> Iterator[UnitResult]:
+        """Load one HL7 v2 message or a batch, a unit a message."""
+        return self._known(lambda: convert.adt(data, name, feed), name)
+
+    def mif(self, data: bytes | Path, plan: str, name: str = "") -> Iterator[UnitResult]:
+        """Load a member file of a plan, a unit a row."""
+        return self._known(lambda: self._table(data, convert.member_table(plan), name), name)
+
+    def services(self, data: bytes | Path, log: str, name: str = "") -> Iterator[UnitResult]:
+        """Load a service log, a unit a row."""
+        return self._known(lambda: self._table(data, convert.service_table(log), name), name)
+
+    def referral(self, data: bytes, form: str, name: str) -> Iterator[UnitResult]:
+        """Load one referral form."""
+        return self._known(lambda: iter([convert.referral(data, form, name)]), name)
+
+    def _table(self, data: bytes | Path, table: convert.Table, name: str) -> Iterator[Outcome]:
+        received = self.clock().isoformat()
+        return convert.rows(data, table, name, received=received)
+
+    def _known(self, outcomes: Callable[[], Iterator[Outcome]], name: str) -> Iterator[UnitResult]:
+        """Commit a file's units; an unknown plan, feed or form is one refused unit."""
+        try:
+            found = outcomes()
+            first = list(islice(found, 1))
+        except DataFileError as error:
+            if error.key not in ("file", "plan"):
+                raise
+            issue = Issue("error", "not-supported", "no such plan, feed or form", Location(name, 1))
+            yield UnitResult(1, "refused", issues=(issue,))
+            return
+        yield from self.commit(_chain(first, found))
+
+    def commit(self, outcomes: Iterable[Outcome]) -> Iterator[UnitResult]:
+        """Store units in batches; a result is given only when its batch is durable."""
+        source = iter(outcomes)
+        while chunk := list(islice(source, _BATCH)):
+            now = self.clock().isoformat()
+            with self.store.batch():
+                receipts = [self.store.commit(one, one.unit.raw, now) for one in chunk]
+            for outcome, receipt in zip(chunk, receipts, strict=True):
+                yield _result(outcome, receipt)
+
+
+def _chain(first: list[Outcome], rest: Iterator[Outcome]) -> Iterator[Outcome]:
+    yield from first
+    yield from rest
+
+
+def _result(outcome: Outcome, receipt: Receipt) -> UnitResult:
+    unit = outcome.unit
+    refs = tuple(receipt.ids.values())
+    found = (*outcome.issues, *(one for one in receipt.issues if one not in outcome.issues))
+    return UnitResult(unit.at.line, receipt.status, refs, found, unit.key)
