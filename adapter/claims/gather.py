@@ -26,18 +26,29 @@ class Case:
 
 
 def cases(reader: Reader, plan: Plan, month: str) -> Iterator[Case]:
-    """Every member with Coverage of the plan who had a contact in the month (`2026-01`)."""
-    payor = _payor(reader, plan.name)
-    for coverage in reader.each("Coverage"):
-        if not _of_plan(coverage, plan.name, payor) or coverage.get("status") == "cancelled":
-            continue
-        ref = coverage.get("beneficiary", {}).get("reference", "")
-        stored = reader.read(*_split(ref)) if ref.startswith("Patient/") else None
+    """Every member of the plan who had a contact in the month (`2026-01`), once, by patient id."""
+    for ref, coverage in sorted(_coverages(reader, plan.name).items()):
+        stored = reader.read("Patient", ref.removeprefix("Patient/"))
         if stored is None or stored.deleted:
             continue
         found = tuple(_contacts(reader, ref, plan, month))
-        if found:
-            yield _case(reader, stored.resource, coverage, plan, found)
+        own = reader.read("Coverage", coverage)
+        if found and own:
+            yield _case(reader, stored.resource, own.resource, plan, found)
+
+
+def _coverages(reader: Reader, plan: str) -> dict[str, str]:
+    """Patient reference -> id of the Coverage by the plan: of several the one that began last."""
+    payor = _payor(reader, plan)
+    best: dict[str, tuple[str, str]] = {}
+    for row in reader.each("Coverage"):
+        ref = row.get("beneficiary", {}).get("reference", "")
+        if not ref.startswith("Patient/") or row.get("status") == "cancelled":
+            continue
+        if _of_plan(row, plan, payor):
+            own = (row.get("period", {}).get("start", ""), row["id"])
+            best[ref] = max(own, best.get(ref, own))
+    return {ref: uid for ref, (_, uid) in best.items()}
 
 
 def place(reader: Reader, ref: str, element: str) -> Location:

@@ -115,9 +115,29 @@ def _faults(store: Store, draft: Draft, plan: Plan) -> list[Issue]:
 def _file(
     store: Store, run: Run, ready: Sequence[tuple[Draft, dict[str, Any]]], result: Written
 ) -> None:
-    plan, count = run.plan, store.sequence(f"interchange:{run.plan.receiver.id}")
-    for draft, _ in ready:
-        draft.number = f"{plan.claim_prefix}{store.sequence('claim'):09d}"
+    """One file: numbers, Claims and cells are stored in one batch, and the file stands last."""
+    with store.batch():
+        count = store.sequence(f"interchange:{run.plan.receiver.id}")
+        for draft, _ in ready:
+            draft.number = f"{run.plan.claim_prefix}{store.sequence('claim'):09d}"
+        body, text = _text(run, [draft for draft, _ in ready], count)
+        file = run.folder / f"837P_{run.plan.name}_{run.month}_{count:09d}.837"
+        part = _part(file, text)
+        now = run.now.isoformat()
+        for draft, insurer in ready:
+            _supersede(store, draft, now)
+            store.put(claim(draft, run.plan, insurer, run.now.date().isoformat()), now)
+        store.write_cells(file.name, list(_cells(body)), now)
+        part.replace(file)
+    result.files.append(file)
+    result.claims += len(ready)
+    result.lines += sum(len(draft.charges) for draft, _ in ready)
+    result.total += sum((draft.total for draft, _ in ready), Decimal(0))
+
+
+def _text(run: Run, claims: Sequence[Draft], count: int) -> tuple[list[p837.Row], str]:
+    """The transaction's rows, and the whole file; ISA13, GS06 and BHT03 come of one number."""
+    plan = run.plan
     envelope = x12.Envelope(
         sender=plan.submitter.id,
         receiver=plan.receiver.id,
@@ -128,22 +148,8 @@ def _file(
         interchange=count,
         group=count,
     )
-    batch = f"{plan.name.upper()[:15]}{count:09d}"
-    body = p837.transaction(plan, batch, envelope, [draft for draft, _ in ready])
-    text = x12.text(x12.interchange(envelope, [row.segment for row in body]))
-    file = run.folder / f"837P_{plan.name}_{run.month}_{count:09d}.837"
-    part = _part(file, text)
-    with store.batch():
-        now = run.now.isoformat()
-        for draft, insurer in ready:
-            _supersede(store, draft, now)
-            store.put(claim(draft, plan, insurer, run.now.date().isoformat()), now)
-        store.write_cells(file.name, list(_cells(body)), now)
-        part.replace(file)
-    result.files.append(file)
-    result.claims += len(ready)
-    result.lines += sum(len(draft.charges) for draft, _ in ready)
-    result.total += sum((draft.total for draft, _ in ready), Decimal(0))
+    body = p837.transaction(plan, f"{plan.name.upper()[:15]}{count:09d}", envelope, claims)
+    return body, x12.text(x12.interchange(envelope, [row.segment for row in body]))
 
 
 def _supersede(store: Store, draft: Draft, now: str) -> None:

@@ -26,7 +26,7 @@ def columns(labels: list[str]) -> list[str | None]:
 
 
 def read(rows: list[list[str]], labels: list[str], context: dict[str, str]) -> list[Outcome]:
-    bound = service_log.bind(columns(labels), labels)
+    bound = service_log.LogMapping().bind(columns(labels), labels)
     made = []
     for line, row in enumerate(rows, 2):
         unit = Unit(Location("log.csv", line), "services", "log:harbor")
