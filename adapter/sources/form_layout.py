@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,6 +17,7 @@ TYPES = frozenset({"string", "text", "id", "date", "boolean", "choice", "phone",
 CONFIDENCES = frozenset({"confirmed", "reconstructed", "unverified"})
 CANONICAL = "https://ecm-adapter.example/fhir/Questionnaire/"
 
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _NEEDED = ("source", "title", "name", "version", "number", "date", "sections", "field")
 _FORM_KEYS = frozenset({*_NEEDED, "confidence", "audience", "any_of"})
 _FLAGS = ("required", "repeats", "must")
@@ -70,7 +72,12 @@ class Form:
 
 @cache
 def load(name: str) -> Form:
-    """The form `mappings/forms/layouts/<name>.toml`. Raises DataFileError when it is wrong."""
+    """The form `mappings/forms/layouts/<name>.toml`. Raises DataFileError when it is wrong.
+
+    A name comes from outside, so it may not lead out of the folder.
+    """
+    if not _NAME.fullmatch(name):
+        raise DataFileError("mappings/forms/layouts", "file", "no such form")
     path = data.path("mappings", "forms", "layouts", f"{name}.toml")
     file, raw = data.name(path), data.toml(path)
     _check(file, raw)

@@ -277,6 +277,13 @@ def test_every_form_is_listed() -> None:
     assert "sacramento" in form_layout.names()
 
 
+@pytest.mark.parametrize("name", ["no-such-form", "../sacramento", "a/../sacramento", "", "x" * 99])
+def test_an_unknown_form_has_no_file(name: str) -> None:
+    with pytest.raises(DataFileError) as caught:
+        form_layout.load(name)
+    assert caught.value.key == "file"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "key"),
     [
