@@ -1,0 +1,239 @@
+"""What a profile says of an element, compiled into functions that check a node of sound structure.
+
+Structure being sound, a key that is there has at least one value, so most minima are a set of
+keys; elements that a profile only marks mustSupport cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapter.validation import bindings
+from adapter.validation.faults import Fault, Json, Link, Rule, Walk, below
+from adapter.validation.invariants import Invariant
+
+Check = Callable[[Json, Walk], list[Fault]]
+Member = Callable[[Any], bool]
+Values = list[tuple[str, Any]]
+
+
+@dataclass(slots=True)
+class Node:
+    """What a profile says of one element: its own rules, its children and its slices."""
+
+    name: str
+    least: int = 0
+    most: int | None = None
+    exact: Any = None
+    pattern: Any = None
+    codes: frozenset[tuple[str, str]] | None = None
+    value_set: str = ""
+    kinds: frozenset[str] = frozenset()
+    targets: frozenset[str] = frozenset()
+    rules: tuple[Invariant, ...] = ()
+    paths: tuple[str, ...] = ()
+    children: dict[str, Node] = field(default_factory=dict)
+    slices: dict[str, Node] = field(default_factory=dict)
+
+
+def inside(node: Node) -> Check:
+    """The check of an object: its invariants, what it must have, and each constrained child."""
+    rules = node.rules
+    checks = tuple(c for child in node.children.values() if (c := _child(child)) is not None)
+    required = frozenset(
+        child.name
+        for child in node.children.values()
+        if child.least == 1 and not child.name.endswith("[x]")
+    )
+
+    def check(value: Json, walk: Walk) -> list[Fault]:
+        faults = [] if required <= value.keys() else _missing(value, required)
+        for rule in rules:
+            if not rule.holds(value):
+                faults.append(Fault("", "profile", f"{rule.key}: {rule.human}"))
+        for each in checks:
+            faults += each(value, walk)
+        return faults
+
+    return check
+
+
+def _missing(value: Json, required: frozenset[str]) -> list[Fault]:
+    return [
+        Fault(f".{key}", "profile", f"{key} is required by the profile")
+        for key in sorted(required)
+        if key not in value and f"_{key}" not in value
+    ]
+
+
+def _child(node: Node) -> Check | None:
+    """The check of one element within its parent; None when nothing but its minimum is said."""
+    if node.name.endswith("[x]"):
+        return _choice(node)
+    rule, slices, most = _value(node), _slices(node), node.most
+    if rule is None and slices is None and most is None:
+        return None
+    name, step, most_of = node.name, "." + node.name, _most(node)
+
+    def check(parent: Json, walk: Walk) -> list[Fault]:
+        value = parent.get(name)
+        values = value if isinstance(value, list) else [] if value is None else [value]
+        faults = [] if len(values) <= most_of else [Fault(step, "profile", f"at most {most}")]
+        if rule is not None:
+            for index, each in enumerate(values):
+                if found := rule(each, walk):
+                    faults += below(_step(step, value, index), found)
+        if slices is not None:
+            faults += below(step, slices(values, walk))
+        return faults
+
+    return check
+
+
+def _step(step: str, value: Any, index: int) -> str:
+    return f"{step}[{index}]" if isinstance(value, list) else step
+
+
+def _choice(node: Node) -> Check | None:
+    """A choice element: at least or at most one, of the types the profile leaves."""
+    stem, least, most, kinds = node.name[:-3], node.least, node.most, node.kinds
+    rule = _value(node)
+    if not least and most != 0 and not kinds and rule is None:
+        return None
+
+    def check(parent: Json, walk: Walk) -> list[Fault]:
+        keys = [key for key in parent if key.startswith(stem) and key[len(stem) :][:1].isupper()]
+        if not keys:
+            absent = least and not any(key.startswith("_" + stem) for key in parent)
+            return [Fault("." + stem, "profile", f"{stem} is required")] if absent else []
+        kind = keys[0][len(stem) :].lower()
+        if most == 0 or (kinds and kind not in kinds):
+            return [Fault("." + stem, "profile", "this type is not allowed here")]
+        return below("." + stem, (rule and rule(parent[keys[0]], walk)) or [])
+
+    return check
+
+
+def _value(node: Node) -> Rule | None:
+    """The rule of one value; None when the profile says nothing of it."""
+    checks = [c for c in (_exact(node), _codes(node), _targets(node), _deeper(node)) if c]
+    if len(checks) < 2:
+        return checks[0] if checks else None
+
+    def rule(value: Any, walk: Walk) -> list[Fault]:
+        return [fault for check in checks for fault in check(value, walk) or ()]
+
+    return rule
+
+
+def _exact(node: Node) -> Rule | None:
+    if node.exact is None and node.pattern is None:
+        return None
+    fits, fault = _member(node), [Fault("", "profile", f"{node.name} has a fixed value here")]
+    return lambda value, _walk: None if fits(value) else fault
+
+
+def _codes(node: Node) -> Rule | None:
+    if node.codes is None:
+        return None
+    fits, fault = _in_set(node.codes), bindings.fault(node.value_set)
+    return lambda value, _walk: None if fits(value) else fault
+
+
+def _targets(node: Node) -> Rule | None:
+    targets = node.targets
+    if not targets:
+        return None
+
+    def rule(value: Any, walk: Walk) -> None:
+        walk.links.append(Link(value, targets))
+
+    return rule
+
+
+def _deeper(node: Node) -> Rule | None:
+    if not node.children and not node.rules:
+        return None
+    check = inside(node)
+    return lambda value, walk: check(value, walk) if isinstance(value, dict) else None
+
+
+# -- slices ---------------------------------------------------------------------------------------
+
+
+def _slices(node: Node) -> Callable[[list[Any], Walk], list[Fault]] | None:
+    if not node.slices:
+        return None
+    rules = {name: _value(part) for name, part in node.slices.items()}
+    counted = tuple((n, p.least, _most(p)) for n, p in node.slices.items() if p.least or p.most)
+    select = _selector(node)
+
+    def check(values: list[Any], walk: Walk) -> list[Fault]:
+        faults: list[Fault] = []
+        met: list[str] = []
+        for index, value in enumerate(values):
+            for name in select(value):
+                met.append(name)
+                rule = rules[name]
+                if rule is not None and (found := rule(value, walk)):
+                    faults += below(f"[{index}]", found)
+        for name, least, most in counted:
+            if not least <= met.count(name) <= most:
+                faults.append(Fault("", "profile", f"too few or too many of slice {name}"))
+        return faults
+
+    return check
+
+
+def _most(node: Node) -> int:
+    return 10**9 if node.most is None else node.most
+
+
+def _selector(node: Node) -> Callable[[Any], tuple[str, ...]]:
+    """The slices that a value belongs to; by a table where one fixed text tells them apart."""
+    path = node.paths[0]
+    parts = {name: part.children.get(path, part) for name, part in node.slices.items()}
+    if len(node.paths) == 1 and all(isinstance(part.exact, str) for part in parts.values()):
+        by_text = {part.exact: (name,) for name, part in parts.items()}
+        return lambda value: by_text.get(value.get(path), ())
+    members = {name: _part(node, part) for name, part in node.slices.items()}
+    return lambda value: tuple(name for name, fits in members.items() if fits(value))
+
+
+def _part(node: Node, part: Node) -> Member:
+    """Whether a value belongs to a slice, by the discriminators of the sliced element."""
+    tests = [_at(path, part) for path in node.paths]
+    return tests[0] if len(tests) == 1 else lambda value: all(test(value) for test in tests)
+
+
+def _at(path: str, part: Node) -> Member:
+    if path == "$this":
+        return _member(part)
+    fits = _member(part.children[path])
+    return lambda value: path in value and fits(value[path])
+
+
+def _member(node: Node) -> Member:
+    if node.exact is not None:
+        return lambda value: bool(value == node.exact)
+    if node.pattern is not None:
+        return lambda value: _fits(node.pattern, value)
+    return _in_set(node.codes or frozenset())
+
+
+def _in_set(codes: frozenset[tuple[str, str]]) -> Member:
+    texts = frozenset(code for _, code in codes)
+    return lambda value: bindings.holds(value, codes) if isinstance(value, dict) else value in texts
+
+
+def _fits(pattern: Any, value: Any) -> bool:
+    """Whether a value has at least what the pattern has (FHIR: pattern[x])."""
+    if isinstance(pattern, dict):
+        return isinstance(value, dict) and all(
+            key in value and _fits(part, value[key]) for key, part in pattern.items()
+        )
+    if isinstance(pattern, list):
+        return isinstance(value, list) and all(any(_fits(p, v) for v in value) for p in pattern)
+    return bool(pattern == value)

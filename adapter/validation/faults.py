@@ -1,0 +1,62 @@
+"""What a rule finds: a place below the checked node, and how findings become issues."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from adapter.issues import Issue
+
+Json = dict[str, Any]
+DEPTH = 40  # objects inside one another; more is hostile or a loop
+LIMIT = 500  # issues of one resource; one more says that there are others
+
+
+class Fault(NamedTuple):
+    """One finding; `path` is what follows the checked node's own path (`.name[0].family`)."""
+
+    path: str
+    detail: str
+    text: str
+
+
+class Link(NamedTuple):
+    """One Reference met on the way and the types it may lead to (`()` = any)."""
+
+    node: Json
+    targets: frozenset[str]
+
+
+@dataclass(slots=True)
+class Walk:
+    """What one check carries along: how deep it is, and the References of this resource."""
+
+    depth: int = 0
+    links: list[Link] = field(default_factory=list)
+
+
+Rule = Callable[[Any, Walk], list[Fault] | None]
+"""Checks one value; None when it is sound (the fast answer), else what is wrong with it."""
+
+_NAME = re.compile(r"_?[A-Za-z][A-Za-z0-9]{0,40}").fullmatch
+
+
+def element(key: object) -> str:
+    """A path step for a key of the input; a key that is no name is not repeated."""
+    return f".{key}" if isinstance(key, str) and _NAME(key) else ".?"
+
+
+def below(step: str, faults: Iterable[Fault]) -> list[Fault]:
+    """The faults of a child, seen from its parent."""
+    return [Fault(step + path, detail, text) for path, detail, text in faults]
+
+
+def issues(root: str, faults: list[Fault]) -> list[Issue]:
+    """As issues with whole FHIRPaths, one of a kind at a place, at most LIMIT of them."""
+    found = [Issue("error", f.detail, f.text, path=root + f.path) for f in dict.fromkeys(faults)]
+    if len(found) <= LIMIT:
+        return found
+    more = Issue("error", "too-costly", "more issues than are listed", path=root)
+    return [*found[:LIMIT], more]

@@ -1,0 +1,69 @@
+"""Elements that repeat: lists of objects, lists of primitives, and the lists beside those."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapter.validation.faults import Fault, Rule, Walk, below
+from adapter.validation.primitives import Test
+
+_INFINITE = 10**9
+_NULL = [Fault("", "null", "a null without an extension beside it")]
+
+
+def objects(rule: Rule, most: str) -> Rule:
+    """The rule of a list whose values have a rule; `most` is a number or `*`."""
+    limit = _INFINITE if most == "*" else int(most)
+    shape = [Fault("", "cardinality", "a list is expected")]
+    empty = [Fault("", "cardinality", "an empty list; leave the element out")]
+    many = Fault("", "cardinality", f"at most {most} values")
+
+    def check(values: Any, walk: Walk) -> list[Fault] | None:
+        if not isinstance(values, list):
+            return shape
+        if len(values) == 1:
+            found = rule(values[0], walk)
+            return None if found is None else below("[0]", found)
+        if not values:
+            return empty
+        faults = [many] if len(values) > limit else []
+        for index, value in enumerate(values):
+            if found := rule(value, walk):
+                faults += below(f"[{index}]", found)
+        return faults or None
+
+    return check
+
+
+def beside(rule: Rule) -> Rule:
+    """The rule of a list `_name`: ids and extensions of the values, null where there is none."""
+    shape = [Fault("", "cardinality", "a list with an object is expected")]
+
+    def check(values: Any, walk: Walk) -> list[Fault] | None:
+        if not isinstance(values, list) or not any(values):
+            return shape
+        found = ((i, rule(v, walk)) for i, v in enumerate(values) if v is not None)
+        return [f for i, faults in found if faults for f in below(f"[{i}]", faults)] or None
+
+    return check
+
+
+def primitives(test: Test, rule: Rule, most: str) -> Rule:
+    """A list of primitives: all tested in one go, and one by one only to say what is wrong."""
+    slow = objects(_or_null(rule), most)
+    limit = _INFINITE if most == "*" else int(most)
+
+    def check(values: Any, walk: Walk) -> list[Fault] | None:
+        if isinstance(values, list) and 0 < len(values) <= limit:
+            try:
+                if all(map(test, values)):
+                    return None
+            except TypeError:  # not text at all; the rule says so
+                pass
+        return slow(values, walk)
+
+    return check
+
+
+def _or_null(rule: Rule) -> Rule:
+    return lambda value, walk: _NULL if value is None else rule(value, walk)

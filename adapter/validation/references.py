@@ -1,0 +1,82 @@
+"""The resources of one unit together: each checked, and every reference inside it resolves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from adapter.issues import Issue
+from adapter.validation import faults, links, profiles, r4, structure
+from adapter.validation.faults import Fault, Json, Link, Walk, below
+
+_URN = "urn:"
+
+
+def check(resource: Json, profile: str | None = None) -> list[Issue]:
+    """R4 structure, required codes, invariants, and the profiles that meta.profile states.
+
+    `profile` asks for one more of our profiles by url. In a Bundle every entry is checked, and
+    `urn:` references lead to an entry. Never raises on what the resource holds.
+    """
+    found, met = structure.inspect(resource)
+    if profile is not None and not found:
+        walk = Walk()
+        found += profiles.against(resource, profile, walk)
+        found += links.faults(resource, walk.links)
+        met += walk.links
+    if not found and resource["resourceType"] == "Bundle":
+        found += _bundle(resource)
+    return faults.issues(_root(resource), found)
+
+
+def check_unit(resources: Sequence[tuple[str, Json]]) -> list[Issue]:
+    """Check each (urn, resource) of a unit, and that `urn:` references lead to a right one in it.
+
+    Paths start with the resource's type; two of a type are told apart as `Patient[1]` (from 0).
+    """
+    kinds = {urn: _kind(resource) for urn, resource in resources}
+    seen: dict[str, int] = {}
+    found: list[Issue] = []
+    for _, resource in resources:
+        kind = _root(resource)
+        number = seen[kind] = seen.get(kind, -1) + 1
+        wrong, met = structure.inspect(resource)
+        wrong += _resolve(resource, met, kinds)
+        found += faults.issues(f"{kind}[{number}]" if number else kind, wrong)
+    return found
+
+
+def _kind(resource: Any) -> str:
+    return str(resource.get("resourceType", "")) if isinstance(resource, dict) else ""
+
+
+def _root(resource: Any) -> str:
+    kind = _kind(resource)
+    return kind if kind in r4.resources() else "Resource"
+
+
+def _resolve(resource: Json, met: Iterable[Link], kinds: Mapping[str, str]) -> list[Fault]:
+    found: list[Fault] = []
+    for link in met:
+        reference = link.node.get("reference", "")
+        if not reference.startswith(_URN):
+            continue
+        kind = kinds.get(reference)
+        if kind is None:
+            text = "nothing in this unit has this urn"
+            found.append(Fault(links.place(resource, link.node), "reference", text))
+        elif link.targets and kind not in link.targets:
+            found.append(links.wrong_target(resource, link))
+    return found
+
+
+def _bundle(bundle: Json) -> list[Fault]:
+    """`urn:` references between the entries of a Bundle whose structure is sound."""
+    entries = bundle.get("entry", ())
+    kinds = {e["fullUrl"]: _kind(e.get("resource")) for e in entries if "fullUrl" in e}
+    found: list[Fault] = []
+    for index, entry in enumerate(entries):
+        if "resource" in entry:
+            wrong = _resolve(entry["resource"], structure.inspect(entry["resource"])[1], kinds)
+            found += below(f".entry[{index}].resource", wrong)
+    return found
