@@ -22,7 +22,7 @@ LAYERS = {
     "program": 3, "referrals": 3, "consent": 3, "careplans": 3, "claims": 3, "reports": 3,
     "pipeline": 4, "convert": 4,
     "api": 5, "console": 5, "transport": 5,
-    "cli": 6, "__main__": 6, "": 6,
+    "cli": 6, "commands": 6, "__main__": 6, "": 6,
 }  # fmt: skip
 
 # Layer -> layers it may import from; rooms of one layer never import each other, but for those
@@ -34,7 +34,7 @@ MAY_IMPORT = {
     3: {0, 1},
     4: {0, 1, 2, 3, 4},
     5: {0, 1, 4},
-    6: {0, 1, 2, 3, 4, 5},
+    6: {0, 1, 2, 3, 4, 5, 6},
 }
 SEAMS = {"adapter.store.protocol": {3, 5}}  # modules that these layers may import besides
 
@@ -63,7 +63,7 @@ LOADED_BY_OTHERS = {
 IMPORT_NAMES = {"fhir.resources": "fhir", "python-calamine": "python_calamine"}
 
 # Clock, chance and environment: read in these rooms only, passed in everywhere else.
-IMPURE_ROOMS = {"settings", "cli", "api", "transport"}
+IMPURE_ROOMS = {"settings", "cli", "commands", "api", "transport"}
 IMPURE_MODULES = {"random", "secrets"}
 IMPURE_CALLS = {
     "date.today", "datetime.now", "datetime.today", "datetime.utcnow", "func.now", "os.environ",
@@ -223,7 +223,7 @@ def impurities(module: Module) -> Iterator[tuple[int, str]]:
 def test_only_the_command_line_prints() -> None:
     wrong = []
     for module in modules():
-        if module.room == "cli":
+        if module.room in {"cli", "commands"}:
             continue
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Call) and last_name(node.func) == "print":

@@ -88,7 +88,7 @@ def test_a_form_loads_and_has_a_fixture(name: str) -> None:
 
 @pytest.mark.parametrize("name", files("mappings/services/layouts/*.toml"))
 def test_a_service_log_has_a_fixture(name: str) -> None:
-    assert Path(name).stem in {case.get("layout", "canonical") for case in cases("services")}
+    assert Path(name).stem in {case.get("log", "canonical") for case in cases("services")}
 
 
 @pytest.mark.parametrize("name", files("mappings/hl7v2/events/*.toml"))

@@ -98,7 +98,7 @@ def test_readme_events_are_the_event_files() -> None:
 
 
 def test_readme_settings_are_the_code_s() -> None:
-    assert first_codes(table("README.md", "setting")) == set(settings.NAMES)
+    assert first_codes(table("README.md", "setting")) == set(settings.VARIABLES)
 
 
 def test_the_grammar_names_every_key() -> None:

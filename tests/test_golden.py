@@ -15,30 +15,31 @@ import orjson
 import pytest
 
 import adapter
+from adapter import convert, data
 from adapter.outcome import Outcome
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures"
 
 
-def _adt(file: Path, options: dict[str, Any]) -> Iterable[Outcome]:
-    return [adapter.convert_adt(file.read_bytes(), **options)]
+def _adt(file: Path, feed: str = "default") -> Iterable[Outcome]:
+    return convert.adt(file.read_bytes(), file.name, feed)
 
 
-def _referral(file: Path, options: dict[str, Any]) -> Iterable[Outcome]:
-    return [adapter.convert_referral(file, **options)]
+def _referral(file: Path, form: str) -> Iterable[Outcome]:
+    return [convert.referral(file.read_bytes(), form, file.name)]
 
 
-def _mif(file: Path, options: dict[str, Any]) -> Iterable[Outcome]:
-    return adapter.convert_mif(file, **options)
+def _mif(file: Path, plan: str, as_of: str = "") -> Iterable[Outcome]:
+    return convert.rows(file, convert.member_table(plan), as_of=as_of)
 
 
-def _services(file: Path, options: dict[str, Any]) -> Iterable[Outcome]:
-    return adapter.convert_services(file, **options)
+def _services(file: Path, log: str = "canonical", as_of: str = "") -> Iterable[Outcome]:
+    return convert.rows(file, convert.service_table(log), as_of=as_of)
 
 
 # The other kinds (claims, reports) start from a store: their own tests walk them.
-CONVERT: dict[str, Callable[[Path, dict[str, Any]], Iterable[Outcome]]] = {
+CONVERT: dict[str, Callable[..., Iterable[Outcome]]] = {
     "mif": _mif,
     "hl7v2": _adt,
     "referral": _referral,
@@ -75,17 +76,29 @@ def test_golden(case: str) -> None:
 def test_the_same_input_gives_the_same_bytes(case: str) -> None:
     kind = case.partition("/")[0]
     first, second = (_convert(FIXTURES / case, kind) for _ in range(2))
-    assert orjson.dumps([outcome.bundle for outcome in first]) == orjson.dumps(
-        [outcome.bundle for outcome in second]
-    )
+    assert [data.dumps(outcome.bundle) for outcome in first] == [
+        data.dumps(outcome.bundle) for outcome in second
+    ]
+
+
+def test_the_public_functions_convert_the_same() -> None:
+    member, form = FIXTURES / "mif" / "sunrise-csv", FIXTURES / "referral" / "adult"
+    (table,), (answers,) = member.glob("input.*"), form.glob("input.*")
+    message = next((FIXTURES / "hl7v2").rglob("input.hl7")).read_bytes()
+    assert all(outcome.ok for outcome in adapter.convert_mif(table, "sunrise"))
+    assert adapter.convert_adt(message).bundle == next(iter(convert.adt(message))).bundle
+    by_path = adapter.convert_referral(answers, "sacramento")
+    assert by_path.bundle == next(iter(_referral(answers, "sacramento"))).bundle
+    by_dict = adapter.convert_referral(orjson.loads(answers.read_bytes()), "sacramento")
+    assert by_dict.ok
 
 
 def _convert(folder: Path, kind: str) -> list[Outcome]:
-    """case.toml holds `kind` and the keyword arguments of the kind's `adapter.convert_*`."""
+    """case.toml holds `kind` and what its function above takes besides the file."""
     options = tomllib.loads((folder / "case.toml").read_text(encoding="utf-8"))
     assert options.pop("kind") == kind
     (source,) = folder.glob("input.*")
-    return list(CONVERT[kind](source, options))
+    return list(CONVERT[kind](source, **options))
 
 
 def _row(issue: Any) -> dict[str, Any]:
