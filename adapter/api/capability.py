@@ -1,0 +1,70 @@
+"""The CapabilityStatement, computed from the table that makes the routes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapter.api.call import Action, Answer, Call
+from adapter.api.formats import JSON, XML
+from adapter.api.search import includes, kinds, parameters
+from adapter.record import Resource
+
+_FACTS = {
+    "versioning": "versioned",
+    "readHistory": True,
+    "updateCreate": True,
+    "conditionalCreate": True,
+    "conditionalRead": "not-match",
+    "conditionalUpdate": True,
+    "conditionalDelete": "not-supported",
+    "referencePolicy": ["literal", "local"],
+}
+_SYSTEM = ("transaction", "batch")
+_OPERATIONS = {
+    "$validate": "http://hl7.org/fhir/OperationDefinition/Resource-validate",
+    "$explain": "https://ecm-adapter.example/fhir/OperationDefinition/explain",
+}
+
+
+def capabilities(call: Call) -> Answer:
+    """GET metadata: what this server does, as a CapabilityStatement (FHIR R4 http 3.1.0.9)."""
+    statement: Resource = {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": call.server.now(),
+        "kind": "instance",
+        "software": {"name": "ecm-adapter"},
+        "implementation": {"description": "ECM adapter FHIR API", "url": call.base},
+        "fhirVersion": "4.0.1",
+        "format": [JSON, XML, "json", "xml"],
+        "rest": [_rest(call.server.actions)],
+    }
+    return Answer(200, statement)
+
+
+def _rest(actions: tuple[Action, ...]) -> dict[str, Any]:
+    names = list(dict.fromkeys(action.name for action in actions))
+    system = [{"code": name} for name in _SYSTEM if "transaction" in names]
+    return {
+        "mode": "server",
+        "security": {"description": "a bearer token, unless bound to loopback only"},
+        "resource": [_resource(kind, names) for kind in kinds()],
+        "interaction": system,
+    }
+
+
+def _resource(kind: str, names: list[str]) -> dict[str, Any]:
+    shared = [name for name in names if name not in _SYSTEM and name != "capabilities"]
+    row: dict[str, Any] = {
+        "type": kind,
+        "interaction": [{"code": name} for name in shared if not name.startswith("$")],
+        **_FACTS,
+    }
+    if includes(kind):
+        row["searchInclude"] = list(includes(kind))
+    row["searchParam"] = list(parameters(kind))
+    operations = [name for name in shared if name.startswith("$")]
+    row["operation"] = [
+        {"name": name.removeprefix("$"), "definition": _OPERATIONS[name]} for name in operations
+    ]
+    return row

@@ -1,0 +1,115 @@
+"""Posting files: a member file, ADT messages, a referral form; the answer lists each unit."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from adapter.api.call import Answer, Server, refuse
+from adapter.api.formats import media_type
+from adapter.api.seams import UnitResult
+from adapter.issues import Issue, operation_outcome
+from adapter.record import Resource
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
+_STATUS = {
+    "stored": "201 stored",
+    "duplicate": "200 duplicate",
+    "review": "202 review",
+    "refused": "422 refused",
+}
+_ANY = {"application/octet-stream", "text/plain"}
+
+
+class Post(NamedTuple):
+    """One intake route: `param` names what the sender must say, `types` what it may send."""
+
+    path: str
+    param: str
+    types: frozenset[str]
+    about: str
+
+
+POSTS = (
+    Post(
+        "/intake/mif",
+        "plan",
+        frozenset(
+            _ANY
+            | {
+                "text/csv",
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            }
+        ),
+        "a plan's member file",
+    ),
+    Post(
+        "/intake/adt",
+        "feed",
+        frozenset(_ANY | {"application/hl7-v2", "x-application/hl7-v2+er7"}),
+        "an HL7 v2 message or batch",
+    ),
+    Post(
+        "/intake/referral",
+        "form",
+        frozenset(_ANY | {"application/json", "application/fhir+json", "application/fhir+xml"}),
+        "a referral form",
+    ),
+)
+
+
+def allow(post: Post, content_type: str) -> None:
+    """Check the Content-Type before the body is read. Raises Refusal 415.
+
+    What a web page can send without asking first (a form) is not among the types.
+    """
+    if media_type(content_type) not in post.types:
+        raise refuse(415, "not-supported", f"{post.path} takes {', '.join(sorted(post.types))}")
+
+
+def take(server: Server, post: Post, query: dict[str, str], body: bytes) -> Answer:
+    """Load a body; a batch-response Bundle with an entry a unit.
+
+    200 when any unit was taken, 422 when none was, 400 when the request itself is wrong. The
+    file's name is `name` or made from its content, so that the same body is the same file.
+    """
+    scope = query.get(post.param, "")
+    if not _NAME.fullmatch(scope):
+        raise refuse(
+            400, "required", f"the query parameter {post.param} is needed: letters, digits, . _ -"
+        )
+    name = query.get("name") or _named(post, body)
+    if not _NAME.fullmatch(name):
+        raise refuse(400, "value-format", "the query parameter name: letters, digits, . _ -")
+    if not body:
+        raise refuse(422, "file-empty", "the request has no body")
+    load = {"plan": server.intake.mif, "feed": server.intake.adt, "form": server.intake.referral}
+    return _answer(load[post.param](body, scope, name))
+
+
+def _named(post: Post, body: bytes) -> str:
+    return f"{post.path.rpartition('/')[2]}-{hashlib.sha256(body).hexdigest()[:16]}"
+
+
+def _answer(results: Iterable[UnitResult]) -> Answer:
+    entries, taken = [], False
+    for result in results:
+        entries.append(_entry(result))
+        taken = taken or result.status != "refused"
+    if not entries:
+        outcome = operation_outcome([Issue("error", "file-empty", "the body holds no unit")])
+        return Answer(422, outcome)
+    bundle: Resource = {"resourceType": "Bundle", "type": "batch-response", "entry": entries}
+    return Answer(200 if taken else 422, bundle)
+
+
+def _entry(result: UnitResult) -> dict[str, Any]:
+    """One unit: its line as the entry's id, status, first reference, and issues if any."""
+    response: dict[str, Any] = {"status": _STATUS[result.status]}
+    if result.refs:
+        response["location"] = result.refs[0]
+    if result.issues:
+        response["outcome"] = operation_outcome(result.issues)
+    return {"id": f"line-{result.line}", "response": response}
