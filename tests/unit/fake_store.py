@@ -17,6 +17,7 @@ class FakeStore:
         self.cells: dict[str, list[Cell]] = {}
         self.traces: dict[str, list[Trace]] = {}
         self.numbers: dict[str, int] = {}
+        self.versions: dict[str, list[Stored]] = {}
 
     def read(self, kind: str, uid: str) -> Stored | None:
         found = self.resources.get(f"{kind}/{uid}")
@@ -29,6 +30,10 @@ class FakeStore:
     def each(self, kind: str, params: Sequence[tuple[str, str]] = ()) -> Iterator[Resource]:
         rows = sorted(key for key in self.resources if key.startswith(f"{kind}/"))
         return (self.resources[key] for key in rows if _fits(self.resources[key], params))
+
+    def history(self, kind: str, uid: str) -> list[Stored]:
+        found = self.read(kind, uid)
+        return self.versions.get(f"{kind}/{uid}", [found] if found else [])
 
     def trace(self, kind: str, uid: str) -> list[Trace]:
         return self.traces.get(f"{kind}/{uid}", [])

@@ -1,0 +1,73 @@
+"""Elements of the return file about care given: plan, assessments, contacts, lead care manager."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from adapter.record import Resource
+from adapter.reports.facts import Contact, Facts
+from adapter.reports.fhir import current, day_of
+from adapter.reports.found import NOTHING, Element, Found, of
+
+
+def care_plan_rev(facts: Facts) -> Found:
+    """The last care plan's date."""
+    return _latest(facts, facts.care_plans, "created")
+
+
+def assess_start(facts: Facts) -> Found:
+    """When the newest assessment was begun."""
+    return _latest(facts, facts.assessments, "authored")
+
+
+def assess_done(facts: Facts) -> Found:
+    """The last assessment that is complete."""
+    done = [row for row in facts.assessments if row.get("status") in ("completed", "amended")]
+    return _latest(facts, done, "authored")
+
+
+def _latest(facts: Facts, rows: Iterable[Resource], element: str) -> Found:
+    dated = ((day_of(row.get(element, ""), facts.setup.zone), row) for row in rows)
+    known = [(day, row["id"], row) for day, row in dated if day is not None]
+    day, _, row = max(known, key=lambda one: one[:2], default=(None, "", None))
+    return of(row, element, day)
+
+
+def care_conf(facts: Facts) -> Found:
+    """The last contact coded as a care conference."""
+    return _last(row for row in facts.contacts if "care-conference" in row.codes)
+
+
+def last_encounter(facts: Facts) -> Found:
+    """The last contact face to face after outreach (one vendor's reading: face to face only)."""
+    return _last(row for row in facts.contacts if row.in_person and not row.outreach)
+
+
+def _last(contacts: Iterable[Contact]) -> Found:
+    found = max(contacts, key=lambda row: (row.on, row.ref), default=None)
+    return Found(found.on, (f"{found.ref}#period",)) if found else NOTHING
+
+
+def counted(facts: Facts, in_person: bool) -> Found:
+    """Contacts of the month in person, or virtual; outreach attempts are told elsewhere."""
+    rows = [row for row in facts.contacts if facts.setup.holds(row.on) and not row.outreach]
+    kept = [row for row in rows if (row.in_person if in_person else row.virtual)]
+    return Found(len(kept), tuple(f"{row.ref}#class" for row in kept))
+
+
+def manager(use: str) -> Element:
+    """The lead care manager's `phone` or `email`."""
+
+    def point(facts: Facts) -> Found:
+        rows = (facts.manager or {}).get("telecom", ())
+        best = current((row for row in rows if row.get("system") == use), "work")
+        return of(facts.manager, "telecom", best.get("value"))
+
+    return point
+
+
+def lcm_name(facts: Facts) -> Found:
+    """The lead care manager."""
+    name = current((facts.manager or {}).get("name", ()), "official")
+    whole = " ".join((*name.get("given", ()), name.get("family", "")))
+    return of(facts.manager, "name", whole.strip() or name.get("text"))
