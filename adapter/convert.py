@@ -12,6 +12,7 @@ from adapter import data, validation
 from adapter.issues import Issue, Severity
 from adapter.mapping import message as messages
 from adapter.mapping import tabular
+from adapter.mapping.roster import Roster
 from adapter.mapping.run import Feed
 from adapter.outcome import Outcome, Unit
 from adapter.record import Entry, Location, Message, Record
@@ -36,7 +37,7 @@ def adt(raw: bytes | str, source: str = "message", feed: str = "default") -> Ite
             waiting = []
             yield outcome
         elif found.failed:
-            yield _refused(found, "adt", profile.source)
+            yield refused(found, "adt", profile.source)
         else:
             waiting.append(found)
 
@@ -67,22 +68,20 @@ def member_table(plan: str) -> Table:
 def rows(file: Path | bytes, table: Table, source: str = "", as_of: str = "") -> Iterator[Outcome]:
     """Every row of a table as an Outcome, then one that only has what is wrong with the file.
 
-    `as_of` is the instant that the file is true for; default: the date in its name, else "".
+    What it says is true from the date in its name; else from `as_of`, an instant.
     """
     name = source or (file.name if isinstance(file, Path) else "input")
-    sheet = _Sheet(table, _digest(file), as_of or _file_date(table, name))
+    sheet = _Sheet(table, _digest(file), _file_date(table, name) or as_of)
     for found in tables.read(file, table.layout, name):
         if isinstance(found, Header):
             sheet.start(found)
         elif isinstance(found, Record):
             yield sheet.row(found)
         elif found.failed:
-            yield _refused(found, table.kind, table.owner)
+            yield refused(found, table.kind, table.owner)
         else:
             sheet.waiting.append(found)
-    if sheet.waiting:
-        at = Location(name, 1)
-        yield Outcome(Unit(at, table.kind, table.owner), issues=sheet.waiting)
+    yield from sheet.end(Location(name, 1))
 
 
 def _digest(file: Path | bytes) -> str:
@@ -107,6 +106,7 @@ class _Sheet:
         self._table, self._digest, self._as_of = table, digest, as_of
         self._bound: tabular.BoundTable | None = None
         self._context = {**table.layout.context, "as_of": as_of}
+        self._roster = Roster(table.layout.context)
         self.waiting: list[Issue] = []
 
     def start(self, header: Header) -> None:
@@ -124,7 +124,18 @@ class _Sheet:
         outcome = self._bound.apply(record, unit, self._context)
         outcome.issues[:0] = self.waiting
         self.waiting = []
-        return _checked(outcome)
+        checked = _checked(outcome)
+        self._roster.add(checked)
+        return checked
+
+    def end(self, at: Location) -> Iterator[Outcome]:
+        """What is left at the end of a file: its roster, and findings that waited for a row."""
+        table = self._table
+        unit = Unit(at, table.kind, table.owner, f"{self._digest}:end", self._as_of)
+        last = self._roster.outcome(unit) if table.kind == "mif" else Outcome(unit)
+        last.issues[:0] = self.waiting
+        if last.entries or last.issues:
+            yield _checked(last)
 
 
 def referral(raw: bytes | str | Form, form: str, source: str = "form") -> Outcome:
@@ -134,8 +145,8 @@ def referral(raw: bytes | str | Form, form: str, source: str = "form") -> Outcom
     text = (
         raw if isinstance(raw, bytes) else raw.encode() if isinstance(raw, str) else data.dumps(raw)
     )
-    at, key = Location(source, 1), hashlib.sha256(text).hexdigest()[:32]
-    unit = Unit(at, "referral", f"form:{form}", key, raw=text)
+    key = reading.key or hashlib.sha256(text).hexdigest()[:32]
+    unit = Unit(Location(source, 1), "referral", f"form:{form}", key, reading.as_of, text)
     if reading.record is None:
         return Outcome(unit, issues=list(reading.issues))
     bound = tabular.load("forms", form).bind(definition.columns, reading.record.labels)
@@ -144,7 +155,8 @@ def referral(raw: bytes | str | Form, form: str, source: str = "form") -> Outcom
     return _checked(outcome)
 
 
-def _refused(issue: Issue, kind: str, source: str) -> Outcome:
+def refused(issue: Issue, kind: str, source: str) -> Outcome:
+    """A unit that could not even be read, as an Outcome."""
     return Outcome(Unit(issue.at or Location("input", 1), kind, source), issues=[issue])
 
 

@@ -9,7 +9,7 @@ from adapter import terms
 from adapter.mapping.datatypes import authority, concept, cx, xpn
 from adapter.mapping.named import organization
 from adapter.mapping.registry import builder, converter, datatype
-from adapter.mapping.run import BadValue, Draft, Run
+from adapter.mapping.run import BadValue, Draft, Link, Run
 
 Json = dict[str, Any]
 _HL7 = "http://hl7.org/fhir/StructureDefinition/"
@@ -100,7 +100,7 @@ def encounter_diagnosis(run: Run, texts: list[str]) -> None:
         if all(row["condition"] != reference for row in rows):
             rows.append({"condition": reference, **item})
 
-    stay.links.append((put, condition))
+    stay.links.append(Link("diagnosis", put, condition))
 
 
 # --- AL1
@@ -155,7 +155,7 @@ def subscriber(run: Run, parts: list[str]) -> Json | None:
     coverage = run.drafts.get("Coverage")
     if relation in ("SEL", "18", "SELF", "S"):
         if coverage is not None and patient is not None:
-            coverage.links.append((_put_subscriber, patient))
+            coverage.links.append(Link("subscriber", _put_subscriber, patient))
         return None
     name = xpn(run, parts)
     if name is None:
@@ -165,7 +165,7 @@ def subscriber(run: Run, parts: list[str]) -> Json | None:
     mrn = _patient_label(patient)
     urn = run.add("RelatedPerson", resource, run.feed.source, mrn, label)
     if patient is not None:
-        run.side[urn].links.append((_put_patient, patient))
+        run.side[urn].links.append(Link("patient", _put_patient, patient))
     return {"reference": urn}
 
 

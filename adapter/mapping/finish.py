@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from adapter import data, terms
-from adapter.mapping.run import Draft, Run, urn
+from adapter.mapping.run import Draft, Link, Run, urn
 from adapter.outcome import Outcome
 from adapter.record import Entry, Origin, Resource
 
@@ -49,7 +49,9 @@ def _name(run: Run, drafts: list[Draft]) -> None:
             keyed.append(draft)
         else:
             draft.urn = urn(draft.kind, *_place(run, draft))
-    for draft in keyed:
+    while keyed:
+        draft = next((d for d in keyed if not _waits(run, d, keyed)), keyed[0])
+        keyed.remove(draft)
         _link(run, draft)
         draft.key = _key(draft)
         draft.urn = urn(draft.kind, *(draft.key or _place(run, draft)))
@@ -61,13 +63,23 @@ def _name(run: Run, drafts: list[Draft]) -> None:
 def _link(run: Run, draft: Draft) -> None:
     """Write the references whose target has its name by now."""
     waiting = []
-    for put, to in draft.links:
-        aim = run.drafts.get(to) if isinstance(to, str) else to
+    for link in draft.links:
+        aim = _aim(run, link)
         if aim is not None and aim.urn:
-            put(draft, {"reference": aim.urn}, 0)
+            link.put(draft, {"reference": aim.urn}, 0)
         else:
-            waiting.append((put, to))
+            waiting.append(link)
     draft.links = waiting
+
+
+def _aim(run: Run, link: Link) -> Draft | None:
+    return run.drafts.get(link.to) if isinstance(link.to, str) else link.to
+
+
+def _waits(run: Run, draft: Draft, keyed: list[Draft]) -> bool:
+    """Whether the key needs a reference to a draft that has no name yet."""
+    roots = {path.rstrip("?").partition(".")[0] for path in draft.key}
+    return any(link.root in roots and _aim(run, link) in keyed for link in draft.links)
 
 
 def _place(run: Run, draft: Draft) -> tuple[str, ...]:
@@ -154,7 +166,7 @@ def _entry(draft: Draft) -> Entry:
     if draft.profile:
         resource["meta"] = {"profile": [f"{BASE}/StructureDefinition/{draft.profile}"]}
     for element, value in _required().get(draft.kind, {}).items():
-        if element not in resource:
+        if element not in resource and element.removeprefix("_") not in resource:
             resource[element] = value
             if element != "meta":
                 weak.append(element)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from adapter.errors import DataFileError
 from adapter.mapping.model import Map, MapFile, Rule
 from adapter.mapping.paths import constant, putter
-from adapter.mapping.run import Draft, Run
+from adapter.mapping.run import Draft, Link, Run
 
 # Runs everything that reads one field, on that field's text.
 FieldFunction = Callable[[Run, str], None]
@@ -22,7 +22,7 @@ class Compiled:
     needs: list[tuple[int, str, str]] = field(default_factory=list)
     fresh: tuple[str, ...] = ()
     beside: list[tuple[str, list[Callable[[Draft], None]]]] = field(default_factory=list)
-    links: list[tuple[str, str, Callable[[Draft, object, int], None]]] = field(default_factory=list)
+    links: list[tuple[str, Link]] = field(default_factory=list)
 
     def apply(self, run: Run, fields: Sequence[str], labels: Sequence[str]) -> None:
         """Run the rules of one record. `labels` name the fields as the source's people do."""
@@ -49,10 +49,11 @@ class Compiled:
             if draft is not None:
                 for function in functions:
                     function(draft)
-        for name, to, put in self.links:
+        for name, link in self.links:
             draft = drafts.get(name)
             if draft is not None:
-                draft.links.append((put, drafts.get(to) or to))
+                to = drafts.get(link.to) if isinstance(link.to, str) else link.to
+                draft.links.append(link._replace(to=to or link.to))
 
 
 def skeleton(maps: Sequence[Map], width: int) -> Compiled:
@@ -62,7 +63,9 @@ def skeleton(maps: Sequence[Map], width: int) -> Compiled:
         constants = [constant(r.to, r.value) for r in item.rules if r.value is not None]
         if constants:
             done.beside.append((item.name, constants))
-        done.links.extend((item.name, r.link, putter(r.to)) for r in item.rules if r.link)
+        done.links += [
+            (item.name, Link(r.to.root, putter(r.to), r.link)) for r in item.rules if r.link
+        ]
     return done
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapter.issues import Issue, Severity
 from adapter.outcome import Unit
@@ -30,6 +31,14 @@ def urn(kind: str, *parts: str) -> str:
     return f"urn:uuid:{h[:8]}-{h[8:12]}-5{h[13:16]}-{variant}{h[17:20]}-{h[20:32]}"
 
 
+class Link(NamedTuple):
+    """A reference still to be written: its top-level element, how, and to which draft (or name)."""
+
+    root: str
+    put: Callable[[Draft, Any, int], None]
+    to: Draft | str
+
+
 @dataclass(slots=True, eq=False)
 class Draft:
     """A resource being written, with its slots and the places its values came from."""
@@ -42,7 +51,7 @@ class Draft:
     slots: dict[tuple[tuple[str, ...], int], dict[str, Any]] = field(default_factory=dict)
     origins: list[tuple[int, tuple[str, str]]] = field(default_factory=list)
     cleared: list[str] = field(default_factory=list)
-    links: list[tuple[Any, Draft | str]] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
     urn: str = ""
     profile: str = ""
     weak: tuple[str, ...] = ()

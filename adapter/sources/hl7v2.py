@@ -48,11 +48,16 @@ def read(raw: bytes | str, source: str = "message") -> Iterator[Message | Issue]
         yield Issue("error", detail, "no MSH segment", Location(source, 1, "MSH"))
         return
     yield from _batch(lines, starts, source)
-    if not isinstance(raw, str):
-        yield from _framing(raw, source, len(lines))
+    cut = isinstance(raw, bytes) and raw[:1] == b"\x0b" and b"\x1c" not in raw
     for n, start in enumerate(starts):
-        end = starts[n + 1] if n + 1 < len(starts) else len(lines)
-        yield from message(lines[start:end], start + 1, source)
+        last = n + 1 == len(starts)
+        if last and cut:
+            at = Location(source, len(lines))
+            yield Issue("error", "message-truncated", "the MLLP frame has no end", at)
+        else:
+            yield from message(
+                lines[start : len(lines) if last else starts[n + 1]], start + 1, source
+            )
 
 
 def message(lines: list[str], line: int, source: str) -> Iterator[Message | Issue]:
@@ -156,12 +161,6 @@ def _lines(text: str) -> list[str]:
     if "\r" in text:
         return [line.lstrip("\n") for line in text.replace("\r\n", "\r").split("\r")]
     return text.split("\n")
-
-
-def _framing(raw: bytes, source: str, lines: int) -> Iterator[Issue]:
-    if raw.lstrip()[:1] == b"\x0b" and b"\x1c" not in raw:
-        text = "the MLLP frame has no end"
-        yield Issue("error", "message-truncated", text, Location(source, lines))
 
 
 def _batch(lines: list[str], starts: list[int], source: str) -> Iterator[Issue]:

@@ -1,0 +1,83 @@
+"""The command line: here the parts are put together. Exit 0 clean, 1 data issues, 2 our fault."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from adapter import __version__, commands
+from adapter.errors import AdapterError
+
+KINDS = {
+    "mif": "a plan's member information file (CSV, XLSX, pipe)",
+    "adt": "HL7 v2 ADT messages, one or a batch a file",
+    "referral": "a referral form (JSON, QuestionnaireResponse)",
+    "services": "a log of ECM contacts (CSV, XLSX)",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command with its options; also what the README's table is held against."""
+    top = argparse.ArgumentParser(prog="ecm-adapter", description=__doc__)
+    top.add_argument("--version", action="version", version=__version__)
+    top.add_argument("--database", help="SQLAlchemy URL (default: ECM_DATABASE, else a local file)")
+    sub = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, does in (("convert", "to FHIR, no store"), ("load", "into the store")):
+        command = sub.add_parser(name, help=does)
+        kinds = command.add_subparsers(dest="kind", required=True, metavar="KIND")
+        for kind, text in KINDS.items():
+            _inputs(kinds.add_parser(kind, help=text), name, kind)
+    check = sub.add_parser("check", help="FHIR JSON against R4 and our profiles")
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    serve = sub.add_parser("serve", help="the FHIR API, intake and landing page")
+    serve.add_argument("--host")
+    serve.add_argument("--port", type=int)
+    for name, does in (("report", "a plan's return file"), ("claims", "a plan's 837P file")):
+        _outputs(sub.add_parser(name, help=does), name)
+    explain = sub.add_parser("explain", help="from a resource, cell or segment back to the source")
+    explain.add_argument("ref", metavar="REF", help="Patient/ID, Patient/ID#name, FILE:LINE:FIELD")
+    demo = sub.add_parser("demo", help="the whole chain on the shipped fixtures")
+    demo.add_argument("--out", type=Path, default=Path("demo-out"), metavar="DIR")
+    return top
+
+
+def _inputs(command: argparse.ArgumentParser, name: str, kind: str) -> None:
+    command.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    if kind == "mif":
+        command.add_argument("--plan", required=True, help="a layout of mappings/mif/layouts")
+    elif kind == "adt":
+        command.add_argument("--feed", default="default", help="a profile of mappings/hl7v2/feeds")
+    elif kind == "referral":
+        command.add_argument("--form", required=True, help="a form of mappings/forms/layouts")
+    else:
+        command.add_argument("--log", default="canonical", help="a layout of mappings/services")
+    if name == "convert":
+        command.add_argument("--out", type=Path, metavar="FILE", help="Bundles (default: stdout)")
+        command.add_argument("--issues", type=Path, metavar="FILE", help="OperationOutcomes")
+    else:
+        command.add_argument("--rejects", type=Path, metavar="FILE", help="refused units as CSV")
+
+
+def _outputs(command: argparse.ArgumentParser, name: str) -> None:
+    if name == "report":
+        command.add_argument("kind", choices=["rtf"], help="rtf: Return Transmission File")
+    command.add_argument("--plan", required=True)
+    command.add_argument("--period", required=True, metavar="YYYY-MM")
+    command.add_argument("--out", type=Path, default=Path(), metavar="DIR")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is 0 clean, 1 data issues, 2 our fault."""
+    options = parser().parse_args(arguments)
+    try:
+        return int(getattr(commands, options.command)(options))
+    except AdapterError as error:
+        print(f"ecm-adapter: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,232 @@
+"""What each command of the command line does; a command returns its exit code."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO
+
+from adapter import convert as conversion
+from adapter import data, pipeline, settings, validation
+from adapter.issues import DETAILS, Issue, operation_outcome
+from adapter.outcome import Outcome
+from adapter.record import Location
+
+
+def say(*words: object) -> None:
+    """Print a line for people."""
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+
+
+# --- convert: no store
+
+
+def convert(options: Namespace) -> int:
+    """Write one transaction Bundle a line; issues go to stderr or a file, a line a unit."""
+    failed = False
+    with ExitStack() as stack:
+        bundles = stack.enter_context(options.out.open("wb")) if options.out else sys.stdout.buffer
+        found = stack.enter_context(options.issues.open("wb")) if options.issues else None
+        for file in options.files:
+            for outcome in _outcomes(options, file):
+                failed |= not outcome.ok
+                if outcome.bundle is not None:
+                    bundles.write(data.dumps(outcome.bundle) + b"\n")
+                _report(outcome, found)
+    return int(failed)
+
+
+def _outcomes(options: Namespace, file: Path) -> Iterator[Outcome]:
+    if options.kind == "mif":
+        return conversion.rows(file, conversion.member_table(options.plan))
+    if options.kind == "services":
+        return conversion.rows(file, conversion.service_table(options.log))
+    content, problem = _read(file)
+    if problem is not None:
+        return iter([conversion.refused(problem, options.kind, "file")])
+    if options.kind == "adt":
+        return conversion.adt(content, file.name, options.feed)
+    return iter([conversion.referral(content, options.form, file.name)])
+
+
+def _read(file: Path) -> tuple[bytes, Issue | None]:
+    try:
+        return file.read_bytes(), None
+    except OSError as error:
+        text = f"the file cannot be opened ({type(error).__name__})"
+        return b"", Issue("fatal", "file-format", text, Location(file.name, 1))
+
+
+def _report(outcome: Outcome, found: IO[bytes] | None) -> None:
+    if not outcome.issues:
+        return
+    if found is not None:
+        found.write(data.dumps(operation_outcome(outcome.issues)) + b"\n")
+        return
+    for issue in outcome.issues:
+        _tell(issue)
+
+
+def _tell(issue: Issue) -> None:
+    place = f"{issue.at}: " if issue.at else ""
+    path = f" ({issue.path})" if issue.path else ""
+    sys.stderr.write(f"{issue.severity}: {place}{issue.detail}: {issue.text}{path}\n")
+
+
+# --- load: into the store
+
+
+def open_pipeline(options: Namespace) -> pipeline.Pipeline:
+    """The pipeline on the database of the options or the environment."""
+    from adapter import store
+    from adapter.identity.match import resolve
+
+    url = options.database or settings.read().database
+    return pipeline.Pipeline(store.open(url, same_person=resolve), settings.now)
+
+
+def load(options: Namespace) -> int:
+    """Load files; prints the counts of each, and writes what was refused to the reject file."""
+    house = open_pipeline(options)
+    clean = True
+    with ExitStack() as stack:
+        rejects = None
+        if options.rejects:
+            stream = options.rejects.open("w", newline="", encoding="utf-8")
+            rejects = csv.writer(stack.enter_context(stream))
+            rejects.writerow(["file", "line", "field", "severity", "issue", "text", "remedy"])
+        for file in options.files:
+            tally = pipeline.Tally()
+            for result in _load(house, options, file):
+                tally.add(result)
+                if rejects is not None and result.status in ("refused", "review"):
+                    rejects.writerows(_reject_rows(result.issues))
+            say(f"{file.name}:", *_counts(tally))
+            clean &= tally.clean
+    return int(not clean)
+
+
+def _load(
+    house: pipeline.Pipeline, options: Namespace, file: Path
+) -> Iterator[pipeline.UnitResult]:
+    if options.kind == "mif":
+        return house.mif(file, options.plan, file.name)
+    if options.kind == "services":
+        return house.services(file, options.log, file.name)
+    content, problem = _read(file)
+    if problem is not None:
+        return iter([pipeline.UnitResult(1, "refused", issues=(problem,))])
+    if options.kind == "adt":
+        return house.adt(content, options.feed, file.name)
+    return house.referral(content, options.form, file.name)
+
+
+def _reject_rows(issues: Iterable[Issue]) -> Iterator[list[object]]:
+    for issue in issues:
+        at = issue.at or Location("", 0)
+        remedy = DETAILS[issue.detail].remedy
+        yield [at.source, at.line, at.field, issue.severity, issue.detail, issue.text, remedy]
+
+
+def _counts(tally: pipeline.Tally) -> list[str]:
+    order = ("stored", "duplicate", "refused", "review")
+    counts = [f"{tally.units[status]} {status}" for status in order if tally.units[status]]
+    issues = [f"{number} {detail}" for detail, number in sorted(tally.issues.items())]
+    return [", ".join(counts) or "nothing", f"({', '.join(issues)})" if issues else ""]
+
+
+# --- check
+
+
+def check(options: Namespace) -> int:
+    """Validate FHIR JSON or NDJSON: resources and Bundles; prints what is wrong with its path."""
+    wrong = 0
+    for file in options.files:
+        content, problem = _read(file)
+        found = [problem] if problem else list(_check(content, file.name))
+        for issue in found:
+            _tell(issue)
+        wrong += sum(issue.failed for issue in found)
+        say(f"{file.name}:", "valid" if not any(i.failed for i in found) else "not valid")
+    return int(wrong > 0)
+
+
+def _check(content: bytes, name: str) -> Iterator[Issue]:
+    for line, text in _documents(content):
+        try:
+            resource = data.loads(text)
+        except ValueError:
+            yield Issue("error", "file-format", "not JSON", Location(name, line))
+            continue
+        for issue in validation.check(resource) or validation.judge(resource):
+            yield Issue(issue.severity, issue.detail, issue.text, Location(name, line), issue.path)
+
+
+def _documents(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """One document, or one a line when the first line is one by itself (NDJSON)."""
+    lines = content.splitlines()
+    first = lines[0].strip() if lines else b""
+    if len(lines) > 1 and first.startswith(b"{") and first.endswith(b"}"):
+        yield from ((n, line) for n, line in enumerate(lines, 1) if line.strip())
+    else:
+        yield 1, content
+
+
+# --- out
+
+
+def report(options: Namespace) -> int:
+    """Write a plan's return file; prints its name, its rows, and what is missing in it."""
+    from adapter import outputs
+
+    written = outputs.return_file(open_pipeline(options), options.plan, options.period, options.out)
+    for issue in written.issues:
+        _tell(issue)
+    say(f"{written.file.name}: {written.rows} members")
+    return int(any(issue.failed for issue in written.issues))
+
+
+def claims(options: Namespace) -> int:
+    """Write a plan's 837P for a month; prints files, claims and total, and what was not billed."""
+    from adapter import outputs
+
+    written = outputs.claim_files(open_pipeline(options), options.plan, options.period, options.out)
+    for issue in written.issues:
+        _tell(issue)
+    for file in written.files:
+        say(file.name)
+    say(f"{written.claims} claims, {written.lines} lines, ${written.total}")
+    return int(bool(written.issues))
+
+
+def explain(options: Namespace) -> int:
+    """Print where a resource, an element, a report cell or a claim segment came from."""
+    from adapter import outputs
+
+    found = outputs.explain(open_pipeline(options).store, options.ref)
+    for line in found:
+        say(line)
+    if not found:
+        sys.stderr.write("nothing is known under this reference\n")
+    return int(not found)
+
+
+# --- serve, demo
+
+
+def serve(options: Namespace) -> int:
+    """Serve the API, intake and landing page until Ctrl-C."""
+    from adapter import serving
+
+    return serving.run(open_pipeline(options), options.host, options.port)
+
+
+def demo(options: Namespace) -> int:
+    """Run the whole chain on the shipped fixtures and print what it made."""
+    from adapter import demo as whole_chain
+
+    return whole_chain.run(options.out, say)

@@ -1,0 +1,55 @@
+"""What goes out: a plan's return file, its claims, and where any of it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from adapter.claims import plan as plans
+from adapter.claims import write as claims
+from adapter.pipeline import Pipeline
+from adapter.store.protocol import Reader, Trace
+
+
+def claim_files(house: Pipeline, plan: str, month: str, folder: Path) -> claims.Written:
+    """Write the 837P files of a plan for a month (`2026-01`). Raises DataFileError, OutputError."""
+    run = claims.Run(plans.load(plan), month, folder, house.clock())
+    return claims.write(house.store, run)
+
+
+def explain(reader: Reader, ref: str) -> Iterator[str]:
+    """Where something came from, a line a step: a cell's resources, and their source places.
+
+    `ref` is `Patient/ID`, `Patient/ID#name`, or `FILE:LINE:FIELD` of a file that we wrote.
+    """
+    if "/" in ref and ":" not in ref:
+        yield from _of_resource(reader, ref, "")
+        return
+    file, _, rest = ref.partition(":")
+    line, _, field = rest.partition(":")
+    cell = reader.cell(file, int(line), field) if line.isdigit() else None
+    if cell is None:
+        return
+    yield f"{file} line {cell.line} {cell.field}"
+    for one in cell.refs:
+        yield from _of_resource(reader, one, "  ")
+
+
+def _of_resource(reader: Reader, ref: str, indent: str) -> Iterator[str]:
+    name, _, element = ref.partition("#")
+    kind, _, uid = name.partition("/")
+    if reader.read(kind, uid) is None:
+        return
+    yield f"{indent}{ref}"
+    seen = set()
+    for trace in reader.trace(kind, uid):
+        if element and trace.element != element:
+            continue
+        line = f"{indent}  {_place(trace)}"
+        if line not in seen:
+            seen.add(line)
+            yield line
+
+
+def _place(trace: Trace) -> str:
+    return f"{trace.element} <- {trace.file}:{trace.line} {trace.field} ({trace.source})"
