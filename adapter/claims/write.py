@@ -128,7 +128,7 @@ def _file(
             _supersede(store, draft, now)
             store.put(claim(draft, run.plan, insurer, run.now.date().isoformat()), now)
         store.write_cells(file.name, list(_cells(body)), now)
-        part.replace(file)
+        _stand(part, file)
     result.files.append(file)
     result.claims += len(ready)
     result.lines += sum(len(draft.charges) for draft, _ in ready)
@@ -165,6 +165,13 @@ def _cells(body: Sequence[p837.Row]) -> Iterator[Cell]:
     for number, row in enumerate(body, 4):
         if row.refs:
             yield Cell(number, str(row.segment[0]), row.refs)
+
+
+def _stand(part: Path, file: Path) -> None:
+    try:
+        part.replace(file)
+    except OSError as error:
+        raise OutputError(f"cannot write {file.name}: {error.strerror}") from None
 
 
 def _part(file: Path, text: str) -> Path:

@@ -89,11 +89,11 @@ def write(store: Store, run: Run, folder: Path) -> Written:
                 cells += _cells(run.layout, row)
                 result.rows += 1
                 result.issues += row.issues
+        with store.batch():
+            store.write_cells(result.file.name, cells, run.now.isoformat())
+            part.replace(result.file)
     except OSError as error:
         raise OutputError(f"cannot write {result.file.name}: {error.strerror}") from None
-    with store.batch():
-        store.write_cells(result.file.name, cells, run.now.isoformat())
-        part.replace(result.file)
     return result
 
 

@@ -17,6 +17,7 @@ import pytest
 import pyx12.params
 import pyx12.x12n_document
 
+from adapter import validation
 from adapter.claims import plan
 from adapter.claims.write import Correction, Run, Written, write
 from adapter.errors import OutputError
@@ -252,3 +253,13 @@ def test_two_runs_give_the_same_bytes(tmp_path) -> None:
     first, _ = bill(tmp_path / "a", facts())
     second, _ = bill(tmp_path / "b", list(reversed(facts())))
     assert first.files[0].read_bytes() == second.files[0].read_bytes()
+
+
+def test_claims_are_valid_r4_by_two_judges(tmp_path) -> None:
+    _, store = bill(tmp_path, facts())
+    fix = Correction("Claim/ECM000000005", "PAYER77001", "7")
+    write(store, Run(PLAN, "2026-01", tmp_path, NOW, (fix,)))
+    claims = [row for key, row in store.resources.items() if key.startswith("Claim/")]
+    assert len(claims) == 6
+    assert [issue for row in claims for issue in validation.check(row)] == []
+    assert [issue for row in claims for issue in validation.judge(row)] == []

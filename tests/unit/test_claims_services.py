@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapter import data
+from adapter import data, validation
 from adapter.claims.contacts import contact, is_contact
 from adapter.claims.plan import load
 from adapter.mapping import builders_services, service_log
@@ -173,3 +173,10 @@ def test_the_same_row_has_the_same_names() -> None:
 def test_staff_names(text: str, family: str, given: list[str]) -> None:
     found = builders_services.staff_name(None, [text])
     assert (found["family"], found.get("given", [])) == (family, given)
+
+
+def test_what_a_log_says_is_valid_r4_by_two_judges(outcomes) -> None:
+    for outcome in outcomes.values():
+        rows = [(entry.urn, entry.resource) for entry in outcome.entries]
+        assert validation.check_unit(rows) == []
+        assert [issue for _, row in rows for issue in validation.judge(row)] == []
