@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from adapter import terms
@@ -15,6 +16,7 @@ from adapter.mapping.run import BadValue, Run
 Json = dict[str, Any]
 OURS = "https://ecm-adapter.example/fhir/"
 _V2_0203 = "http://terminology.hl7.org/CodeSystem/v2-0203"
+_LIST = re.compile(r"^[a-z][a-z-]*:(?=\S)")
 MANY = re.compile(r"\s*[;|\n]\s*")
 _SUFFIX = re.compile(r"(?i)[\s,]+(jr|sr|ii|iii|iv)\.?$")
 _DEGREE = re.compile(r"(?i)[\s,]+(md|do|np|fnp|pa|pa-c|rn|msw|lcsw|dds|phd)\.?$")
@@ -42,6 +44,15 @@ def plan_member_identifier(run: Run, texts: list[str]) -> Json | None:
     """The plan's own number of a member, in the plan's own system (type MB)."""
     value = cells.identifier(run, texts[0])
     return _identifier("MB", terms.system("plan-member", _plan(run)), value)
+
+
+@converter("subscriber_cin")
+def subscriber_cin(run: Run, cell: str) -> str | None:
+    """The CIN in place of a plan's number; None for another shape, which is reported elsewhere."""
+    try:
+        return cells.cin(run, cell)
+    except BadValue:
+        return None
 
 
 @builder("plan_mrn_identifier")
@@ -147,15 +158,20 @@ for _name, _use in (("phones", ""), ("phones_home", "home"), ("phones_mobile", "
 
 
 def concept(run: Run, table: str, text: str) -> Json:
-    """A CodeableConcept of a word; one without a row in the table stays text, with an issue."""
+    """A CodeableConcept of a word; one without a row in the table stays text, with an issue.
+
+    The name of a plan's own list before a code (`khs:WM`) is for the table, not for the text.
+    """
     text = " ".join(text.split())
     target = look_up(table, text)
+    text = _LIST.sub("", text)
     if target is None:
         run.issue("warning", "code-unknown", f"not in table {table}; kept as text")
     coding = [coding_of(target)] if target is not None and target.code else []
     return {"coding": coding, "text": text} if coding else {"text": text}
 
 
+@lru_cache(maxsize=16384)
 def look_up(table: str, text: str) -> terms.Target | None:
     """The row of a code, as of its plan's own list (`khs:WM`) or as of none."""
     found = terms.table(table)
@@ -167,25 +183,25 @@ def coding_of(target: terms.Target) -> Json:
     return {"system": target.system, "code": target.code, "display": target.display}
 
 
-def _us_core(run: Run, name: str, text: str, most: int) -> Json | None:
+def _us_core(run: Run, name: str, table: str, text: str) -> Json | None:
     """The US Core race or ethnicity extension of the words in a cell."""
-    table = f"member-{name}"
     words = [text] if terms.table(table).get(text) else MANY.split(text)
     found = [concept(run, table, word) for word in words if word]
     codings = [coding for item in found for coding in item.get("coding", ())]
+    most = 5 if name == "race" else 1  # slices of ombCategory in US Core 6.1.0
     return us_core_extension(name, codings, [item["text"] for item in found], most)
 
 
 @builder("member_race")
 def member_race(run: Run, texts: list[str]) -> Json | None:
     """Race as US Core says it: at most five OMB categories, details, always the text."""
-    return _us_core(run, "race", texts[0], 5)
+    return _us_core(run, "race", "member-race", texts[0])
 
 
 @builder("member_ethnicity")
 def member_ethnicity(run: Run, texts: list[str]) -> Json | None:
     """Ethnicity as US Core says it: at most one OMB category, details, always the text."""
-    return _us_core(run, "ethnicity", texts[0], 1)
+    return _us_core(run, "ethnicity", "member-ethnicity", texts[0])
 
 
 @builder("spoken_language")
@@ -210,12 +226,6 @@ def written_language(run: Run, texts: list[str]) -> Json:
 def acuity(run: Run, texts: list[str]) -> Json:
     """The acuity a plan gave a member."""
     return concept(run, "acuity", texts[0])
-
-
-@builder("discontinuation_reason")
-def discontinuation_reason(run: Run, texts: list[str]) -> Json:
-    """Why ECM ended, as our code where the plan's code or words are known."""
-    return concept(run, "discontinuation-reason", texts[0])
 
 
 @converter("priority")

@@ -101,6 +101,13 @@ def void(run: Run, texts: list[str]) -> None:
         _remember(run, "void", "entered-in-error")
 
 
+@builder("discontinuation_reason")
+def discontinuation_reason(run: Run, texts: list[str]) -> Json:
+    """Why ECM ended, as our code where the plan's code or words are known; it did end, then."""
+    _remember(run, "ended", "finished")
+    return concept(run, "discontinuation-reason", texts[0])
+
+
 @converter("episode_status")
 def episode_status(run: Run, cell: str) -> str:
     """The status of the episode: taken back, then the ECM status, then ended, then enrolled.

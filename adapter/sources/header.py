@@ -1,0 +1,85 @@
+"""Finds the header of a table and says which canonical field each column is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from adapter.sources.cells import key
+from adapter.sources.delimited import Row
+from adapter.sources.layout import Layout
+
+_ENOUGH = 2  # a row with fewer known headers is a title or a member, not a header
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The columns of one file: canonical field of each (None: unknown) and what people call it.
+
+    `line` is where the header stands, 0 without one; `least` the number of columns up to the last
+    with a header; `twice` the positions of columns that mean a field which an earlier or surer
+    column means already.
+    """
+
+    source: str
+    line: int
+    columns: tuple[str | None, ...]
+    labels: tuple[str, ...]
+    least: int
+    twice: tuple[int, ...] = ()
+
+
+def best_header(rows: Iterable[Row], layout: Layout, source: str) -> tuple[int, Header | None]:
+    """The row with most known headers, the first of equals, and how many it has; else (0, None)."""
+    known = {key(text): field for field, texts in layout.columns.items() for text in texts}
+    best, found = _ENOUGH - 1, None
+    for row in rows:
+        score = len({known[k] for k in map(key, row.cells) if k in known})
+        if score > best:
+            best, found = score, row
+    return (best, _header(found, layout, source)) if found else (0, None)
+
+
+def positional(layout: Layout, source: str) -> Header:
+    """The header of a file without one: labels give position and field, `column 5 (cin)`."""
+    names = enumerate(layout.positions, 1)
+    labels = [f"column {n} ({field})" if field else f"column {n}" for n, field in names]
+    columns = tuple(field or None for field in layout.positions)
+    return Header(source, 0, columns, tuple(labels), len(columns))
+
+
+def missing(header: Header, layout: Layout) -> list[str]:
+    """The required fields that no column means; `a or b` where one of them would do."""
+    found = set(header.columns)
+    wanted = [(one,) if isinstance(one, str) else one for one in layout.required]
+    return [" or ".join(names) for names in wanted if found.isdisjoint(names)]
+
+
+def _header(row: Row, layout: Layout, source: str) -> Header:
+    ranks = {
+        key(text): (rank, field)
+        for field, texts in layout.columns.items()
+        for rank, text in enumerate(texts)
+    }
+    keys = [key(cell) for cell in row.cells]
+    columns: list[str | None] = [None] * len(keys)
+    ranked = sorted((ranks[k][0], place) for place, k in enumerate(keys) if k in ranks)
+    twice, taken = [], set()
+    for _, place in ranked:
+        field = ranks[keys[place]][1]
+        if field in taken:
+            twice.append(place)
+            continue
+        taken.add(field)
+        columns[place] = field
+    labels = tuple(_labels(row.cells))
+    least = max((place for place, k in enumerate(keys, 1) if k), default=0)
+    return Header(source, row.line, tuple(columns), labels, least, tuple(sorted(twice)))
+
+
+def _labels(cells: Sequence[str]) -> Iterable[str]:
+    seen: dict[str, int] = {}
+    for number, cell in enumerate(cells, 1):
+        label = " ".join(cell.split()) or f"column {number}"
+        seen[label] = seen.get(label, 0) + 1
+        yield label if seen[label] == 1 else f"{label} ({seen[label]})"

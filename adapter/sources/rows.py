@@ -1,0 +1,167 @@
+"""Raw rows of a known header to records: width, fillers, ids, open ends, rows seen before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+
+from adapter.issues import Issue, Severity
+from adapter.record import Location, Record
+from adapter.sources import cells
+from adapter.sources.delimited import Row
+from adapter.sources.header import Header
+from adapter.sources.layout import Layout
+
+_TAIL = 8  # bytes of a fingerprint kept behind its two bucket bytes
+
+
+def records(
+    rows: Iterable[Row], header: Header, layout: Layout, found: list[Issue]
+) -> Iterator[Record | Issue]:
+    """The rows as records, each after its findings; `found` is where the reader below leaves its.
+
+    A row with too few or too many cells is refused, one seen before skipped, an empty one ignored.
+    """
+    shape = _Shape(header, layout, found)
+    seen = Seen()
+    any_row = False
+    for row in rows:
+        fields = shape.fit(row)
+        if fields and seen.before(shape.telling(fields)):
+            shape.tell(row.line, None, "warning", "row-duplicate", "the same row stands above")
+            fields = []
+        if fields:
+            any_row = True
+            shape.clean(row.line, fields)
+        if found:
+            yield from _until(row.line, found)
+        if fields:
+            yield Record(header.source, row.line, "row", fields, header.labels)
+    yield from found
+    found.clear()
+    if not any_row:
+        at = Location(header.source, max(header.line, 1))
+        yield Issue("warning", "file-empty", "there is no row to take", at)
+
+
+def _until(line: int, found: list[Issue]) -> list[Issue]:
+    """Take the findings up to a line; those of lines that were only looked at ahead wait."""
+    due = [issue for issue in found if issue.at is None or issue.at.line <= line]
+    found[:] = [issue for issue in found if issue not in due]
+    return due
+
+
+class Seen:
+    """The fingerprints of rows seen, ten bytes each, so that a million rows cost about 14 MB."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[bytes, bytearray] = {}
+
+    def before(self, text: str) -> bool:
+        """True when this text came before; remembers it."""
+        mark = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=2 + _TAIL).digest()
+        bucket = self._buckets.setdefault(mark[:2], bytearray())
+        tail = mark[2:]
+        place = bucket.find(tail)
+        while place > 0 and place % _TAIL:
+            place = bucket.find(tail, place + 1)
+        if place < 0:
+            bucket += tail
+        return place >= 0
+
+
+class _Shape:
+    """What a layout says about the columns of one header, by position."""
+
+    def __init__(self, header: Header, layout: Layout, found: list[Issue]) -> None:
+        self._header, self._layout, self._found = header, layout, found
+        self._width = len(header.columns)
+        self._least = layout.min_columns or header.least
+        self._filled: set[int] = set()
+        self._zeros = self._places(layout.zero_is_empty)
+        self._ids = self._places(layout.ids)
+        self._ends = self._places(layout.ends) if layout.open_from else ()
+        self._dates = self._places(layout.dates) if layout.dates_as != "mdy" else ()
+        self._lists = [
+            (place, f"{layout.lists[field]}:")
+            for place, field in enumerate(header.columns)
+            if field and field in layout.lists
+        ]
+        self._untold = self._places(layout.same_without)
+
+    def _places(self, fields: frozenset[str]) -> tuple[int, ...]:
+        return tuple(n for n, field in enumerate(self._header.columns) if field in fields)
+
+    def fit(self, row: Row) -> list[str]:
+        """The stripped cells, as many as columns; [] for an empty row or a refused one."""
+        fields = list(map(str.strip, row.cells))
+        count = len(fields)
+        if count == self._width:
+            return fields if any(fields) else []
+        if not any(fields):
+            return []
+        if count > self._width and not any(fields[self._width :]):
+            return fields[: self._width]
+        if self._least <= count < self._width:
+            return fields + [""] * (self._width - count)
+        text = f"{count} cells where the file has {self._width} columns"
+        self.tell(row.line, None, "error", "column-count", text)
+        return []
+
+    def telling(self, fields: list[str]) -> str:
+        """What makes a row different from another, as one text."""
+        if self._untold:
+            fields = ["" if n in self._untold else cell for n, cell in enumerate(fields)]
+        return "\x1f".join(fields)
+
+    def clean(self, line: int, fields: list[str]) -> None:
+        """Empty what only looks filled, in place; mend ids and dates that a sender's tool bent."""
+        if not self._layout.fillers.isdisjoint(fields):
+            self._empty_fillers(line, fields)
+        for place in self._zeros:
+            if fields[place] and not fields[place].strip("0"):
+                self._empty(line, fields, place, "a zero")
+        for place in self._ids:
+            cell = fields[place]
+            if cell and ("." in cell or "+" in cell or cell[0] in "='"):
+                self._mend_id(line, fields, place)
+        if self._ends or self._dates:
+            self._read_dates(line, fields)
+        for place, prefix in self._lists:
+            fields[place] = fields[place] and prefix + fields[place]
+
+    def _read_dates(self, line: int, fields: list[str]) -> None:
+        order, open_from = self._layout.dates_as, self._layout.open_from
+        for place in self._ends:
+            if (cells.iso_date(fields[place], order) or "") >= open_from:
+                self._empty(line, fields, place, "an end too far off to be one")
+        for place in self._dates:
+            fields[place] = cells.iso_date(fields[place], order) or fields[place]
+
+    def _empty_fillers(self, line: int, fields: list[str]) -> None:
+        columns = self._header.columns
+        for place, cell in enumerate(fields):
+            if cell in self._layout.fillers and columns[place] not in self._layout.fillers_not_in:
+                self._empty(line, fields, place, "a filler text")
+
+    def _empty(self, line: int, fields: list[str], place: int, what: str) -> None:
+        fields[place] = ""
+        if place not in self._filled:  # once a column is enough to know the sender's habit
+            self._filled.add(place)
+            text = f"{what} was read as absent, here and in later rows"
+            self.tell(line, place, "information", "filler", text)
+
+    def _mend_id(self, line: int, fields: list[str], place: int) -> None:
+        mended = cells.id_text(fields[place])
+        fields[place] = mended or ""
+        if mended is None:
+            text = "an identifier as a rounded number; its digits are lost"
+            self.tell(line, place, "warning", "identifier-format", text)
+
+    def tell(
+        self, line: int, place: int | None, severity: Severity, detail: str, text: str
+    ) -> None:
+        """Add a finding at a row, or at one of its cells."""
+        label = "" if place is None else self._header.labels[place]
+        at = Location(self._header.source, line, label)
+        self._found.append(Issue(severity, detail, text, at))

@@ -1,0 +1,173 @@
+"""Member files and other tables, text or workbook, as a stream of records and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+from adapter.issues import Issue, Severity
+from adapter.record import Location, Record
+from adapter.sources import delimited, workbook
+from adapter.sources.delimited import Row
+from adapter.sources.header import Header, best_header, missing, positional
+from adapter.sources.layout import Layout
+from adapter.sources.lines import Lines, to_utf8
+from adapter.sources.rows import records
+
+_CHUNK = 1 << 16
+_SAMPLE = 30  # rows in which the header is looked for (files.md section 8, 4)
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\x0b\x0c\x1a"))
+_FOREIGN = (b"%PDF", b"\x1f\x8b", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"{\\rtf", b"7z\xbc\xaf")
+_JUNK_SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes beyond which a file, a line or an unpacked workbook is refused."""
+
+    file: int = 4 << 30
+    line: int = 1 << 20
+    unpacked: int = 1 << 30
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def read(
+    file: Path | bytes, layout: Layout, source: str = "", limits: Limits = DEFAULT_LIMITS
+) -> Iterator[Header | Record | Issue]:
+    """First the Header, then the records in the file's order, with findings in between.
+
+    `source` names the file in every place (default: its name; a workbook adds `#sheet`). Lines are
+    those of the file, counted from 1; rows of a workbook likewise. Whether it is text or a workbook
+    is told by its content. A fatal Issue ends the stream; an `error` refuses one row or line and
+    the next goes on. Never raises for what is in the file; memory does not grow with a text file.
+    """
+    name = source or (file.name if isinstance(file, Path) else "input")
+    try:
+        size, head = _glimpse(file)
+    except OSError as error:
+        yield _fatal(name, "file-format", f"the file cannot be opened ({type(error).__name__})")
+        return
+    problem = _problem(size, head, limits)
+    if problem:
+        yield _fatal(name, *problem)
+    elif head.startswith(workbook.MAGIC):
+        yield from _read_workbook(file, layout, name, limits)
+    else:
+        yield from _read_text(file, layout, name, limits)
+
+
+def _glimpse(file: Path | bytes) -> tuple[int, bytes]:
+    if isinstance(file, bytes):
+        return len(file), file[:_CHUNK]
+    with file.open("rb") as stream:
+        return file.stat().st_size, stream.read(_CHUNK)
+
+
+def _problem(size: int, head: bytes, limits: Limits) -> tuple[str, str] | None:
+    text = next(to_utf8([head]))
+    if not text.strip(b" \t\r\n\x1a"):
+        return "file-empty", "the file holds nothing"
+    if size > limits.file:
+        return "file-size", f"the file is over {limits.file} bytes"
+    if head.startswith(workbook.MAGIC):
+        return None
+    junk = len(text) - len(text.translate(None, _CONTROLS))
+    if head.startswith(_FOREIGN) or junk > len(text) * _JUNK_SHARE:
+        return "file-format", "neither a text table nor a workbook"
+    return None
+
+
+def _fatal(source: str, detail: str, text: str, line: int = 1, field: str = "") -> Issue:
+    return Issue("fatal", detail, text, Location(source, line, field))
+
+
+def _read_text(
+    file: Path | bytes, layout: Layout, name: str, limits: Limits
+) -> Iterator[Header | Record | Issue]:
+    lines = Lines(_chunks(file), name, limits.line)
+    sample = list(islice(lines, _SAMPLE))
+    lines.take_back(0)
+    delimiter, header = _best_delimiter(sample, layout, name)
+    if header is None:
+        yield from lines.issues
+        yield _fatal(name, "delimiter", "no header of this layout in the first rows")
+        return
+    if layout.delimiter and delimiter != layout.delimiter:
+        yield _finding(header, "warning", "delimiter", "another delimiter than the layout says")
+    for _ in islice(lines, max(header.line - 1, 0)):
+        pass  # title rows
+    rows = delimited.rows(lines, delimiter, len(header.columns))
+    below = (row for row in rows if row.line > header.line)
+    yield from _read_rows(below, header, layout, lines.issues)
+
+
+def _chunks(file: Path | bytes) -> Iterator[bytes]:
+    if isinstance(file, bytes):
+        yield from (file[at : at + _CHUNK] for at in range(0, len(file), _CHUNK))
+        return
+    with file.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            yield chunk
+
+
+def _best_delimiter(sample: list[str], layout: Layout, name: str) -> tuple[str, Header | None]:
+    """The delimiter under which most headers are known; that of the layout when others equal it."""
+    best: tuple[int, str, Header | None] = (0, "", None)
+    for delimiter in dict.fromkeys((layout.delimiter or ",", *delimited.DELIMITERS)):
+        lines = Lines(["".join(sample).encode()], name, sum(map(len, sample)) * 4)
+        score, header = _score(delimited.rows(lines, delimiter), layout, name)
+        if score > best[0]:
+            best = (score, delimiter, header)
+    return best[1], best[2]
+
+
+def _score(rows: Iterator[Row], layout: Layout, name: str) -> tuple[int, Header | None]:
+    if layout.header:
+        return best_header(rows, layout, name)
+    most = len(layout.positions)
+    fitting = sum((layout.min_columns or most) <= len(row.cells) <= most for row in rows)
+    return fitting, positional(layout, name)
+
+
+def _read_workbook(
+    file: Path | bytes, layout: Layout, name: str, limits: Limits
+) -> Iterator[Header | Record | Issue]:
+    try:
+        sheet = workbook.open_sheet(file, layout.sheets, limits.unpacked)
+    except workbook.NotAWorkbook as error:
+        yield _fatal(name, "file-format", str(error))
+        return
+    name = f"{name}#{sheet.name}"
+    rows = sheet.rows()
+    sample = list(islice(rows, _SAMPLE))
+    _, header = _score(iter(sample), layout, name)
+    if header is None:
+        yield _fatal(name, "delimiter", "no header of this layout in the first rows")
+        return
+    if sheet.others:
+        text = f"other sheets of the workbook, not read: {sheet.others}"
+        yield _finding(header, "information", "unmapped", text)
+    below = (row for row in chain(sample, rows) if row.line > header.line)
+    yield from _read_rows(below, header, layout, [])
+
+
+def _read_rows(
+    rows: Iterator[Row], header: Header, layout: Layout, found: list[Issue]
+) -> Iterator[Header | Record | Issue]:
+    lacking = missing(header, layout)
+    for place in header.twice:
+        text = "another column means the same field; this one is not read"
+        yield _finding(header, "warning", "column-unknown", text, header.labels[place])
+    for field in lacking:
+        yield _fatal(header.source, "column-missing", "no such column", max(header.line, 1), field)
+    if not lacking:
+        yield header
+        yield from records(rows, header, layout, found)
+
+
+def _finding(header: Header, severity: Severity, detail: str, text: str, field: str = "") -> Issue:
+    return Issue(severity, detail, text, Location(header.source, max(header.line, 1), field))
