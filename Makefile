@@ -22,11 +22,11 @@ help: ## list what can be made
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
 run: .venv/run.stamp ## install, run the demo, then serve until Ctrl-C
-	@$(BIN)/ecm-adapter demo
-	@$(BIN)/ecm-adapter serve
+	@$(BIN)/ecm-adapter demo --out demo-out
+	@$(BIN)/ecm-adapter --database sqlite:///demo-out/demo.sqlite serve
 
 demo: .venv/run.stamp ## install and run the demo
-	@$(BIN)/ecm-adapter demo
+	@$(BIN)/ecm-adapter demo --out demo-out
 
 test: .venv/test.stamp ## run the whole test suite
 	@$(PY) -m pytest $(PYTEST_ARGS)

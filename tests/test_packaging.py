@@ -103,7 +103,7 @@ def test_the_wheel_finds_its_data_from_any_folder(installed: Path, tmp_path: Pat
 
 
 def test_the_wheel_converts_a_message(installed: Path, tmp_path: Path) -> None:
-    message = next((ROOT / "fixtures" / "hl7v2").rglob("input.hl7"))
+    message = ROOT / "fixtures" / "hl7v2" / "a01-inpatient" / "input.hl7"
     code = "from adapter.cli import main; sys.exit(main())"
     done = run(installed, tmp_path, code, "convert", "adt", str(message))
     assert "Traceback" not in done.stderr
