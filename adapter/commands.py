@@ -19,7 +19,8 @@ from adapter.record import Location
 
 def say(*words: object) -> None:
     """Print a line for people."""
-    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.write(" ".join(map(str, words)).rstrip() + "\n")
+    sys.stdout.flush()
 
 
 # --- convert: no store
@@ -207,7 +208,7 @@ def explain(options: Namespace) -> int:
     """Print where a resource, an element, a report cell or a claim segment came from."""
     from adapter import outputs
 
-    found = outputs.explain(open_pipeline(options).store, options.ref)
+    found = list(outputs.explain(open_pipeline(options).store, options.ref))
     for line in found:
         say(line)
     if not found:

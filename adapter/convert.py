@@ -14,6 +14,7 @@ from adapter.mapping import message as messages
 from adapter.mapping import tabular
 from adapter.mapping.roster import Roster
 from adapter.mapping.run import Feed
+from adapter.mapping.service_log import BoundLog, LogMapping
 from adapter.outcome import Outcome, Unit
 from adapter.record import Entry, Location, Message, Record
 from adapter.sources import form_layout, forms, hl7v2, layout
@@ -56,13 +57,25 @@ class Table:
     kind: str
     owner: str
     layout: layout.Layout
-    mapping: tabular.TableMapping
+    mapping: tabular.TableMapping | LogMapping
+    context: Mapping[str, str]
 
 
 def member_table(plan: str) -> Table:
     """A plan's member file. Raises DataFileError for an unknown plan."""
     found = layout.load(plan)
-    return Table("mif", f"plan:{plan}", found, tabular.load("mif", "member"))
+    return Table("mif", f"plan:{plan}", found, tabular.load("mif", "member"), found.context)
+
+
+def service_table(log: str) -> Table:
+    """A log of our own ECM contacts. Raises DataFileError for an unknown layout.
+
+    Who gave the service is mappings/outbound/provider.toml.
+    """
+    found = layout.load(log, "services")
+    us = data.toml(data.path("mappings", "outbound", "provider.toml"))["provider"]
+    context = {"zone": found.zone, **{f"provider_{name}": text for name, text in us.items()}}
+    return Table("services", f"log:{log}", found, LogMapping(), context)
 
 
 def rows(file: Path | bytes, table: Table, source: str = "", as_of: str = "") -> Iterator[Outcome]:
@@ -104,9 +117,9 @@ class _Sheet:
 
     def __init__(self, table: Table, digest: str, as_of: str) -> None:
         self._table, self._digest, self._as_of = table, digest, as_of
-        self._bound: tabular.BoundTable | None = None
-        self._context = {**table.layout.context, "as_of": as_of}
-        self._roster = Roster(table.layout.context)
+        self._bound: tabular.BoundTable | BoundLog | None = None
+        self._context = {**table.context, "as_of": as_of}
+        self._roster = Roster(table.context)
         self.waiting: list[Issue] = []
 
     def start(self, header: Header) -> None:

@@ -1,4 +1,4 @@
-"""What can be wrong with data: an Issue has a place, a FHIRPath and a text without source values."""
+"""What can be wrong with data: an Issue has a place, a FHIRPath, and never a source value."""
 
 from __future__ import annotations
 

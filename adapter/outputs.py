@@ -8,6 +8,8 @@ from pathlib import Path
 from adapter.claims import plan as plans
 from adapter.claims import write as claims
 from adapter.pipeline import Pipeline
+from adapter.referrals.loop import loop_status
+from adapter.reports import layout, rtf
 from adapter.store.protocol import Reader, Trace
 
 
@@ -15,6 +17,15 @@ def claim_files(house: Pipeline, plan: str, month: str, folder: Path) -> claims.
     """Write the 837P files of a plan for a month (`2026-01`). Raises DataFileError, OutputError."""
     run = claims.Run(plans.load(plan), month, folder, house.clock())
     return claims.write(house.store, run)
+
+
+def return_file(house: Pipeline, plan: str, month: str, folder: Path) -> rtf.Written:
+    """Write the Return Transmission File of a plan for a month.
+
+    Raises DataFileError for a plan without one, SettingError for what is no month, OutputError.
+    """
+    run = rtf.Run(layout.load(plan), month, house.clock(), loop_status)
+    return rtf.write(house.store, run, folder)
 
 
 def explain(reader: Reader, ref: str) -> Iterator[str]:

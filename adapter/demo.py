@@ -1,0 +1,108 @@
+"""The whole chain on the shipped fixtures: files and messages in, FHIR, loop, RTF and 837P out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from adapter import data, outputs, store
+from adapter.identity.match import resolve
+from adapter.issues import Issue
+from adapter.pipeline import Pipeline, Tally, UnitResult
+from adapter.referrals.loop import Event, advance
+from adapter.store.protocol import Store
+
+PLAN = "sunrise"
+MONTH = "2026-07"
+RECEIVED = datetime(2026, 7, 13, 15, 0, tzinfo=UTC)
+REPORTED = datetime(2026, 8, 3, 16, 0, tzinfo=UTC)  # the demo's clock stands still twice
+LOOP = (
+    ("accept", "2026-07-14T10:00:00-07:00"),
+    ("start", "2026-07-16T11:30:00-07:00"),
+    ("complete", "2026-07-28T13:00:00-07:00"),
+)
+
+Say = Callable[..., None]
+
+
+def run(folder: Path, say: Say) -> int:
+    """Load fixtures/demo into a new store in `folder`, write the files, print what was made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "demo.sqlite"
+    for old in folder.glob("demo.sqlite*"):
+        old.unlink()
+    house = Pipeline(store.open(f"sqlite:///{file}", same_person=resolve), lambda: RECEIVED)
+    _load(house, say)
+    _close_loop(house.store, say)
+    _write(replace(house, clock=lambda: REPORTED), folder, say)
+    _count(house.store, say)
+    say(f"\nThe store: {file}. See any of it: ecm-adapter --database sqlite:///{file} serve")
+    return 0
+
+
+def _load(house: Pipeline, say: Say) -> None:
+    say("In")
+    shelf = data.path("fixtures", "demo")
+    for name, results in _inputs(house, shelf):
+        tally = Tally()
+        for result in results:
+            tally.add(result)
+        units = ", ".join(f"{count} {status}" for status, count in sorted(tally.units.items()))
+        found = ", ".join(f"{count} {detail}" for detail, count in sorted(tally.issues.items()))
+        say(f"  {name:<22} {units}" + (f"   issues: {found}" if found else ""))
+
+
+def _inputs(house: Pipeline, shelf: Path) -> Iterator[tuple[str, Iterator[UnitResult]]]:
+    yield "members.csv", house.mif(shelf / "members.csv", PLAN, "members.csv")
+    for file in sorted(shelf.glob("*.hl7")):
+        yield file.name, house.adt(file.read_bytes(), "default", file.name)
+    for file in sorted(shelf.glob("referral*.json")):
+        yield file.name, house.referral(file.read_bytes(), "sacramento", file.name)
+    yield "contacts.csv", house.services(shelf / "contacts.csv", "canonical", "contacts.csv")
+
+
+def _close_loop(house: Store, say: Say) -> None:
+    """The first referral is accepted, worked on and completed, as its owner would do by API."""
+    task = next(house.each("Task", [("status", "requested")]))
+    path = ["requested"]
+    for verb, at in LOOP:
+        outcome = "the member was enrolled in ECM" if verb == "complete" else ""
+        step = advance(task, Event(verb, at, outcome=outcome))
+        task = house.put(step.task, at)[0].resource
+        path.append(task["status"])
+    say("\nReferral loop\n  " + " -> ".join(path))
+
+
+def _write(house: Pipeline, folder: Path, say: Say) -> None:
+    say("\nOut")
+    report = outputs.return_file(house, PLAN, MONTH, folder)
+    say(f"  {report.file.name}: {report.rows} members, {_issues(report.issues)}")
+    claims = outputs.claim_files(house, PLAN, MONTH, folder)
+    for file in claims.files:
+        say(f"  {file.name}: {claims.claims} claims, {claims.lines} lines, ${claims.total}")
+    say(f"  not billed: {_issues(claims.issues)}")
+    say("\nWhere a cell of the return file came from")
+    for line in outputs.explain(house.store, f"{report.file.name}:2:Member Last Name"):
+        say(f"  {line}")
+
+
+def _issues(found: list[Issue]) -> str:
+    counts = Counter(issue.detail for issue in found)
+    return ", ".join(f"{n} {detail}" for detail, n in sorted(counts.items())) or "no issues"
+
+
+def _count(house: Store, say: Say) -> None:
+    say("\nIn the store")
+    for label, kind, params in (
+        ("members", "Patient", ()),
+        ("hospital stays and ECM contacts", "Encounter", ()),
+        ("authorizations", "ClaimResponse", ()),
+        ("claims", "Claim", ()),
+    ):
+        say(f"  {house.search(kind, params, count=1).total:>4} {label}")
+    statuses = Counter(task["status"] for task in house.each("Task"))
+    for status, count in sorted(statuses.items()):
+        say(f"  {count:>4} referrals {status}")
