@@ -52,7 +52,7 @@ def _until(line: int, found: list[Issue]) -> list[Issue]:
 
 
 class Seen:
-    """The fingerprints of rows seen, ten bytes each, so that a million rows cost about 14 MB."""
+    """The fingerprints of rows seen, ten bytes each, so that a million rows cost about 23 MB."""
 
     def __init__(self) -> None:
         self._buckets: dict[bytes, bytearray] = {}
