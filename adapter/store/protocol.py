@@ -7,9 +7,18 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
+from adapter.errors import AdapterError
 from adapter.issues import Issue
 from adapter.outcome import Outcome
 from adapter.record import Resource
+
+
+class BadSearch(AdapterError):
+    """A search parameter is unknown or malformed; the text names the parameter, never its value."""
+
+    def __init__(self, parameter: str, text: str) -> None:
+        super().__init__(f"search parameter {parameter}: {text}")
+        self.parameter = parameter
 
 
 class Stored(NamedTuple):
@@ -80,7 +89,8 @@ class Reader(Protocol):
     ) -> Page:
         """FHIR search by the parameters of profiles/search-parameters.json.
 
-        Raises BadSearch (an AdapterError of this package) for an unknown or malformed parameter.
+        Values of one parameter separated by commas are alternatives, repeated parameters all hold.
+        Raises BadSearch for an unknown or malformed parameter.
         """
 
     def each(self, kind: str, params: Sequence[tuple[str, str]] = ()) -> Iterator[Resource]:
@@ -109,6 +119,12 @@ class Store(Reader, Protocol):
         """Store a unit whole, or nothing of it; the same unit again is `duplicate` and no write.
 
         An outcome that is not ok is only written to the ledger (`refused`).
+        """
+
+    def commit_all(self, units: Sequence[tuple[Outcome, bytes]], now: str) -> list[Receipt]:
+        """Commit (outcome, raw) pairs in one durable transaction: the quick way for bulk loads.
+
+        Each is taken or refused by itself as by `commit`; lookups are made for all at once.
         """
 
     def put(

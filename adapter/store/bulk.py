@@ -1,0 +1,72 @@
+"""Many rows in one call: statements compiled once, rows as plain tuples in column order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam
+from sqlalchemy.dialects import postgresql, registry, sqlite
+from sqlalchemy.sql.dml import Delete, Insert
+
+CHUNK = 500  # values in one IN list
+
+Row = tuple[Any, ...]
+
+
+def insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert rows."""
+    _run(connection, _insert(connection.dialect.name, table), rows)
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert rows, or replace those of the same primary key."""
+    _run(connection, _upsert(connection.dialect.name, table), rows)
+
+
+def delete(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Delete rows by their whole primary key, in column order."""
+    _run(connection, _delete(connection.dialect.name, table), rows)
+
+
+def chunks(values: Iterable[Any]) -> Iterable[list[Any]]:
+    """Values in lists that one statement takes."""
+    rest = list(values)
+    return (rest[start : start + CHUNK] for start in range(0, len(rest), CHUNK))
+
+
+def _run(connection: Connection, sql: str, rows: Sequence[Row]) -> None:
+    if rows:
+        connection.exec_driver_sql(sql, list(rows))
+
+
+@cache
+def _insert(dialect: str, table: Table) -> str:
+    return _compiled(dialect, table.insert())
+
+
+@cache
+def _upsert(dialect: str, table: Table) -> str:
+    statement = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    names = [column.name for column in table.columns if not column.primary_key]
+    changed = statement.on_conflict_do_update(
+        index_elements=list(table.primary_key.columns),
+        set_={name: statement.excluded[name] for name in names},
+    )
+    return _compiled(dialect, changed)
+
+
+@cache
+def _delete(dialect: str, table: Table) -> str:
+    tests = [column == bindparam(column.name) for column in table.primary_key.columns]
+    return _compiled(dialect, table.delete().where(*tests))
+
+
+def _compiled(dialect: str, statement: Insert | Delete) -> str:
+    """As text with positional places: `?` for sqlite3, `%s` for psycopg."""
+    driver, style = _STYLES[dialect]
+    return str(statement.compile(dialect=registry.load(driver)(paramstyle=style)))
+
+
+_STYLES = {"postgresql": ("postgresql.psycopg", "format"), "sqlite": ("sqlite", "qmark")}

@@ -1,0 +1,126 @@
+"""How a database is opened, how its transactions begin, and how its errors are told."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from adapter.errors import SettingError, StoreError
+from adapter.store import schema
+
+# Which PostgreSQL advisory lock says "I write"; any number, the same for everyone.
+WRITER = 20260101
+
+
+def engine(url: str, timeout: float) -> Engine:
+    """An engine for a SQLite or PostgreSQL URL; `timeout` seconds to wait for another writer.
+
+    Raises SettingError when the URL is not one of these (it may hold a password: not told).
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise SettingError("the database URL cannot be read") from None
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed, timeout)
+    if parsed.get_backend_name() == "postgresql":
+        return _postgresql(parsed, timeout)
+    raise SettingError("the database URL must be sqlite: or postgresql:")
+
+
+def in_memory(made: Engine) -> bool:
+    """True for a SQLite database that lives in one connection."""
+    return isinstance(made.pool, StaticPool)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn database errors into StoreError; neither statement nor values are told."""
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        cause = getattr(error, "orig", error)
+        code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
+        name = type(cause).__name__
+        raise StoreError(f"the database refused: {name} {code or ''}".rstrip()) from None
+
+
+def lay(connection: Connection) -> None:
+    """Create the tables when there are none. Raises StoreError for tables of another version."""
+    schema.metadata.create_all(connection)
+    found = setting(connection, "schema")
+    if found is None:
+        remember(connection, "schema", schema.VERSION)
+    elif found != schema.VERSION:
+        raise StoreError(f"the database has schema {found}, this program {schema.VERSION}")
+
+
+def setting(connection: Connection, name: str) -> str | None:
+    """What the store remembers under a name."""
+    table = schema.setting
+    row = connection.execute(select(table.c.value).where(table.c.name == name)).first()
+    return None if row is None else str(row[0])
+
+
+def remember(connection: Connection, name: str, value: str) -> None:
+    """Set what the store remembers under a name."""
+    table = schema.setting
+    connection.execute(table.delete().where(table.c.name == name))
+    connection.execute(table.insert().values(name=name, value=value))
+
+
+def unguessable(connection: Connection) -> str:
+    """32 hex digits drawn by the database."""
+    if connection.dialect.name == "sqlite":
+        return str(connection.execute(select(func.lower(func.hex(func.randomblob(16))))).scalar())
+    return str(connection.execute(select(func.gen_random_uuid())).scalar()).replace("-", "")
+
+
+def _sqlite(url: URL, timeout: float) -> Engine:
+    memory = not url.database or url.database == ":memory:"
+    more: dict[str, Any] = {"poolclass": StaticPool} if memory else {}
+    made = create_engine(
+        url,
+        hide_parameters=True,
+        connect_args={"timeout": timeout, "check_same_thread": False},
+        **more,
+    )
+
+    @event.listens_for(made, "connect")
+    def _connected(raw: Any, _record: Any) -> None:
+        raw.isolation_level = None  # this module begins transactions, not the driver
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON",
+                       "cache_size = -65536", "temp_store = MEMORY"):  # fmt: skip
+            raw.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(made, "begin")
+    def _begun(connection: Connection) -> None:
+        # A writer takes the lock at once: to upgrade a reader fails without waiting.
+        if connection.get_execution_options().get("writer"):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return made
+
+
+def _postgresql(url: URL, timeout: float) -> Engine:
+    made = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        hide_parameters=True,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": max(int(timeout), 2)},
+    )
+
+    @event.listens_for(made, "begin")
+    def _begun(connection: Connection) -> None:
+        # One writer at a time, as in SQLite: what it read stays true until it commits.
+        if connection.get_execution_options().get("writer"):
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(timeout * 1000)}")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER})")
+
+    return made

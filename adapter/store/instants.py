@@ -1,0 +1,70 @@
+"""FHIR dates as ranges of UTC time that compare as text."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+Range = tuple[str, str]  # from, before; as `instant` writes them
+
+EARLIEST, LATEST = "0000", "9999-12-31T24"  # sort before and after every instant
+
+# A date without a zone is a day of the program, which is California's.
+ZONE = ZoneInfo("America/Los_Angeles")
+
+_DATE = re.compile(
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d:\d\d)?)?)?)?"
+)
+
+
+def instant(moment: datetime) -> str:
+    """UTC with microseconds and no zone mark: text of fixed width that sorts by time."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f").rjust(26, "0")
+
+
+@lru_cache(maxsize=65536)
+def span(text: str) -> Range | None:
+    """The time that a FHIR date, dateTime or instant covers; None when it is none.
+
+    `2026-03` covers the whole month, `2026-03-01T08:30` the minute.
+    """
+    match = _DATE.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, fraction, zone = match.groups()
+    try:
+        start = datetime(int(year), int(month or 1), int(day or 1), int(hour or 0),
+                         int(minute or 0), int(second or 0))  # fmt: skip
+        start = start.replace(microsecond=int((fraction or "0")[:6].ljust(6, "0")))
+        end = start + _length(start, match)
+        return instant(_zoned(start, zone)), instant(_zoned(end, zone))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _zoned(moment: datetime, zone: str | None) -> datetime:
+    if zone is None:
+        return moment.replace(tzinfo=ZONE)
+    return datetime.fromisoformat(moment.isoformat() + zone.replace("Z", "+00:00"))
+
+
+def _length(start: datetime, match: re.Match[str]) -> timedelta:
+    """How long the last part given is: a year, a month, a day, a minute, a second, or less."""
+    _, month, day, hour, _, second, fraction, _ = match.groups()
+    if month is None:
+        return datetime(start.year + 1, 1, 1) - start
+    if day is None:
+        return datetime(start.year + start.month // 12, start.month % 12 + 1, 1) - start
+    if hour is None:
+        return timedelta(days=1)
+    if second is None:
+        return timedelta(minutes=1)
+    return timedelta(microseconds=max(10 ** (6 - len(fraction)), 1) if fraction else 10**6)
+
+
+def moment(text: str) -> str:
+    """Where a given instant stands in time, for ordering; "" for "" or what is no time."""
+    found = span(text)
+    return found[0] if found else ""

@@ -1,0 +1,140 @@
+"""The tables of the store, and how a database is opened for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+VERSION = "1"
+
+metadata = MetaData()
+
+# Ids, codes and normalised names compare by code point in both databases, never by a locale.
+_TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+
+
+def _text(name: str, **more: Any) -> Column[str]:
+    return Column(name, _TEXT, nullable=False, **more)
+
+
+def _number(name: str, **more: Any) -> Column[int]:
+    return Column(name, Integer, nullable=False, **more)
+
+
+def _key(name: str) -> Column[int]:
+    return Column(name, Integer, primary_key=True, autoincrement=False)
+
+
+# One row a resource; its content is the version that `version` names.
+resource = Table(
+    "resource",
+    metadata,
+    _key("rid"),
+    _text("kind"),
+    _text("id"),
+    _number("version"),
+    _text("updated"),
+    _number("deleted"),
+    UniqueConstraint("kind", "id"),
+    Index("resource_updated", "kind", "updated"),
+)
+
+# Every version ever, whole, as it is served.
+version = Table(
+    "version",
+    metadata,
+    _key("rid"),
+    _key("version"),
+    _text("updated"),
+    _number("deleted"),
+    _text("json"),
+    sqlite_with_rowid=False,
+)
+
+# What each source says of a resource (fold.py), packed: one row a resource and source.
+contribution = Table(
+    "contribution",
+    metadata,
+    _key("rid"),
+    _text("source", primary_key=True),
+    _text("json"),
+    sqlite_with_rowid=False,
+)
+
+# Which resource a business identifier names; the database keeps it one per type.
+identifier = Table(
+    "identifier",
+    metadata,
+    _text("value", primary_key=True),
+    _text("system", primary_key=True),
+    _text("kind", primary_key=True),
+    _text("id"),
+    sqlite_with_rowid=False,
+)
+
+# Index rows of the current versions: token (code, system), string (folded, as written),
+# date (from, before), reference ("Patient/abc", "").
+term = Table(
+    "term",
+    metadata,
+    _text("param", primary_key=True),
+    _text("value", primary_key=True),
+    _text("extra", primary_key=True),
+    _key("rid"),
+    sqlite_with_rowid=False,
+)
+
+# The ledger: every unit that came in, and what became of it.
+unit = Table(
+    "unit",
+    metadata,
+    _key("id"),
+    _text("hash"),
+    _text("source"),
+    _text("key"),
+    _text("as_of"),
+    _text("kind"),
+    _text("file"),
+    _number("line"),
+    _text("received"),
+    _text("status"),
+    _text("issues"),
+    UniqueConstraint("hash", "source", "key", "as_of"),
+    Index("unit_status", "status"),
+)
+
+# The bytes of every unit, once.
+raw = Table(
+    "raw",
+    metadata,
+    _text("hash", primary_key=True),
+    Column("bytes", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What the cells and segments of written files were made from.
+cell = Table(
+    "cell",
+    metadata,
+    _text("file", primary_key=True),
+    _key("line"),
+    _text("field", primary_key=True),
+    _text("refs"),
+    _text("written"),
+    sqlite_with_rowid=False,
+)
+
+sequence = Table("sequence", metadata, _text("name", primary_key=True), _number("value"))
+
+# What the store must remember about itself: schema, search parameters indexed, id namespace.
+setting = Table("setting", metadata, _text("name", primary_key=True), _text("value"))

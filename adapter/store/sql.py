@@ -1,0 +1,295 @@
+"""The store on SQL: SQLite or PostgreSQL, one writer at a time, any number of readers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, select
+from sqlalchemy.exc import IntegrityError
+
+from adapter import data
+from adapter.errors import NotUnique, StoreError, VersionConflict
+from adapter.outcome import Outcome
+from adapter.record import Resource
+from adapter.store import bulk, direct, reads, schema, units
+from adapter.store import search as searching
+from adapter.store.engine import in_memory, lay, remember, setting, told, unguessable
+from adapter.store.fold import Precedence
+from adapter.store.protocol import BadSearch, Cell, Page, Receipt, Status, Stored, Trace
+from adapter.store.resolve import SamePerson
+from adapter.store.terms import shipped, terms
+from adapter.store.work import Work
+
+_TRIES = 3  # a writer outside the lock may take an identifier between look-up and write
+_SLICE = 200  # units looked up, and sent, at once
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a store is opened with: who is the same person, who is believed, how long to wait."""
+
+    same_person: SamePerson
+    order: Precedence
+    timeout: float
+
+
+class SqlStore:
+    """Implements `protocol.Store`; safe to share between threads. Made by `adapter.store.open`."""
+
+    def __init__(self, engine: Engine, rules: Rules, namespace: UUID | None) -> None:
+        self._engine, self._rules = engine, rules
+        self._lock = threading.RLock()
+        self._memory = in_memory(engine)
+        self._mine = threading.local()  # .work: the transaction of this thread's batch
+        with self._writing() as work:
+            lay(work.connection)
+            self._namespace = UUID(_namespace(work.connection, namespace))
+            _index_anew(work.connection)
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self._engine.dispose()
+
+    # -- reading ----------------------------------------------------------------------------
+
+    def read(self, kind: str, uid: str) -> Stored | None:
+        """The current version (deleted ones too, flagged), or None."""
+        with self._reading() as connection:
+            return reads.one_version(connection, kind, uid)
+
+    def vread(self, kind: str, uid: str, version: int) -> Stored | None:
+        """One version, or None."""
+        with self._reading() as connection:
+            return reads.one_version(connection, kind, uid, version)
+
+    def history(self, kind: str, uid: str) -> list[Stored]:
+        """All versions, newest first."""
+        with self._reading() as connection:
+            return reads.all_versions(connection, kind, uid)
+
+    def search(
+        self,
+        kind: str,
+        params: Sequence[tuple[str, str]] = (),
+        count: int = 50,
+        cursor: str | None = None,
+    ) -> Page:
+        """FHIR search, a page ordered by id. Raises BadSearch."""
+        with self._reading() as connection:
+            return searching.search(connection, kind, params, count, cursor)
+
+    def each(self, kind: str, params: Sequence[tuple[str, str]] = ()) -> Iterator[Resource]:
+        """Every match of this moment as a stream, ordered by id. Raises BadSearch."""
+        with self._reading() as connection:
+            rids = searching.found(connection, kind, params)
+        return self._stream(rids)
+
+    def _stream(self, rids: list[int]) -> Iterator[Resource]:
+        for some in bulk.chunks(rids):
+            with self._reading() as connection:
+                found = reads.current(connection, some)
+            yield from (one.resource for one in found if not one.deleted)
+
+    def trace(self, kind: str, uid: str) -> list[Trace]:
+        """Where each element of the current version came from."""
+        with self._reading() as connection:
+            return reads.trace(connection, kind, uid, self._rules.order)
+
+    def cell(self, file: str, line: int, field: str) -> Cell | None:
+        """What a cell of a written file was made from."""
+        with self._reading() as connection:
+            return reads.cell(connection, file, line, field)
+
+    def ledger(self, status: Status | None = None) -> list[reads.LedgerLine]:
+        """What came in, in order of arrival; only one status (e.g. `review`) if named."""
+        with self._reading() as connection:
+            return reads.ledger(connection, status)
+
+    def raw(self, unit: int) -> bytes | None:
+        """The bytes of a unit as they came in."""
+        with self._reading() as connection:
+            return reads.raw(connection, unit)
+
+    # -- writing ----------------------------------------------------------------------------
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Group what this thread writes inside into one durable transaction.
+
+        Nothing counts as stored before the block has ended; an exception undoes all of it.
+        Other writers wait meanwhile: convert first, then store.
+        """
+        with self._writing():
+            yield
+
+    def commit(self, outcome: Outcome, raw: bytes, now: str) -> Receipt:
+        """Store a unit whole, or nothing of it; the same unit again is `duplicate`."""
+        return self.commit_all([(outcome, raw)], now)[0]
+
+    def commit_all(self, units_: Sequence[tuple[Outcome, bytes]], now: str) -> list[Receipt]:
+        """Commit (outcome, raw) pairs in one durable transaction, each by itself."""
+        arrivals = [units.arrival(outcome, raw, now) for outcome, raw in units_]
+
+        def write(work: Work) -> list[Receipt]:
+            receipts = []
+            for start in range(0, len(arrivals), _SLICE):
+                some = arrivals[start : start + _SLICE]
+                receipts += units.commit_all(work, some, self._namespace, self._rules.same_person)
+            return receipts
+
+        return self._write(write)
+
+    def put(
+        self, resource: Resource, now: str, if_version: int | None = None
+    ) -> tuple[Stored, bool]:
+        """Create or replace by id; the flag says created. Raises VersionConflict, NotUnique."""
+        return self._write(lambda work: direct.put(work, resource, now, if_version))
+
+    def delete(self, kind: str, uid: str, now: str) -> Stored | None:
+        """Mark deleted as a new version; None when there is no such resource."""
+        return self._write(lambda work: direct.delete(work, kind, uid, now))
+
+    def write_cells(self, file: str, cells: Sequence[Cell], now: str) -> None:
+        """Remember what a written file was made from, in place of what was known of that name."""
+        rows = [
+            (file, cell.line, cell.field, data.dumps(list(cell.refs)).decode(), now)
+            for cell in cells
+        ]
+
+        def write(work: Work) -> None:
+            table = schema.cell
+            work.connection.execute(table.delete().where(table.c.file == file))
+            bulk.upsert(work.connection, table, rows)
+
+        self._write(write)
+
+    def sequence(self, name: str) -> int:
+        """The next number of a gap-free sequence, from 1; undone with the batch it is drawn in."""
+
+        def write(work: Work) -> int:
+            table = schema.sequence
+            query = select(table.c.value).where(table.c.name == name)
+            number = int(work.connection.execute(query).scalar() or 0) + 1
+            bulk.upsert(work.connection, table, [(name, number)])
+            return number
+
+        return self._write(write)
+
+    # -- transactions -----------------------------------------------------------------------
+
+    def _write(self, write: Callable[[Work], T]) -> T:
+        """Run a write in a transaction of its own, or in this thread's batch."""
+        if getattr(self._mine, "work", None) is not None:
+            with told(), _marked(self._mine.work):
+                return write(self._mine.work)
+        for _ in range(_TRIES - 1):
+            try:
+                with self._writing(retried=True) as work:
+                    return write(work)
+            except IntegrityError:
+                continue
+        with self._writing() as work:
+            return write(work)
+
+    @contextmanager
+    def _writing(self, retried: bool = False) -> Iterator[Work]:
+        """A transaction of this thread; IntegrityError comes through when it will be retried."""
+        if getattr(self._mine, "work", None) is not None:
+            raise StoreError("a batch inside a batch")
+        if not self._lock.acquire(timeout=self._rules.timeout):
+            raise StoreError("another thread writes for too long")
+        try:
+            with _passing(retried), self._begun() as connection:
+                self._mine.work = work = Work(connection, self._rules.order)
+                yield work
+                if work.broken:
+                    raise StoreError("a write inside the batch failed; nothing was stored")
+                work.flush()
+        finally:
+            self._mine.work = None
+            self._lock.release()
+
+    @contextmanager
+    def _begun(self) -> Iterator[Connection]:
+        with (
+            self._engine.connect().execution_options(writer=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """This thread's batch, as far as it is, or a connection that only reads."""
+        work: Work | None = getattr(self._mine, "work", None)
+        with told():
+            if work is not None:
+                with _marked(work):
+                    work.flush()
+                    yield work.connection
+            elif self._memory:
+                with self._lock, self._engine.connect() as connection:
+                    yield connection
+            else:
+                with self._engine.connect() as connection:
+                    yield connection
+
+
+@contextmanager
+def _marked(work: Work) -> Iterator[None]:
+    """After a failure in the middle of a batch nothing of the batch may be committed.
+
+    PostgreSQL would turn the commit into a rollback without a word.
+    """
+    try:
+        yield
+    except (BadSearch, VersionConflict, NotUnique):
+        raise  # found before anything was written
+    except BaseException:
+        work.broken = True
+        raise
+
+
+@contextmanager
+def _passing(retried: bool) -> Iterator[None]:
+    """Tell database errors as StoreError, but let a retry see that a row was not unique."""
+    unique: IntegrityError | None = None
+    with told():
+        try:
+            yield
+        except IntegrityError as error:
+            if not retried:
+                raise
+            unique = error
+    if unique is not None:
+        raise unique
+
+
+def _namespace(connection: Connection, wanted: UUID | None) -> str:
+    """From what ids are made; drawn once, so that an id does not betray an identifier."""
+    found = setting(connection, "namespace")
+    if found is None:
+        found = wanted.hex if wanted else unguessable(connection)
+        remember(connection, "namespace", found)
+    return found
+
+
+def _index_anew(connection: Connection) -> None:
+    """Write all index rows again when the search parameters are not those of the last time."""
+    digest = sha256(data.dumps(shipped())).hexdigest()
+    if setting(connection, "parameters") == digest:
+        return
+    connection.execute(schema.term.delete())
+    query = select(schema.resource.c.rid).where(schema.resource.c.deleted == 0)
+    for rids in bulk.chunks(row[0] for row in connection.execute(query)):
+        found = zip(rids, reads.current(connection, rids), strict=True)
+        rows = [(*term, rid) for rid, one in found for term in terms(one.resource)]
+        bulk.insert(connection, schema.term, rows)
+    remember(connection, "parameters", digest)

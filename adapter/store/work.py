@@ -1,0 +1,256 @@
+"""One writing transaction: what it has looked up, what it will write, written in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from adapter import data
+from adapter.record import Resource
+from adapter.store import bulk, schema
+from adapter.store.fold import Contributions, Precedence, fold
+from adapter.store.instants import moment
+from adapter.store.packing import pack, unpack
+from adapter.store.protocol import Status, Stored
+from adapter.store.terms import clip, terms
+
+Name = tuple[str, str]  # kind, id
+Identity = tuple[str, str, str]  # value, system, kind: the primary key of `identifier`
+Mark = tuple[str, str, str, str]  # hash, source, key, as_of: what makes two units the same
+
+
+@dataclass(slots=True)
+class State:
+    """A resource as this transaction sees it; `version` 0 is not stored yet."""
+
+    kind: str
+    id: str
+    rid: int
+    version: int = 0
+    deleted: bool = False
+    contributions: Contributions = field(default_factory=dict)
+    content: Resource = field(default_factory=dict)
+
+    @property
+    def ref(self) -> str:
+        """`Patient/abc`."""
+        return f"{self.kind}/{self.id}"
+
+    @property
+    def resource(self) -> Resource:
+        """With type and id, without version."""
+        return {"resourceType": self.kind, "id": self.id, **self.content}
+
+
+class Entered(NamedTuple):
+    """A line of the ledger: its number, and what became of the unit."""
+
+    unit: int
+    status: Status
+    issues: str
+
+
+@dataclass(slots=True)
+class _Net:
+    """Rows to add and to remove, so that the last word on a row counts."""
+
+    new: set[bulk.Row] = field(default_factory=set)
+    gone: set[bulk.Row] = field(default_factory=set)
+
+    def change(self, removed: set[bulk.Row], added: set[bulk.Row]) -> None:
+        """What is added after it was removed, or removed after it was added, is no change."""
+        unborn, back = removed & self.new, added & self.gone
+        self.new -= unborn
+        self.gone -= back
+        self.gone |= removed - unborn
+        self.new |= added - back
+
+
+class Work:
+    """Reads are remembered: with one writer at a time they stay true until the end."""
+
+    def __init__(self, connection: Connection, order: Precedence) -> None:
+        self.connection, self.order = connection, order
+        self.broken = False
+        self._states: dict[Name, State | None] = {}
+        self._owners: dict[Identity, str | None] = {}
+        self._ledger: dict[Mark, Entered] = {}
+        self._hashes: dict[str, bool] = {}  # hash -> its bytes are kept
+        self._next: dict[str, int] = {}
+        self._resources: dict[int, bulk.Row] = {}
+        self._versions: list[bulk.Row] = []
+        self._contributions: dict[tuple[int, str], State] = {}
+        self._terms = _Net()
+        self._named: dict[Identity, str] = {}
+        self._unnamed: set[Identity] = set()
+        self._units: dict[int, bulk.Row] = {}
+        self._raw: list[bulk.Row] = []
+
+    # -- what is stored ---------------------------------------------------------------------
+
+    def know_states(self, names: Iterable[Name]) -> None:
+        """Load what is stored of these resources, in a few statements."""
+        wanted = {name for name in names if name not in self._states}
+        if not wanted:
+            return
+        found: dict[Name, State] = {}
+        table, said = schema.resource, schema.contribution
+        columns = (table.c.kind, table.c.id, table.c.rid, table.c.version, table.c.deleted)
+        for ids in bulk.chunks({uid for _, uid in wanted}):
+            query = (
+                select(*columns, said.c.source, said.c.json)
+                .select_from(table.outerjoin(said, said.c.rid == table.c.rid))
+                .where(table.c.id.in_(ids), table.c.kind.in_({kind for kind, _ in wanted}))
+            )
+            for kind, uid, rid, version, deleted, source, packed in self.connection.execute(query):
+                state = found.setdefault((kind, uid), State(kind, uid, rid, version, bool(deleted)))
+                if source is not None:
+                    state.contributions[source] = unpack(packed)
+        for name in wanted:
+            state_of = found.get(name)
+            if state_of is not None:
+                state_of.content = fold(name[0], state_of.contributions, self.order)
+            self._states[name] = state_of
+
+    def state(self, kind: str, uid: str) -> State | None:
+        """A stored resource, or None."""
+        if (kind, uid) not in self._states:
+            self.know_states([(kind, uid)])
+        return self._states[kind, uid]
+
+    def state_or_new(self, kind: str, uid: str) -> State:
+        """A stored resource, or one to be stored by `save`."""
+        state = self.state(kind, uid)
+        if state is None:
+            state = State(kind, uid, self._number(schema.resource.c.rid))
+            self._states[kind, uid] = state
+        return state
+
+    def know_owners(self, identities: Iterable[Identity]) -> None:
+        """Look up whom these identifiers name, in a few statements."""
+        wanted = {identity for identity in identities if identity not in self._owners}
+        self._owners.update(dict.fromkeys(wanted))
+        table = schema.identifier
+        for values in bulk.chunks({value for value, _, _ in wanted}):
+            query = select(table).where(table.c.value.in_(values))
+            for value, system, kind, uid in self.connection.execute(query):
+                if (value, system, kind) in wanted:
+                    self._owners[value, system, kind] = uid
+
+    def owner(self, identity: Identity) -> str | None:
+        """The id of the resource that an identifier names."""
+        if identity not in self._owners:
+            self.know_owners([identity])
+        return self._owners[identity]
+
+    def know_ledger(self, hashes: Iterable[str]) -> None:
+        """Look up which units of these hashes came before, in a few statements."""
+        wanted = {digest for digest in hashes if digest not in self._hashes}
+        self._hashes.update(dict.fromkeys(wanted, False))
+        table = schema.unit
+        columns = (table.c.hash, table.c.source, table.c.key, table.c.as_of)
+        rest = (table.c.id, table.c.status, table.c.issues)
+        for some in bulk.chunks(wanted):
+            query = select(*columns, *rest).where(table.c.hash.in_(some))
+            for row in self.connection.execute(query):
+                self._hashes[row[0]] = True
+                self._ledger[row[0], row[1], row[2], row[3]] = Entered(*row[4:])
+
+    def entered(self, mark: Mark) -> Entered | None:
+        """The ledger's line of a unit."""
+        if mark[0] not in self._hashes:
+            self.know_ledger([mark[0]])
+        return self._ledger.get(mark)
+
+    # -- what will be written ---------------------------------------------------------------
+
+    def number_of_unit(self) -> int:
+        """The next line of the ledger."""
+        return self._number(schema.unit.c.id)
+
+    def enter(self, mark: Mark, line: Entered, about: bulk.Row, raw: bytes) -> None:
+        """Write a line of the ledger, and keep the bytes; `about`: kind, file, line, received."""
+        self._units[line.unit] = (line.unit, *mark, *about, line.status, line.issues)
+        self._ledger[mark] = line
+        if not self._hashes.get(mark[0]):
+            self._hashes[mark[0]] = True
+            self._raw.append((mark[0], raw))
+
+    def register(self, identity: Identity, uid: str) -> None:
+        """Let an identifier name a resource."""
+        self._owners[identity] = uid
+        self._named[identity] = uid
+
+    def unregister(self, identity: Identity) -> None:
+        """Let an identifier name nothing."""
+        self._owners[identity] = None
+        self._named.pop(identity, None)
+        self._unnamed.add(identity)
+
+    def contributed(self, state: State, *sources: str) -> None:
+        """What these sources say of a resource has changed."""
+        for source in sources:
+            self._contributions[state.rid, source] = state
+
+    def save(self, state: State, content: Resource, now: str, deleted: bool = False) -> Stored:
+        """Make `content` the next version of a resource."""
+        old = terms(state.resource) if state.version and not state.deleted else set()
+        state.version, state.deleted, state.content = state.version + 1, deleted, content
+        new = set() if deleted else terms(state.resource)
+        rid = (state.rid,)
+        self._terms.change({term + rid for term in old - new}, {term + rid for term in new - old})
+        meta = {"versionId": str(state.version), "lastUpdated": now, **content.get("meta", {})}
+        whole = {"resourceType": state.kind, "id": state.id, **content, "meta": meta}
+        updated = moment(now)
+        flag = int(deleted)
+        self._resources[state.rid] = (
+            state.rid, state.kind, state.id, state.version, updated, flag,
+        )  # fmt: skip
+        text = data.dumps(whole).decode()
+        self._versions.append((state.rid, state.version, updated, flag, text))
+        return Stored(whole, state.version, now, deleted)
+
+    def flush(self) -> None:
+        """Send everything to the database; still inside the transaction."""
+        run = self.connection
+        self.broken = True  # until all is sent: half of it must not be committed
+        bulk.upsert(run, schema.resource, list(self._resources.values()))
+        bulk.insert(run, schema.version, self._versions)
+        bulk.upsert(run, schema.contribution, self._packed())
+        bulk.delete(run, schema.term, sorted(self._terms.gone))
+        bulk.insert(run, schema.term, sorted(self._terms.new))
+        bulk.delete(run, schema.identifier, sorted(self._unnamed))
+        named = [(*identity, uid) for identity, uid in self._named.items()]
+        bulk.insert(run, schema.identifier, named)
+        bulk.upsert(run, schema.unit, list(self._units.values()))
+        bulk.insert(run, schema.raw, self._raw)
+        self._resources.clear()
+        self._contributions.clear()
+        self._named.clear()
+        self._unnamed.clear()
+        self._units.clear()
+        self._versions.clear()
+        self._raw.clear()
+        self._terms, self.broken = _Net(), False
+
+    def _packed(self) -> list[bulk.Row]:
+        return [
+            (rid, source, pack(state.contributions.get(source, {})))
+            for (rid, source), state in self._contributions.items()
+        ]
+
+    def _number(self, column: Any) -> int:
+        """The next number of a table; nobody else draws one before this transaction ends."""
+        name = str(column)
+        if name not in self._next:
+            self._next[name] = (self.connection.execute(select(func.max(column))).scalar() or 0) + 1
+        self._next[name] += 1
+        return self._next[name] - 1
+
+
+def identity_of(kind: str, system: str, value: str) -> Identity:
+    """An identifier as the database keeps it."""
+    return clip(value), clip(system), kind
