@@ -36,7 +36,7 @@ def capabilities(call: Call) -> Answer:
         "software": {"name": "ecm-adapter"},
         "implementation": {"description": "ECM adapter FHIR API", "url": call.base},
         "fhirVersion": "4.0.1",
-        "format": [JSON, XML, "json", "xml"],
+        "format": [JSON, XML],
         "rest": [_rest(call.server.actions)],
     }
     return Answer(200, statement)

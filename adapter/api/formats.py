@@ -32,7 +32,6 @@ _NAMES = {
 _ANY = {"*/*", "application/*"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _ELEMENT = re.compile(r"_?[A-Za-z][A-Za-z0-9]{0,63}")
-MAX_DEPTH = 64
 
 
 def wanted(accept: str, override: str) -> str:
@@ -119,8 +118,8 @@ def _plain(resource: Resource) -> Any:
 
 def _unsound(value: Any, path: str, depth: int) -> Iterator[Issue]:
     """What no store or XML can hold: control characters (FHIR R4 datatypes: string), deep nests."""
-    if depth > MAX_DEPTH:
-        yield Issue("error", "resource-structure", f"nested deeper than {MAX_DEPTH}")
+    if depth > xml.MAX_DEPTH:
+        yield Issue("error", "resource-structure", f"nested deeper than {xml.MAX_DEPTH}")
     elif isinstance(value, dict):
         for name, item in value.items():
             yield from _unsound(name, path, depth + 1)

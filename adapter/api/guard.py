@@ -18,7 +18,7 @@ from adapter import data
 from adapter.api.call import Refusal, refuse
 from adapter.api.formats import JSON
 from adapter.api.seams import ApiSettings, Ids
-from adapter.errors import SettingError
+from adapter.errors import SettingError, StoreError
 from adapter.issues import operation_outcome
 
 MIN_TOKEN = 16
@@ -75,7 +75,8 @@ class Boundary:
         except Exception as error:  # the boundary: anything else would print a traceback
             log.error("request %s failed: %s", request, _place(error))
             if not sent[0]:
-                await _send(answer, refuse(500, "internal", f"our fault; request {request}"))
+                status = 503 if isinstance(error, StoreError) else 500
+                await _send(answer, refuse(status, "internal", f"our fault; request {request}"))
         spent = (time.perf_counter() - start) * 1000
         route = scope["state"]["route"]
         log.info("%s %s %d %.0fms %s", _method(scope), route, sent[0], spent, request)

@@ -54,7 +54,7 @@ POSTS = (
     Post(
         "/intake/referral",
         "form",
-        frozenset(_ANY | {"application/json", "application/fhir+json", "application/fhir+xml"}),
+        frozenset(_ANY | {"application/json", "application/fhir+json"}),
         "a referral form",
     ),
 )
@@ -106,10 +106,14 @@ def _answer(results: Iterable[UnitResult]) -> Answer:
 
 
 def _entry(result: UnitResult) -> dict[str, Any]:
-    """One unit: its line as the entry's id, status, first reference, and issues if any."""
+    """One unit: its line as the entry's id, status, the person it is about, and its issues."""
     response: dict[str, Any] = {"status": _STATUS[result.status]}
     if result.refs:
-        response["location"] = result.refs[0]
+        response["location"] = next(filter(_is_patient, result.refs), result.refs[0])
     if result.issues:
         response["outcome"] = operation_outcome(result.issues)
     return {"id": f"line-{result.line}", "response": response}
+
+
+def _is_patient(reference: str) -> bool:
+    return reference.startswith("Patient/")

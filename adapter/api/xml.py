@@ -17,6 +17,7 @@ from adapter.record import Resource
 
 FHIR = "http://hl7.org/fhir"
 _SCHEMA = "{http://www.w3.org/2001/XMLSchema-instance}schemaLocation"
+MAX_DEPTH = 64
 XHTML = "http://www.w3.org/1999/xhtml"
 _DOCTYPE = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _INTEGERS = {"integer", "positiveInt", "unsignedInt"}
@@ -38,10 +39,10 @@ _ID = Child("id", "id", False)  # of a resource; an element's id is a string and
 def parse(body: bytes) -> Resource:
     """FHIR XML as the JSON form; decimals as Decimal. Raises Refusal 400.
 
-    UTF-8 only. Document types, entities and trees deeper than 256 are refused; nothing is fetched.
+    UTF-8 only. Document types, entities and deep trees are refused; nothing is fetched.
     """
     root = _tree(body)
-    return _resource(root, _local(root))
+    return _resource(root, _local(root), "")
 
 
 def write(resource: Resource) -> bytes:
@@ -121,13 +122,15 @@ def _local(element: etree._Element) -> str:
     return str(name.localname)
 
 
-def _resource(element: etree._Element, name: str) -> Resource:
+def _resource(element: etree._Element, name: str, path: str) -> Resource:
     if name not in resource_types():
         raise refuse(400, "resource-type", "the XML element is not a resource type of R4")
-    return {"resourceType": name, **_object(element, name, name)}
+    return {"resourceType": name, **_object(element, name, path or name)}
 
 
 def _object(element: etree._Element, type_name: str, path: str) -> dict[str, Any]:
+    if path.count(".") > MAX_DEPTH:
+        raise refuse(400, "resource-structure", f"nested deeper than {MAX_DEPTH}")
     result = _attributes(element, type_name, path)
     _add_elements(result, element, type_name, path)
     return result
@@ -174,7 +177,7 @@ def _complex(node: etree._Element, type_name: str, path: str) -> dict[str, Any]:
     _no_text(node, path)
     if len(node) != 1 or node.attrib:
         raise refuse(400, "resource-structure", f"{path} must hold one resource")
-    return _resource(node[0], _local(node[0]))
+    return _resource(node[0], _local(node[0]), path)
 
 
 def _add_primitive(result: dict[str, Any], child: Child, node: etree._Element, path: str) -> None:

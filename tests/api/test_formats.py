@@ -188,6 +188,8 @@ def test_xml_over_http(client: TestClient) -> None:
         '<!DOCTYPE p SYSTEM "http://127.0.0.1:9/x.dtd">' + HEAD + "</Patient>",
         "<!doctype p [<!ENTITY % e 'x'>]>" + HEAD + "</Patient>",
         HEAD + "<extension>" * 400 + "</extension>" * 400 + "</Patient>",
+        HEAD + "<extension>" * 250 + "</extension>" * 250 + "</Patient>",
+        HEAD + f"<contained>{HEAD}" * 120 + "</Patient></contained>" * 120 + "</Patient>",
     ],
 )
 def test_bad_xml_is_400(client: TestClient, body: str) -> None:
