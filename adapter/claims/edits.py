@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from functools import cache
 
 from adapter import terms
 from adapter.claims.contacts import PLACE
@@ -213,6 +214,7 @@ def _positive(text: str) -> bool:
     return value is not None and value > 0
 
 
+@cache
 def _places() -> frozenset[str]:
     return frozenset(
         code for system, code in terms.value_set("place-of-service") if system == PLACE

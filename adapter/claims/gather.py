@@ -14,6 +14,8 @@ from adapter.issues import Issue
 from adapter.record import Location, Resource
 from adapter.store.protocol import Reader
 
+Staff = dict[str, Resource | None]  # "Practitioner/x" -> who it is
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -27,11 +29,13 @@ class Case:
 
 def cases(reader: Reader, plan: Plan, month: str) -> Iterator[Case]:
     """Every member of the plan who had a contact in the month (`2026-01`), once, by patient id."""
+    staff: Staff = {}
     for ref, coverage in sorted(_coverages(reader, plan.name).items()):
         stored = reader.read("Patient", ref.removeprefix("Patient/"))
         if stored is None or stored.deleted:
             continue
-        found = tuple(_contacts(reader, ref, plan, month))
+        everything = _contacts(reader, ref, plan, staff)
+        found = tuple(one for one in everything if one.on.isoformat().startswith(month))
         own = reader.read("Coverage", coverage)
         if found and own:
             yield _case(reader, stored.resource, own.resource, plan, found)
@@ -82,21 +86,23 @@ def _case(
     return Case(person, coverage["payor"][0], found, billed)
 
 
-def _contacts(reader: Reader, patient: str, plan: Plan, month: str) -> Iterator[Contact]:
+def _contacts(reader: Reader, patient: str, plan: Plan, staff: Staff) -> Iterator[Contact]:
     for encounter in reader.each("Encounter", [("patient", patient)]):
-        if not is_contact(encounter):
-            continue
-        found = contact(encounter, _performer(reader, encounter), plan.zone)
-        if found and found.on.isoformat().startswith(month):
-            yield found
+        if is_contact(encounter):
+            found = contact(encounter, _performer(reader, encounter, staff), plan.zone)
+            if found:
+                yield found
 
 
-def _performer(reader: Reader, encounter: Resource) -> Resource | None:
+def _performer(reader: Reader, encounter: Resource, staff: Staff) -> Resource | None:
+    """Who served the member; each person is read once a run."""
     people = (row.get("individual", {}) for row in encounter.get("participant", ()))
     refs = [row["reference"] for row in people if "reference" in row]
     first = next((ref for ref in refs if ref.startswith("Practitioner/")), "")
-    stored = reader.read(*_split(first)) if first else None
-    return stored.resource if stored else None
+    if first and first not in staff:
+        stored = reader.read(*_split(first))
+        staff[first] = None if stored is None or stored.deleted else stored.resource
+    return staff.get(first)
 
 
 def _payor(reader: Reader, plan: str) -> frozenset[str]:

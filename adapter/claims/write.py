@@ -105,6 +105,8 @@ def _faults(store: Store, draft: Draft, plan: Plan) -> list[Issue]:
     draft.number = "0"
     rows = p837.subscriber([draft], plan, 2)
     found = edits.check([p837.cased(row.segment, plan.character_set) for row in rows])
+    if not found:
+        return []
     at = place(store, draft.charges[0].contacts[0], "period")
     return [
         Issue("error", "not-billable", f"{issue.at.field if issue.at else ''}: {issue.text}", at)
