@@ -46,16 +46,21 @@ OMB_ETHNICITY = ("2135-2", "2186-5")
 
 def main(arguments: list[str]) -> int:
     """Write both files; the exit code."""
-    resources = list(_resources(Path(arguments[0]), BUNDLES))
-    if len(arguments) > 1:
-        resources += [json.loads(f.read_bytes()) for f in sorted(Path(arguments[1]).glob("*.json"))]
-    structures = [r for r in resources if _is_r4_type(r)]
-    full = {key: value for r in structures for key, value in _types(r)}
-    types = {key: _own(key, table, full) for key, table in full.items()}
-    codes = _required_codes(types, resources)
+    types, codes = tables(*(Path(argument) for argument in arguments[:2]))
     _write("r4.json", "types", types)
     _write("r4-codes.json", "value_sets", codes)
     return 0
+
+
+def tables(definitions: Path, us_core: Path | None = None) -> tuple[Json, Json]:
+    """The types with their elements, and the codes of the value sets bound as required."""
+    resources = list(_resources(definitions, BUNDLES))
+    files = sorted(us_core.glob("*.json")) if us_core else ()
+    resources += [json.loads(file.read_bytes()) for file in files]
+    structures = [resource for resource in resources if _is_r4_type(resource)]
+    full = {key: value for found in structures for key, value in _types(found)}
+    types = {key: _own(key, table, full) for key, table in full.items()}
+    return types, _required_codes(types, resources)
 
 
 def _resources(folder: Path, names: Iterable[str]) -> Iterator[Json]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from adapter.validation.faults import Json
 
 Holds = Callable[[Json], bool]
+_UCUM = "http://unitsofmeasure.org"
 
 
 class Invariant(NamedTuple):
@@ -79,10 +80,16 @@ def _ratio(node: Json) -> bool:
     return both and ("numerator" in node or "extension" in node)
 
 
-def _amount(node: Json) -> bool:
-    """Age and Duration: a value has a UCUM unit."""
-    ucum = node.get("system", "http://unitsofmeasure.org") == "http://unitsofmeasure.org"
-    return ucum and ("value" not in node or "code" in node)
+def _age(node: Json) -> bool:
+    return (
+        node.get("system", _UCUM) == _UCUM
+        and ("value" not in node or "code" in node)
+        and node.get("value", 1) > 0
+    )
+
+
+def _duration(node: Json) -> bool:
+    return "code" not in node or (node.get("system") == _UCUM and "value" in node)
 
 
 def _not_negative(name: str) -> Holds:
@@ -102,8 +109,10 @@ def _contained_meta(*names: str) -> Holds:
 
 _PAIRS = (("duration", "durationUnit"), ("period", "periodUnit"), ("periodMax", "period"))
 
+_UNIT = Invariant("qty-3", "a code needs a system", needs("code", "system"))
+
 DATATYPES: dict[str, tuple[Invariant, ...]] = {
-    "Age": (Invariant("age-1", "a value needs a UCUM code", _amount),),
+    "Age": (_UNIT, Invariant("age-1", "over 0, with a UCUM code", _age)),
     "Attachment": (Invariant("att-1", "data needs contentType", needs("data", "contentType")),),
     "ContactPoint": (Invariant("cpt-2", "a value needs a system", needs("value", "system")),),
     "DomainResource": (
@@ -115,13 +124,15 @@ DATATYPES: dict[str, tuple[Invariant, ...]] = {
         ),
         Invariant("dom-5", "contained resources have no label", _contained_meta("security")),
     ),
+    "Count": (_UNIT,),
+    "Distance": (_UNIT,),
     "Duration": (
-        Invariant("drt-1", "a value needs a UCUM code of time", _amount),
-        Invariant("drt-1", "a code needs a value", needs("code", "value")),
+        _UNIT,
+        Invariant("drt-1", "a code is UCUM's and has a value", _duration),
     ),
     "Extension": (Invariant("ext-1", "a value or extensions, not both", _extension),),
     "Period": (Invariant("per-1", "start is not after end", _period),),
-    "Quantity": (Invariant("qty-3", "a code needs a system", needs("code", "system")),),
+    "Quantity": (_UNIT,),
     "Range": (Invariant("rng-2", "low is not over high", _range),),
     "Ratio": (Invariant("rat-1", "numerator and denominator, or an extension", _ratio),),
     "Timing.repeat": (

@@ -8,7 +8,7 @@ from adapter.validation.faults import Fault, Rule, Walk, below
 from adapter.validation.primitives import Test
 
 _INFINITE = 10**9
-_NULL = [Fault("", "null", "a null without an extension beside it")]
+_NULL = [Fault("", "null", "a null with nothing beside it")]
 
 
 def objects(rule: Rule, most: str) -> Rule:
@@ -42,7 +42,7 @@ def beside(rule: Rule) -> Rule:
     def check(values: Any, walk: Walk) -> list[Fault] | None:
         if not isinstance(values, list) or not any(values):
             return shape
-        found = ((i, rule(v, walk)) for i, v in enumerate(values) if v is not None)
+        found = ((i, _NULL if v is None else rule(v, walk)) for i, v in enumerate(values))
         return [f for i, faults in found if faults for f in below(f"[{i}]", faults)] or None
 
     return check

@@ -7,7 +7,7 @@ from typing import Any
 from adapter.validation.faults import Json
 from adapter.validation.invariants import Invariant, codes
 
-_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _UNKNOWN_RACE = {"ASKU", "UNK"}
 
@@ -21,7 +21,7 @@ def is_npi(text: Any) -> bool:
 
 
 def _name(name: Json) -> bool:
-    absent = any(e.get("url") == _ABSENT for e in name.get("extension", ()))
+    absent = any(e.get("url") == ABSENT for e in name.get("extension", ()))
     return ("family" in name or "given" in name) != absent
 
 

@@ -185,11 +185,12 @@ def _missing(node: Json, required: frozenset[str], needed: Groups) -> list[Fault
 
 
 def _below_key(node: Json, key: str, found: list[Fault]) -> list[Fault]:
-    """Faults of an element; a null that has an extension beside it in `_key` is none."""
+    """Faults of an element; a null in `name` that has an extension in `_name` is none, nor the
+    other way round."""
     if any(fault.detail == "null" for fault in found):
-        beside = node.get(f"_{key}")
+        beside = node.get(key[1:] if key[0] == "_" else f"_{key}")
         others = beside if isinstance(beside, list) else []
-        excused = {f"[{i}]" for i, other in enumerate(others) if other}
+        excused = {f"[{i}]" for i, other in enumerate(others) if other is not None}
         found = [_not_null(f) for f in found if f.detail != "null" or f.path not in excused]
     return below(element(key), found)
 
