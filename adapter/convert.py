@@ -78,13 +78,15 @@ def service_table(log: str) -> Table:
     return Table("services", f"log:{log}", found, LogMapping(), context)
 
 
-def rows(file: Path | bytes, table: Table, source: str = "", as_of: str = "") -> Iterator[Outcome]:
+def rows(
+    file: Path | bytes, table: Table, source: str = "", received: str = ""
+) -> Iterator[Outcome]:
     """Every row of a table as an Outcome, then one that only has what is wrong with the file.
 
-    What it says is true from the date in its name; else from `as_of`, an instant.
+    What it says is true from the date in its name, else from the instant it is `received`.
     """
     name = source or (file.name if isinstance(file, Path) else "input")
-    sheet = _Sheet(table, _digest(file), _file_date(table, name) or as_of)
+    sheet = _Sheet(table, _digest(file), _file_date(table, name), received)
     for found in tables.read(file, table.layout, name):
         if isinstance(found, Header):
             sheet.start(found)
@@ -115,10 +117,11 @@ def _file_date(table: Table, name: str) -> str:
 class _Sheet:
     """A table being converted: its bound rules, and findings that wait for their row."""
 
-    def __init__(self, table: Table, digest: str, as_of: str) -> None:
+    def __init__(self, table: Table, digest: str, as_of: str, received: str) -> None:
         self._table, self._digest, self._as_of = table, digest, as_of
+        self._received = received
         self._bound: tabular.BoundTable | BoundLog | None = None
-        self._context = {**table.context, "as_of": as_of}
+        self._context = {**table.context, "as_of": as_of or received}
         self._roster = Roster(table.context)
         self.waiting: list[Issue] = []
 
@@ -129,9 +132,7 @@ class _Sheet:
     def row(self, record: Record) -> Outcome:
         """One row converted and checked."""
         at = Location(record.source, record.line)
-        key = f"{self._digest}:{record.line}"
-        raw = data.dumps(record.fields)
-        unit = Unit(at, self._table.kind, self._table.owner, key, self._as_of, raw)
+        unit = self._unit(at, str(record.line), data.dumps(record.fields))
         if self._bound is None:
             raise AssertionError("the reader gives the header before the rows")
         outcome = self._bound.apply(record, unit, self._context)
@@ -141,10 +142,14 @@ class _Sheet:
         self._roster.add(checked)
         return checked
 
+    def _unit(self, at: Location, part: str, raw: bytes) -> Unit:
+        table, key = self._table, f"{self._digest}:{part}"
+        return Unit(at, table.kind, table.owner, key, self._as_of, raw, self._received)
+
     def end(self, at: Location) -> Iterator[Outcome]:
         """What is left at the end of a file: its roster, and findings that waited for a row."""
         table = self._table
-        unit = Unit(at, table.kind, table.owner, f"{self._digest}:end", self._as_of)
+        unit = self._unit(at, "end", b"")
         last = self._roster.outcome(unit) if table.kind == "mif" else Outcome(unit)
         last.issues[:0] = self.waiting
         if last.entries or last.issues:

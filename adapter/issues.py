@@ -67,7 +67,6 @@ DETAILS: dict[str, Detail] = {
     ),
     "unmapped": Detail("informational", "a value that no rule read", "add a rule, or ignore it"),
     "cleared": Detail("informational", "the source deletes this element", "none needed"),
-    "absent": Detail("informational", "required in FHIR, absent in the source", "none needed"),
     "filler": Detail("informational", "a filler text was read as absent", "none needed"),
     "zone-assumed": Detail(
         "informational", "a time without offset was read in the feed's zone", "set the zone"
@@ -106,6 +105,9 @@ DETAILS: dict[str, Detail] = {
     "internal": Detail("exception", "our fault; nothing was stored", "report it with the time"),
     # money and reports
     "not-billable": Detail("business-rule", "a contact that may not be claimed", "see the reason"),
+    "contradiction": Detail(
+        "business-rule", "two facts of a member exclude each other", "mend one of them"
+    ),
     "cell-empty": Detail(
         "required", "a required cell of the report is empty", "complete the record"
     ),

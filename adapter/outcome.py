@@ -17,6 +17,7 @@ class Unit:
     `key`     the sender's own number for it (MSH-10, form id), `""` if none
     `as_of`   ISO instant in UTC that orders units of one source, more text after it breaks ties
     `raw`     the input as it came, for the ledger
+    `received` instant it came in, when there is a clock; the same unit may come again later
     """
 
     at: Location
@@ -25,6 +26,7 @@ class Unit:
     key: str = ""
     as_of: str = ""
     raw: bytes = b""
+    received: str = ""
 
 
 @dataclass(slots=True)

@@ -89,7 +89,7 @@ class Pipeline:
 
     def _table(self, data: bytes | Path, table: convert.Table, name: str) -> Iterator[Outcome]:
         received = self.clock().isoformat()
-        return convert.rows(data, table, name, as_of=received)
+        return convert.rows(data, table, name, received=received)
 
     def _known(self, outcomes: Callable[[], Iterator[Outcome]], name: str) -> Iterator[UnitResult]:
         """Commit a file's units; an unknown plan, feed or form is one refused unit."""

@@ -31,11 +31,11 @@ def _referral(file: Path, form: str) -> Iterable[Outcome]:
 
 
 def _mif(file: Path, plan: str, as_of: str = "") -> Iterable[Outcome]:
-    return convert.rows(file, convert.member_table(plan), as_of=as_of)
+    return convert.rows(file, convert.member_table(plan), received=as_of)
 
 
 def _services(file: Path, log: str = "canonical", as_of: str = "") -> Iterable[Outcome]:
-    return convert.rows(file, convert.service_table(log), as_of=as_of)
+    return convert.rows(file, convert.service_table(log), received=as_of)
 
 
 # The other kinds (claims, reports) start from a store: their own tests walk them.

@@ -6,8 +6,9 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from adapter import terms
-from adapter.mapping.datatypes import authority, concept, cx, xpn
+from adapter.mapping.datatypes import authority, concept, cx
 from adapter.mapping.named import organization
+from adapter.mapping.people import xpn
 from adapter.mapping.registry import builder, converter, datatype
 from adapter.mapping.run import BadValue, Draft, Link, Run
 

@@ -195,7 +195,8 @@ def _provenance(run: Run, draft: Draft | None, entries: list[Entry]) -> Entry:
     resource: Resource = draft.resource if draft else {"resourceType": "Provenance"}
     resource["target"] = [{"reference": entry.urn} for entry in entries]
     if "recorded" not in resource:
-        resource["_recorded" if not unit.as_of else "recorded"] = unit.as_of or _ABSENT
+        known = unit.as_of or unit.received
+        resource["recorded" if known else "_recorded"] = known or _ABSENT
     if "agent" not in resource:
         who = {"identifier": {"system": terms.system("source"), "value": unit.source}}
         resource["agent"] = [{"type": {"coding": [_ASSEMBLER]}, "who": who}]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from adapter import terms
-from adapter.mapping.datatypes import V2, authority, cx, xad, xcn_name
+from adapter.mapping.datatypes import V2, authority, cx
+from adapter.mapping.people import xad, xcn_name
 from adapter.mapping.registry import converter, datatype
 from adapter.mapping.run import BadValue, Run
 

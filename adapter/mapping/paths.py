@@ -29,6 +29,7 @@ class Target(NamedTuple):
 
     @property
     def root(self) -> str:
+        """The top-level element that it belongs to."""
         return self.steps[0].key
 
     @property
@@ -166,8 +167,9 @@ def constant(path: Target, value: Any) -> Callable[[Draft], None]:
     put, steps = putter(path), path.steps
     if len(steps) == 1:
         return lambda draft: put(draft, value, 0)
-    if any(step.slot for step in steps[:-1]):
-        return _beside(put, _slot_name(steps[:-1]), value)
+    slots = [place for place, step in enumerate(steps[:-1]) if step.slot]
+    if slots:
+        return _beside(put, _slot_name(steps[: slots[-1] + 1]), value)
     return _inside(put, tuple(step.key for step in steps[:-1]), value)
 
 

@@ -48,12 +48,13 @@ class TableMapping:
         for item, rule in sourced(file):
             if rule.source != name:
                 continue
+            unless = index.get(rule.unless, -1)
             if rule.build:
-                functions.append(_whole(build_step(file.file, item, rule)))
+                functions.append(_whole(build_step(file.file, item, rule), unless))
                 continue
             choose = _one_of(rule.where) if rule.where else None
             one = step(item, rule, read_text(file.file, rule, "text"), choose)
-            functions.append(_cell(one, index.get(rule.unless, -1)))
+            functions.append(_cell(one, unless))
         if not functions:
             return ignored
         return functions[0] if len(functions) == 1 else _all(functions)
@@ -104,8 +105,12 @@ def _cell(one: Callable[[Run, str, int], bool], unless: int) -> FieldFunction:
     return run_unless
 
 
-def _whole(build: Callable[[Run, list[str]], None]) -> FieldFunction:
-    return lambda run, text: build(run, [text])
+def _whole(build: Callable[[Run, list[str]], None], unless: int) -> FieldFunction:
+    def run_build(run: Run, text: str) -> None:
+        if unless < 0 or not run.fields[unless]:
+            build(run, [text])
+
+    return run_build
 
 
 def _all(functions: Sequence[FieldFunction]) -> FieldFunction:

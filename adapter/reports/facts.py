@@ -16,6 +16,9 @@ from adapter.store.protocol import Store, Trace
 Loop = Callable[[Sequence[Resource]], tuple[str, str, str] | None]
 
 
+_REFERRAL_FORMS = "https://ecm-adapter.example/fhir/Questionnaire/ecm-referral-"
+
+
 @dataclass(frozen=True, slots=True)
 class Contact:
     """One ECM contact: its Encounter, its day, in person or not, and whether before enrollment."""
@@ -77,7 +80,7 @@ def _facts(store: Store, patient: Resource, coverage: Resource, setup: Setup, lo
         manager=read(store, ref_of((episode or {}).get("careManager", {}))),
         contacts=tuple(_contacts(store, of, setup)),
         care_plans=tuple(store.each("CarePlan", of)),
-        assessments=tuple(row for row in answers if "basedOn" not in row),
+        assessments=tuple(row for row in answers if not _referral_form(row)),
         task=task,
         loop=told,
         traces=tuple(store.trace("Patient", patient["id"])),
@@ -141,3 +144,9 @@ def _begun(task: Resource) -> tuple[float, str]:
     text = task.get("authoredOn") or task.get("lastModified") or ""
     moment = datetime.fromisoformat(text) if len(text) >= len("2026-01-01") else None
     return (moment.timestamp() if moment else 0.0, task["id"])
+
+
+def _referral_form(response: Resource) -> bool:
+    """Whether it is how the member was referred, which is no assessment."""
+    form = str(response.get("questionnaire", ""))
+    return "basedOn" in response or form.startswith(_REFERRAL_FORMS)

@@ -108,7 +108,7 @@ def _row(facts: Facts, layout: Layout, file: str, line: int) -> Row:
         refs.append(found.refs)
         issues += _findings(column, shown, known, Location(file, line, column.header))
     at = Location(file, line)
-    issues += [Issue("warning", "invariant", told, at) for told in contradictions(facts)]
+    issues += [Issue("warning", "contradiction", told, at) for told in contradictions(facts)]
     return Row(line, tuple(texts), tuple(refs), tuple(issues))
 
 

@@ -170,10 +170,10 @@ def test_the_preflight_finds_the_same_without_writing(written, tmp_path) -> None
             "Discontinuation Reason Code",
         ),
         ("code-unknown", "the plan's list has no word for this code", 8, "Member Acuity Level"),
-        ("invariant", "a contact after the discontinuation", 9, ""),
+        ("contradiction", "a contact after the discontinuation", 9, ""),
         ("cell-empty", "a required cell is empty", 10, "Member Client Index Number (CIN)"),
-        ("invariant", "enrolled without a start date", 10, ""),
-        ("invariant", "a service before the enrollment", 11, ""),
+        ("contradiction", "enrolled without a start date", 10, ""),
+        ("contradiction", "a service before the enrollment", 11, ""),
     ]
 
 
