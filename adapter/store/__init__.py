@@ -25,8 +25,13 @@ def open(
 
     Creates the tables. Raises SettingError for another URL, StoreError when out of reach.
     """
-    with told():
-        return SqlStore(engine(url, timeout), Rules(same_person, precedence(), timeout), namespace)
+    made = engine(url, timeout)
+    try:
+        with told():
+            return SqlStore(made, Rules(same_person, precedence(), timeout), namespace)
+    except BaseException:
+        made.dispose()
+        raise
 
 
 __all__ = ["SqlStore", "open"]

@@ -68,3 +68,10 @@ def moment(text: str) -> str:
     """Where a given instant stands in time, for ordering; "" for "" or what is no time."""
     found = span(text)
     return found[0] if found else ""
+
+
+def since(as_of: str) -> str:
+    """A unit's `as_of` for ordering: an instant, then text that breaks ties; "" for no time."""
+    first, _, rest = as_of.partition(" ")
+    start = moment(first)
+    return f"{start} {rest}".rstrip() if start else ""

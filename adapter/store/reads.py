@@ -149,4 +149,4 @@ def _rows(name: str, source: str, register: Register, files: dict[int, str]) -> 
 
 
 def _shown(as_of: str) -> str:
-    return as_of.removesuffix(".000000") + "Z"
+    return as_of.partition(" ")[0].removesuffix(".000000") + "Z"

@@ -102,14 +102,14 @@ unit = Table(
     _text("hash"),
     _text("source"),
     _text("key"),
-    _text("as_of"),
     _text("kind"),
     _text("file"),
     _number("line"),
+    _text("as_of"),
     _text("received"),
     _text("status"),
     _text("issues"),
-    UniqueConstraint("hash", "source", "key", "as_of"),
+    UniqueConstraint("hash", "source", "key"),
     Index("unit_status", "status"),
 )
 

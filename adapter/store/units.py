@@ -14,7 +14,7 @@ from adapter.issues import Issue
 from adapter.outcome import Outcome
 from adapter.record import Entry, Origin, Resource
 from adapter.store.fold import WEAK, Contribution, Register, Stamp, fold, merge, slot, slots
-from adapter.store.instants import moment
+from adapter.store.instants import moment, since
 from adapter.store.protocol import Receipt, Status
 from adapter.store.resolve import (
     Resolver,
@@ -41,14 +41,14 @@ class Arrival(NamedTuple):
     @property
     def stamp(self) -> Stamp:
         """When it was true, without its ledger number; if it does not say, when it came."""
-        return Stamp(moment(self.mark[3]) or moment(self.now), self.mark[0][:_TIE])
+        return Stamp(since(self.outcome.unit.as_of) or moment(self.now), self.mark[0][:_TIE])
 
 
 def arrival(outcome: Outcome, raw: bytes, now: str) -> Arrival:
-    """A unit with its mark: hash of its bytes, source, key and time."""
+    """A unit with its mark: hash of its bytes, source and key; its place if it has neither."""
     unit = outcome.unit
-    mark = (sha256(raw).hexdigest(), clip(unit.source), clip(unit.key), clip(unit.as_of))
-    return Arrival(outcome, raw, now, mark)
+    key = unit.key or ("" if raw else str(unit.at))
+    return Arrival(outcome, raw, now, (sha256(raw).hexdigest(), clip(unit.source), clip(key)))
 
 
 def commit_all(
@@ -111,7 +111,7 @@ def _enter(work: Work, one: Arrival, status: Status, issues: Iterable[Issue]) ->
     before, unit = work.entered(one.mark), one.outcome.unit
     line = Entered(before.unit if before else work.number_of_unit(), status, text)
     if line != before:
-        about = (unit.kind, clip(unit.at.source), unit.at.line, one.now)
+        about = (unit.kind, clip(unit.at.source), unit.at.line, clip(unit.as_of), one.now)
         work.enter(one.mark, line, about, one.raw)
     return line.unit
 

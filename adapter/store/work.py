@@ -19,7 +19,7 @@ from adapter.store.terms import clip, terms
 
 Name = tuple[str, str]  # kind, id
 Identity = tuple[str, str, str]  # value, system, kind: the primary key of `identifier`
-Mark = tuple[str, str, str, str]  # hash, source, key, as_of: what makes two units the same
+Mark = tuple[str, str, str]  # hash, source, key: what makes two units the same
 
 
 @dataclass(slots=True)
@@ -151,13 +151,13 @@ class Work:
         wanted = {digest for digest in hashes if digest not in self._hashes}
         self._hashes.update(dict.fromkeys(wanted, False))
         table = schema.unit
-        columns = (table.c.hash, table.c.source, table.c.key, table.c.as_of)
-        rest = (table.c.id, table.c.status, table.c.issues)
+        mark = (table.c.hash, table.c.source, table.c.key)
+        line = (table.c.id, table.c.status, table.c.issues)
         for some in bulk.chunks(wanted):
-            query = select(*columns, *rest).where(table.c.hash.in_(some))
+            query = select(*mark, *line).where(table.c.hash.in_(some))
             for row in self.connection.execute(query):
                 self._hashes[row[0]] = True
-                self._ledger[row[0], row[1], row[2], row[3]] = Entered(*row[4:])
+                self._ledger[row[0], row[1], row[2]] = Entered(*row[3:])
 
     def entered(self, mark: Mark) -> Entered | None:
         """The ledger's line of a unit."""
@@ -172,7 +172,7 @@ class Work:
         return self._number(schema.unit.c.id)
 
     def enter(self, mark: Mark, line: Entered, about: bulk.Row, raw: bytes) -> None:
-        """Write a line of the ledger, and keep the bytes; `about`: kind, file, line, received."""
+        """Write a line of the ledger, and keep the bytes; `about`: columns between."""
         self._units[line.unit] = (line.unit, *mark, *about, line.status, line.issues)
         self._ledger[mark] = line
         if not self._hashes.get(mark[0]):

@@ -47,7 +47,7 @@ def test_ids_do_not_betray_identifiers(url, store) -> None:
 
 def test_the_same_unit_again_writes_nothing(store) -> None:
     first = store.commit(*row(1), NOW)
-    again = store.commit(*row(1), LATER)
+    again = store.commit(*row(1, as_of=LATER), LATER)
     assert (again.status, again.unit, again.changed) == ("duplicate", first.unit, ())
     assert len(store.ledger()) == 1
     assert store.commit_all([row(1), row(1)], LATER) == [again, again]
@@ -61,7 +61,8 @@ def test_the_same_twice_in_one_bulk(store) -> None:
 
 def test_newer_without_change_makes_no_version_and_a_change_makes_one(store) -> None:
     first = store.commit(*row(1), NOW)
-    same = store.commit(*row(1, as_of="2026-04-01T00:00:00Z"), LATER)
+    newer, raw = row(1, as_of="2026-04-01T00:00:00Z")
+    same = store.commit(newer, raw + b"next file", LATER)
     assert (same.status, same.changed, same.ids) == ("stored", (), first.ids)
     moved = store.commit(*row(1, "2 Lantern Row", "2026-05-01T00:00:00Z"), LATER)
     (ref,) = moved.changed
@@ -86,6 +87,7 @@ def test_an_older_row_changes_nothing(store) -> None:
 def test_a_row_that_returns_to_what_it_was_counts(store) -> None:
     for number, street in enumerate(("1 Lantern Row", "2 Lantern Row", "1 Lantern Row"), 1):
         made, _ = row(1, street, f"2026-0{number}-01T00:00:00Z")
+        made.unit.key = f"file {number}:2"
         store.commit(made, street.encode(), NOW)
     assert everything(store)[0]["address"] == [{"line": ["1 Lantern Row"]}]
 
@@ -284,3 +286,22 @@ def test_a_unit_without_time_counts_from_when_it_came(store) -> None:
     store.commit(*unit(patient((CIN, "90000001A"), gender="other"), as_of=""), LATER)
     (found,) = store.each("Patient")
     assert found["gender"] == "other"
+
+
+def test_messages_of_one_instant_are_ordered_by_the_text_after_it(store) -> None:
+    instant = "2026-03-01T00:00:00Z"
+    for as_of, gender in ((f"{instant} b", "other"), (f"{instant} a", "male"), (instant, "female")):
+        person = patient((CIN, "90000001A"), gender=gender)
+        assert store.commit(*unit(person, as_of=as_of), NOW).status == "stored"
+    (found,) = store.each("Patient")
+    assert found["gender"] == "other"
+    assert {row.as_of for row in store.trace("Patient", found["id"])} == {instant}
+
+
+def test_files_that_could_not_be_read_each_have_a_line(store) -> None:
+    for name in ("a.csv", "b.csv", "a.csv"):
+        issue = Issue("fatal", "file-empty", "nothing in it", Location(name, 1))
+        outcome, _ = unit(issues=(issue,))
+        outcome.unit.at = Location(name, 1)
+        store.commit(outcome, b"", NOW)
+    assert [line.file for line in store.ledger("refused")] == ["a.csv", "b.csv"]
