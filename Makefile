@@ -52,7 +52,7 @@ lock: .venv/test.stamp ## resolve again: newest versions, hashes, no host
 	@$(COMPILE) --upgrade --constraint requirements-dev.txt --output-file requirements.txt
 
 clean: ## remove all that make made, .venv too
-	rm -rf .venv dist build demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .cache dist build demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is newer than the files it was made from: the second run of a target installs nothing.
