@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 Resource = dict[str, Any]
@@ -78,7 +78,7 @@ class Entry:
     urn: str
     identity: tuple[tuple[str, str], ...] = ()
     key: tuple[str, ...] = ()
-    origins: list[Origin] = field(default_factory=list)
+    origins: Sequence[Origin] = ()
     cleared: tuple[str, ...] = ()
     weak: tuple[str, ...] = ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -32,7 +33,9 @@ def finish(run: Run) -> Outcome:
         return outcome
     _name(run, drafts)
     for draft in run.side.values():
-        _link(run, draft)
+        draft.identity = identity(draft.resource)
+        if draft.links:
+            _link(run, draft)
     entries = [_entry(draft) for draft in (*_unique(drafts), *run.side.values())]
     outcome.entries = [*entries, _provenance(run, provenance, entries)]
     return outcome
@@ -42,9 +45,9 @@ def _name(run: Run, drafts: list[Draft]) -> None:
     """Give every draft its urn: by business identifier, by key, or by its place in the unit."""
     keyed = []
     for draft in drafts:
-        ids = identity(draft.resource)
-        if ids:
-            draft.key, draft.urn = (), urn(draft.kind, *ids[0])
+        draft.identity = identity(draft.resource)
+        if draft.identity:
+            draft.key, draft.urn = (), urn(draft.kind, *draft.identity[0])
         elif draft.key:
             keyed.append(draft)
         else:
@@ -147,12 +150,20 @@ def identity(resource: Resource) -> tuple[tuple[str, str], ...]:
     for item in items if isinstance(items, list) else (items,):
         system, value = item.get("system"), item.get("value")
         if system and value:
-            codings = item.get("type", {}).get("coding", ({"code": ""},))
-            rank = min((ranks.get(coding.get("code", ""), 99) for coding in codings), default=99)
-            if rank < 99:
+            rank = _rank(item.get("type"), ranks)
+            if rank is not None:
                 found.append((rank, system, value))
-    found.sort()
+    if len(found) > 1:
+        found.sort()
     return tuple((system, value) for _, system, value in found)
+
+
+def _rank(kind: Any, ranks: dict[str, int]) -> int | None:
+    """How sure an identifier of this type is; the surest of its codings counts."""
+    if kind is None or "coding" not in kind:
+        return ranks.get("")
+    known = [ranks[c["code"]] for c in kind["coding"] if c.get("code") in ranks]
+    return min(known) if known else None
 
 
 @cache
@@ -173,20 +184,36 @@ def _entry(draft: Draft) -> Entry:
     return Entry(
         resource=resource,
         urn=draft.urn,
-        identity=identity(resource),
+        identity=draft.identity,
         key=draft.key,
-        origins=_origins(draft),
+        origins=Origins(draft),
         cleared=tuple(draft.cleared),
         weak=(*weak, *draft.weak),
     )
 
 
-def _origins(draft: Draft) -> list[Origin]:
-    rows = []
-    for line, (element, label) in draft.origins:
-        names = [element] if element else [k for k in draft.resource if k != "resourceType"]
-        rows += [Origin(name, line, label) for name in names]
-    return rows
+class Origins(Sequence[Origin]):
+    """A draft's places as rows, made when they are asked for: converting alone never does."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+
+    def _rows(self) -> list[Origin]:
+        every = [name for name in self._draft.resource if name != "resourceType"]
+        return [
+            Origin(name, line, label)
+            for line, (element, label) in self._draft.origins
+            for name in ([element] if element else every)
+        ]
+
+    def __len__(self) -> int:
+        return len(self._rows())
+
+    def __iter__(self) -> Iterator[Origin]:
+        return iter(self._rows())
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._rows()[place]
 
 
 def _provenance(run: Run, draft: Draft | None, entries: list[Entry]) -> Entry:

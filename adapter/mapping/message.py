@@ -64,12 +64,12 @@ def _check_segments(run: Run, event: Event, message: Message) -> None:
 def _order(run: Run, message: Message) -> None:
     """The unit's place in time: event occurred, else recorded, else sent (EVN-6, EVN-2, MSH-7)."""
     zone, first = run.feed.zone, ""
-    sent = utc(message.sent, zone)
+    sent = utc(message.sent, zone) if message.sent else ""
     for text in message.segments:
         if text.startswith("EVN|"):
             fields = text.split("|")
             times = [fields[place] for place in (6, 2) if place < len(fields)]
-            first = next((found for found in (utc(time, zone) for time in times) if found), "")
+            first = next((found for time in times if time and (found := utc(time, zone))), "")
             break
     if first or sent:
         run.unit.as_of = f"{first or sent} {sent} {message.sequence:>15}".rstrip()

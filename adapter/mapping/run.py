@@ -55,6 +55,7 @@ class Draft:
     urn: str = ""
     profile: str = ""
     weak: tuple[str, ...] = ()
+    identity: tuple[tuple[str, str], ...] = ()
 
     def slot(
         self, box: dict[str, Any], key: str, name: tuple[str, ...], rep: int

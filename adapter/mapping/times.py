@@ -102,13 +102,15 @@ def dr(run: Run, parts: list[str]) -> dict[str, str] | None:
     return period or None
 
 
+@lru_cache(maxsize=4096)
 def utc(text: str, zone: str) -> str:
     """A DTM as an instant in UTC that sorts as text, `""` when it cannot be read as one."""
     try:
         value, _ = date_time(text, zone)
+        if len(value) < 11:
+            value = (value + "-01-01")[:10] + "T00:00:00"
+            value += _offset(zone, value[:13]) if zone else "+00:00"
         when = datetime.fromisoformat(value)
     except (BadValue, ValueError):
         return ""
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=ZoneInfo(zone) if zone else UTC)
     return when.astimezone(UTC).isoformat(timespec="milliseconds")

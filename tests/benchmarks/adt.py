@@ -1,0 +1,113 @@
+"""Messages per second of convert_adt beside a floor and two parsers, in one run.
+
+`python -m tests.benchmarks.adt [ROUNDS]`: every round runs each case once over the same messages,
+so that the ratio of a round is fair whatever else the machine does; medians are printed.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from statistics import median
+
+import hl7
+import orjson
+from hl7apy.parser import parse_message
+
+import adapter
+from adapter import convert
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = ROOT.parent / "shared" / "samples" / "adt"
+SLOW = 20  # messages that a case of milliseconds a message is given
+
+
+def messages() -> list[bytes]:
+    """Every sample file of one message that is converted: A01, A03, A04, A08 with a patient."""
+    folder = SAMPLES if SAMPLES.is_dir() else ROOT / "fixtures" / "hl7v2"
+    files = sorted(folder.rglob("*.hl7"))
+    found = []
+    for raw in (file.read_bytes() for file in files):
+        outcomes = list(convert.adt(raw))
+        if len(outcomes) == 1 and outcomes[0].ok:
+            found.append(raw)
+    return found
+
+
+def floor(raw: bytes) -> bytes:
+    """The least that any converter does: split at every delimiter, dicts, JSON."""
+    text = raw.decode("utf-8", "replace").replace("\r\n", "\r").replace("\n", "\r")
+    rows = [
+        {
+            "segment": line[:3],
+            "fields": [
+                [[part.split("&") for part in one.split("^")] for one in field.split("~")]
+                for field in line.split("|")
+            ],
+        }
+        for line in text.split("\r")
+    ]
+    return orjson.dumps(rows)
+
+
+def convert_adt(raw: bytes) -> bytes:
+    """Ours, validation on, to JSON."""
+    return orjson.dumps(adapter.convert_adt(raw).bundle)
+
+
+def python_hl7(raw: bytes) -> object:
+    """python-hl7: parse only."""
+    return hl7.parse(raw.decode("utf-8", "replace").replace("\n", "\r"))
+
+
+def hl7apy_parse(raw: bytes) -> object:
+    """hl7apy: parse only."""
+    text = raw.decode("utf-8", "replace").replace("\r\n", "\r").replace("\n", "\r").strip("\r")
+    try:
+        return parse_message(text, find_groups=False)
+    except Exception as error:  # noqa: BLE001  # a peer that refuses a message has still read it
+        return error
+
+
+CASES: dict[str, Callable[[bytes], object]] = {
+    "floor: split, dicts, JSON": floor,
+    "convert_adt, validated, JSON": convert_adt,
+    "python-hl7, parse only": python_hl7,
+    "hl7apy, parse only": hl7apy_parse,
+}
+
+
+def rate(function: Callable[[bytes], object], raws: Iterable[bytes]) -> float:
+    """Messages per second of processor time."""
+    raws = list(raws)
+    start = time.process_time()
+    for raw in raws:
+        function(raw)
+    return len(raws) / (time.process_time() - start)
+
+
+def main(rounds: int) -> None:
+    """Print the table."""
+    logging.disable(logging.CRITICAL)
+    raws = messages()
+    size = sum(map(len, raws)) / len(raws)
+    print(f"{len(raws)} messages, {size:.0f} bytes each on average, {rounds} rounds, one core")
+    rates: dict[str, list[float]] = {name: [] for name in CASES}
+    for number in range(rounds + 1):
+        for name, function in CASES.items():
+            some = raws[:SLOW] if function is hl7apy_parse else raws
+            found = rate(function, some)
+            if number:  # the first round warms up
+                rates[name].append(found)
+    base = rates["floor: split, dicts, JSON"]
+    print(f"{'case':<30} {'messages/s':>11} {'of the floor':>13}")
+    for name, found in rates.items():
+        share = median(one / two for one, two in zip(found, base, strict=True))
+        print(f"{name:<30} {median(found):>11,.0f} {share:>12.1%}")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 7)

@@ -1,0 +1,57 @@
+"""Public ADT samples: none crashes, what is made is valid R4 by several judges, none is dropped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from adapter import convert
+from adapter.outcome import Outcome
+from tests.judges import assert_valid
+
+EVENTS = frozenset({"A01", "A03", "A04", "A08"})
+
+
+@pytest.fixture(scope="module")
+def outcomes(shared: Path) -> list[tuple[str, Outcome]]:
+    """Every message of every sample file; units without a message count as well."""
+    files = sorted((shared / "samples" / "adt").rglob("*.hl7"))
+    assert len(files) > 200
+    return [(file.name, one) for file in files for one in convert.adt(file.read_bytes(), file.name)]
+
+
+def test_every_file_gives_an_outcome_and_every_refusal_a_reason(
+    outcomes: list[tuple[str, Outcome]],
+) -> None:
+    counts = Counter("valid" if one.ok else "refused" for _, one in outcomes)
+    silent = [name for name, one in outcomes if one.ok and not one.entries]
+    unsaid = [name for name, one in outcomes if not one.ok and not any(i.failed for i in one.issues)]
+    print(f"valid {counts['valid']}, refused with a reason {counts['refused']}, dropped 0")
+    assert counts["valid"] > 150
+    assert silent == []
+    assert unsaid == []
+
+
+def test_a_message_with_a_patient_is_refused_only_for_its_event(
+    outcomes: list[tuple[str, Outcome]],
+) -> None:
+    refusals = {i.detail for _, one in outcomes for i in one.issues if i.failed}
+    assert refusals <= {"not-supported", "segment-missing", "message-structure"}
+
+
+def test_every_resource_is_valid_by_all_judges(outcomes: list[tuple[str, Outcome]]) -> None:
+    resources = [
+        entry["resource"]
+        for _, one in outcomes
+        if one.bundle is not None
+        for entry in one.bundle["entry"]
+    ]
+    assert len(resources) > 1000
+    assert_valid(resources)
+
+
+def test_no_issue_text_holds_a_value(outcomes: list[tuple[str, Outcome]]) -> None:
+    texts = {issue.text for _, one in outcomes for issue in one.issues}
+    assert len(texts) < 80  # a text that held a value would differ from message to message
