@@ -1,9 +1,10 @@
-"""Makes profiles/r4.json and profiles/r4-codes.json from the published R4 definitions.
+"""Makes profiles/r4.json, r4-codes.json and r4-extensions.json from the R4 definitions.
 
 Run `python -m adapter.validation.derive FOLDER [US_CORE_FOLDER]`. FOLDER holds the FHIR R4 4.0.1
-bundles `profiles-types.json`, `profiles-resources.json`, `valuesets.json`, `v3-codesystems.json`,
-`v2-tables.json`; US_CORE_FOLDER the US Core package, for the value sets its profiles bind as
-required. profiles/README.md says where they come from. Nothing here runs in normal use.
+bundles `profiles-types.json`, `profiles-resources.json`, `extension-definitions.json`,
+`valuesets.json`, `v3-codesystems.json`, `v2-tables.json`; US_CORE_FOLDER the US Core package, for
+the value sets its profiles bind as required. profiles/README.md says where they come from. Nothing
+here runs in normal use.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapter import data
 
@@ -23,13 +24,21 @@ HL7 = "http://hl7.org/fhir/StructureDefinition/"
 US_CORE = "http://hl7.org/fhir/us/core/ValueSet/"
 CDCREC = "urn:oid:2.16.840.1.113883.6.238"
 V3 = "http://terminology.hl7.org/CodeSystem/v3-"
-# kept out: their codes have no list (ISO 4217, BCP 13, UCUM); structure.py checks their shape
+# kept out: their codes have no list here (ISO 4217, BCP 13, UCUM, IANA); bindings.py knows shapes
 OPEN = {
+    "http://hl7.org/fhir/ValueSet/timezones",
     "http://hl7.org/fhir/ValueSet/currencies",
     "http://hl7.org/fhir/ValueSet/mimetypes",
     "http://hl7.org/fhir/ValueSet/ucum-units",
 }
-BUNDLES = ("profiles-types", "profiles-resources", "valuesets", "v3-codesystems", "v2-tables")
+BUNDLES = (
+    "profiles-types",
+    "profiles-resources",
+    "extension-definitions",
+    "valuesets",
+    "v3-codesystems",
+    "v2-tables",
+)
 NOT_R4 = {"SubscriptionStatus"}  # R5 types that the source adds
 BASES = ("DomainResource", "Resource", "BackboneElement", "Element")
 NOT_4_0_1 = {"Binary.url"}  # elements that the source adds
@@ -44,23 +53,47 @@ OMB_RACE = ("1002-5", "2028-9", "2054-5", "2076-8", "2106-3")
 OMB_ETHNICITY = ("2135-2", "2186-5")
 
 
+class Tables(NamedTuple):
+    """What is derived: types with elements, extensions by url, codes of value sets."""
+
+    types: Json
+    extensions: Json
+    codes: Json
+
+
 def main(arguments: list[str]) -> int:
-    """Write both files; the exit code."""
-    types, codes = tables(*(Path(argument) for argument in arguments[:2]))
-    _write("r4.json", "types", types)
-    _write("r4-codes.json", "value_sets", codes)
+    """Write the three files; the exit code."""
+    found = tables(*(Path(argument) for argument in arguments[:2]))
+    _write("r4.json", "types", found.types)
+    _write("r4-extensions.json", "extensions", found.extensions)
+    _write("r4-codes.json", "value_sets", found.codes)
     return 0
 
 
-def tables(definitions: Path, us_core: Path | None = None) -> tuple[Json, Json]:
-    """The types with their elements, and the codes of the value sets bound as required."""
+def tables(definitions: Path, us_core: Path | None = None) -> Tables:
+    """Read the definitions; value sets are those that something binds as required."""
     resources = list(_resources(definitions, BUNDLES))
     files = sorted(us_core.glob("*.json")) if us_core else ()
     resources += [json.loads(file.read_bytes()) for file in files]
     structures = [resource for resource in resources if _is_r4_type(resource)]
     full = {key: value for found in structures for key, value in _types(found)}
     types = {key: _own(key, table, full) for key, table in full.items()}
-    return types, _required_codes(types, resources)
+    extensions = dict(sorted(_extensions(resources)))
+    rows = [row for table in types.values() for key, row in table.items() if key != "@"]
+    wanted = {row[3] for row in rows if len(row) > 3}
+    wanted |= {value_set for _, value_set in extensions.values()}
+    return Tables(types, extensions, _required_codes(wanted - OPEN - {""}, resources))
+
+
+def _extensions(resources: list[Json]) -> Iterator[tuple[str, list[Any]]]:
+    """`url: [types of its value, required value set]` of HL7's own extensions with a value."""
+    for resource in resources:
+        if resource.get("type") != "Extension" or not resource["url"].startswith(HL7):
+            continue
+        elements = {element["id"]: element for element in resource["snapshot"]["element"]}
+        value = elements.get("Extension.value[x]", {"max": "0"})
+        if resource["url"] != HL7 + "Extension" and value["max"] != "0":
+            yield resource["url"], [_element_types(value), _value_set(value)]
 
 
 def _resources(folder: Path, names: Iterable[str]) -> Iterator[Json]:
@@ -143,10 +176,8 @@ def _targets(element: Json) -> list[str]:
     return [] if "Resource" in names else names
 
 
-def _required_codes(types: dict[str, Json], resources: list[Json]) -> dict[str, Json]:
-    rows = (row for table in types.values() for key, row in table.items() if key != "@")
-    wanted = {row[3] for row in rows if len(row) > 3 and row[3]} - OPEN
-    wanted |= {US_CORE + name for name in US_CORE_SETS}
+def _required_codes(wanted: set[str], resources: list[Json]) -> dict[str, Json]:
+    wanted = wanted | {US_CORE + name for name in US_CORE_SETS}
     known = {r["url"]: r for r in resources if r["resourceType"] in ("ValueSet", "CodeSystem")}
     sets = {url: _expand(url, known) for url in sorted(wanted) if url in known}
     sets |= _race_and_ethnicity(known)

@@ -55,6 +55,8 @@ def below(step: str, faults: Iterable[Fault]) -> list[Fault]:
 
 def issues(root: str, faults: list[Fault]) -> list[Issue]:
     """As issues with whole FHIRPaths, one of a kind at a place, at most LIMIT of them."""
+    if not faults:
+        return []
     found = [Issue("error", f.detail, f.text, path=root + f.path) for f in dict.fromkeys(faults)]
     if len(found) <= LIMIT:
         return found

@@ -23,13 +23,13 @@ def faults(resource: Json, links: list[Link]) -> list[Fault]:
     contained = _by_name(inside) if isinstance(inside, list) else {}
     found: list[Fault] = []
     for link in links:
-        reference = link.node.get("reference", "")
+        node, targets = link
+        reference = node.get("reference", "")
         if reference[:1] == "#":
             found += _local(resource, link, contained)
-        elif link.targets:
-            literal = None if reference[:4] == "urn:" else target_type(reference)
-            kind = literal or link.node.get("type", "")
-            if kind.isalpha() and kind not in link.targets:
+        elif targets and (reference[:4] != "urn:" or "type" in node):
+            kind = target_type(reference) or node.get("type", "")
+            if kind.isalpha() and kind not in targets:
                 found.append(wrong_target(resource, link))
     return found + _unused(resource, contained) if contained else found
 

@@ -40,16 +40,15 @@ def load() -> dict[str, Profile]:
 
 
 def names(resource: Json) -> list[str]:
-    """The profiles that a resource says it keeps, as far as they are ours."""
-    meta = resource.get("meta")
-    stated = meta.get("profile", ()) if isinstance(meta, dict) else ()
-    return [url for url in stated if isinstance(url, str) and url.startswith(BASE)]
+    """The profiles that a resource of sound structure says it keeps, as far as they are ours."""
+    stated = resource.get("meta", {}).get("profile", ())
+    return [url for url in stated if url is not None and url.startswith(BASE)]
 
 
 def faults(resource: Json, walk: Walk) -> list[Fault]:
     """Faults against the profiles that the resource states; its structure must be sound."""
     found: list[Fault] = []
-    for url in names(resource):
+    for url in names(resource) if "meta" in resource else ():
         found += against(resource, url.partition("|")[0], walk)
     return found
 

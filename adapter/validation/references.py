@@ -38,11 +38,13 @@ def check_unit(resources: Sequence[tuple[str, Json]]) -> list[Issue]:
     seen: dict[str, int] = {}
     found: list[Issue] = []
     for _, resource in resources:
-        kind = _root(resource)
+        kind = _kind(resource)
         number = seen[kind] = seen.get(kind, -1) + 1
         wrong, met = structure.inspect(resource)
         wrong += _resolve(resource, met, kinds)
-        found += faults.issues(f"{kind}[{number}]" if number else kind, wrong)
+        if wrong:
+            root = _root(resource)
+            found += faults.issues(f"{root}[{number}]" if number else root, wrong)
     return found
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any, NamedTuple
 
-from adapter.validation import bindings, links, lists, primitives, profiles, r4
+from adapter.validation import bindings, extensions, links, lists, primitives, profiles, r4
 from adapter.validation.faults import DEPTH, Fault, Json, Link, Rule, Walk, below, element
 from adapter.validation.invariants import Invariant
 from adapter.validation.primitives import Test
@@ -54,17 +54,21 @@ def _contained(node: Any, walk: Walk) -> list[Fault] | None:
     if not isinstance(node, dict):
         return [Fault("", "datatype", "a resource is expected")]
     kind = node.get("resourceType")
-    if not isinstance(kind, str) or kind not in r4.resources():
+    rule = (_ready.get(kind) or _compiled(kind)) if isinstance(kind, str) else None
+    if rule is None:
         return [Fault(".resourceType", "resource-type", "R4 has no resource of this type")]
     if walk.depth >= DEPTH:
         return [_TOO_DEEP]
     walk.depth += 1
-    found = (_ready.get(kind) or _compile(kind))(node, walk)
+    found = rule(node, walk)
     walk.depth -= 1
     return found
 
 
-def _compile(kind: str) -> Rule:
+def _compiled(kind: str) -> Rule | None:
+    """The rule of a resource type, made on its first use; None when R4 has no such type."""
+    if kind not in r4.resources():
+        return None
     with _lock:
         _ready[kind] = _type_rule(kind)
     return _ready[kind]
@@ -78,6 +82,7 @@ def _type_rule(name: str) -> Rule:
     if name not in _built:
         parts = Parts({}, {"resourceType": _sound} if name in r4.resources() else {})
         check = _object_rule(name, parts)
+        check = extensions.checked(check) if name == "Extension" else check
         _built[name] = _bounded(check) if name in r4.loops() else check
         for key, row in r4.types()[name].items():
             _add_element(key, row, parts)
@@ -105,7 +110,7 @@ def _sound(_value: Any, _walk: Walk) -> None:
 
 
 def _object_rule(name: str, parts: Parts) -> Rule:
-    tests, rules = parts
+    test_of, rule_of = parts.tests.get, parts.rules.get
     shape = [Fault("", "datatype", f"an object ({name}) is expected")]
     unknown = _saying(Fault("", "element-unknown", f"no such element in {name}"))
     whole = _whole_rule(name)
@@ -115,14 +120,14 @@ def _object_rule(name: str, parts: Parts) -> Rule:
             return _EMPTY if node == {} else shape
         faults: list[Fault] | None = None
         for key, value in node.items():
-            test = tests.get(key)
+            test = test_of(key)
             if test is not None:
                 try:
                     if test(value):
                         continue
                 except TypeError:  # not text at all; the rule says so
                     pass
-            if (found := rules.get(key, unknown)(value, walk)) is not None:
+            if (found := rule_of(key, unknown)(value, walk)) is not None:
                 faults = (faults or []) + _below_key(node, key, found)
         return faults if whole is None else whole(node, faults)
 
@@ -144,11 +149,12 @@ def _whole_check(
     least: tuple[frozenset[str], Groups], groups: Groups, invariants: tuple[Invariant, ...]
 ) -> Whole:
     required, needed = least
+    room = len(required) + 2  # fewer elements have no room for two of one choice
 
     def check(node: Json, faults: list[Fault] | None) -> list[Fault] | None:
         if needed or not required <= node.keys():
             faults = (faults or []) + _missing(node, required, needed)
-        for group, names in groups:
+        for group, names in groups if len(node) >= room else ():
             if len(names.intersection(node)) > 1:
                 faults = (faults or []) + _twice(group)
         if faults:

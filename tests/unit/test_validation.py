@@ -59,6 +59,7 @@ CODE = {"text": "x"}
 EXT = {"url": "http://x.example", "valueBoolean": True}
 OBSERVATION = {"resourceType": "Observation", "status": "final", "code": CODE}
 CONDITION = {"resourceType": "Condition", "subject": REF}
+HL7 = "http://hl7.org/fhir/StructureDefinition/"
 VER = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 CLIN = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 
@@ -73,6 +74,7 @@ def concept(system: str, code: str) -> dict[str, Any]:
 
 SOUND: list[dict[str, Any]] = [
     patient(active=True),
+    patient(extension=[{"url": HL7 + "humanname-assembly-order", "valueCode": "NL1"}]),
     patient(_gender={"extension": [EXT]}),
     patient(name=[{"given": ["A", None], "_given": [None, {"extension": [EXT]}]}]),
     patient(name=[{"given": [None], "_given": [{"id": "x"}]}]),
@@ -121,6 +123,10 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (patient(contained=[patient(gender="x")]), "binding", "Patient.contained[0].gender"),
     (patient(identifier=[{"period": {"start": "2024-02", "end": "2024-01-31"}}]), "invariant",
      "Patient.identifier[0].period"),
+    (patient(extension=[{"url": HL7 + "patient-mothersMaidenName", "valueCode": "x"}]), "datatype",
+     "Patient.extension[0]"),
+    (patient(extension=[{"url": HL7 + "humanname-assembly-order", "valueCode": "x"}]), "binding",
+     "Patient.extension[0].valueCode"),
     ({"resourceType": "Condition"}, "required", "Condition.subject"),
     ({**CONDITION, "abatementDateTime": "2024"}, "invariant", "Condition"),
     ({**CONDITION, "verificationStatus": concept(VER, "entered-in-error"),

