@@ -83,7 +83,7 @@ def form_answers(run: Run, texts: list[str]) -> list[Resource]:
     if draft is not None:
         for leaf in sheet.leaves.values():
             if any(_texts(run, leaf)):
-                draft.origins.append((run.line, ("item", leaf.name)))
+                draft.origins.append((run.line, "item", leaf.name))
     return _items(run, sheet, sheet.resource)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from adapter import data, terms
 from adapter.errors import DataFileError
+from adapter.issues import Severity
 from adapter.mapping import builders, field_values, named  # noqa: F401  # rules name what they register
 from adapter.mapping.datatypes import alternate, concept
 from adapter.mapping.model import Map, Rule, load
@@ -101,7 +102,33 @@ class Field:
                 unread(run, parts)
             run.sub = "&"
 
-        return _each(run_repetition, builds, clears)
+        general = _each(run_repetition, builds, clears)
+        return general if builds else _plain(steps, prefix, unread, general)
+
+
+def _plain(
+    steps: list[PartsStep],
+    prefix: int,
+    unread: Callable[[Run, list[str]], None],
+    general: FieldFunction,
+) -> FieldFunction:
+    """The short way through a field of one repetition without escape and null: nearly all."""
+
+    def run_field(run: Run, text: str) -> None:
+        if "~" in text or "\\" in text or '""' in text:
+            general(run, text)
+            return
+        parts = text.split("^")
+        taken = False
+        for step in steps:
+            if step(run, parts, 0):
+                taken = True
+        if not taken:
+            run.issue("information", "unmapped", "no rule takes this repetition")
+        elif len(parts) > prefix:
+            unread(run, parts)
+
+    return run_field
 
 
 def _each(
@@ -247,28 +274,49 @@ def _as_word(found: Json, system: str) -> None:
 
 def _writer(item: Map, rule: Rule, read: Callable[[Run, list[str]], object]) -> PartsStep:
     draft_of, put = open_draft(item), putter(rule.to)
-    root, need, unless = rule.to.root, rule.need, rule.unless
-    blocked = hl7_source(unless)[1] if unless else 0
-    where = _where(rule.where) if rule.where else None
+    root, name = rule.to.root, item.name
+    wrong = _complain(item, rule)
+
+    def run_rule(run: Run, parts: list[str], rep: int) -> bool:
+        try:
+            value = read(run, parts)
+        except BadValue as bad:
+            wrong(run, bad)
+            return True
+        if value is not None:
+            draft = run.drafts.get(name) or draft_of(run)
+            put(draft, value, rep)
+            draft.origins.append((run.line, root, run.label))
+        return True
+
+    return _choosy(rule, run_rule) if rule.where or rule.unless else run_rule
+
+
+def _complain(item: Map, rule: Rule) -> Callable[[Run, BadValue], None]:
+    """Report a value that cannot be read; a code without a row is kept beside its element."""
+    draft_of, root = open_draft(item), "_" + rule.to.root
+    severity: Severity = "error" if rule.need else "warning"
     plain = len(rule.to.steps) == 1 and rule.to.steps[0].slot is None
+
+    def complain(run: Run, bad: BadValue) -> None:
+        run.issue(severity, bad.detail, bad.text, bad.part)
+        if plain and isinstance(bad, _Unknown):
+            draft_of(run).resource[root] = bad.kept
+
+    return complain
+
+
+def _choosy(rule: Rule, step: PartsStep) -> PartsStep:
+    """A step that only runs where its `where` fits and its `unless` is empty."""
+    where = _where(rule.where) if rule.where else None
+    blocked = hl7_source(rule.unless)[1] if rule.unless else 0
 
     def run_rule(run: Run, parts: list[str], rep: int) -> bool:
         if where is not None and not where(parts):
             return False
         if blocked and blocked < len(run.fields) and run.fields[blocked]:
             return True
-        try:
-            value = read(run, parts)
-        except BadValue as bad:
-            run.issue("error" if need else "warning", bad.detail, bad.text, bad.part)
-            if plain and isinstance(bad, _Unknown):
-                draft_of(run).resource["_" + root] = bad.kept
-            return True
-        if value is not None:
-            draft = draft_of(run)
-            put(draft, value, rep)
-            draft.origins.append((run.line, (root, run.label)))
-        return True
+        return step(run, parts, rep)
 
     return run_rule
 

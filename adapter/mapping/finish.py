@@ -202,7 +202,7 @@ class Origins(Sequence[Origin]):
         every = [name for name in self._draft.resource if name != "resourceType"]
         return [
             Origin(name, line, label)
-            for line, (element, label) in self._draft.origins
+            for line, element, label in self._draft.origins
             for name in ([element] if element else every)
         ]
 

@@ -81,7 +81,7 @@ def _say(run: Run, event: Event) -> None:
         draft = run.drafts.get(name)
         if draft is not None:
             draft.resource[element] = value
-            draft.origins.append((run.unit.at.line, (element, "MSH-9")))
+            draft.origins.append((run.unit.at.line, element, "MSH-9"))
     for name, elements in event.weak.items():
         draft = run.drafts.get(name)
         if draft is not None:

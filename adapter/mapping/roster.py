@@ -43,7 +43,7 @@ class Roster:
         run = Run(unit, Feed(unit.source, unit.source, self._context.get("zone", "")))
         if self._members:
             draft = Draft("Group", "Group", (), unit.at.line, self._group())
-            draft.origins.append((unit.at.line, ("member", "")))
+            draft.origins.append((unit.at.line, "member", ""))
             run.made.append(draft)
             run.drafts["Group"] = draft
         return finish(run)

@@ -49,7 +49,7 @@ class Draft:
     line: int
     resource: Resource
     slots: dict[tuple[tuple[str, ...], int], dict[str, Any]] = field(default_factory=dict)
-    origins: list[tuple[int, tuple[str, str]]] = field(default_factory=list)
+    origins: list[tuple[int, str, str]] = field(default_factory=list)
     cleared: list[str] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     urn: str = ""
@@ -128,7 +128,7 @@ class Run:
         name = urn(kind, *key)
         if name not in self.side:
             draft = Draft(kind, kind, key, self.line, resource, urn=name)
-            draft.origins.append((self.line, ("", self.label)))
+            draft.origins.append((self.line, "", self.label))
             self.side[name] = draft
         return name
 

@@ -80,7 +80,7 @@ def step(item: Map, rule: Rule, read: Read, choose: Callable[[str], bool] | None
         if value is not None:
             draft = draft_of(run)
             put(draft, value, rep)
-            draft.origins.append((run.line, (root, run.label)))
+            draft.origins.append((run.line, root, run.label))
         return True
 
     return run_rule
@@ -105,7 +105,7 @@ def build_step(file: str, item: Map, rule: Rule) -> Callable[[Run, list[str]], N
         draft = draft_of(run)
         for rep, one in enumerate(value if spread and isinstance(value, list) else [value]):
             put(draft, one, rep)
-        draft.origins.append((run.line, (root, run.label)))
+        draft.origins.append((run.line, root, run.label))
 
     return run_build
 
