@@ -60,7 +60,7 @@ def _expect(state: State | None, if_version: int | None) -> None:
 def _own(work: Work, kind: str, uid: str, resource: Resource) -> None:
     """Let the identifiers of a resource name it, and those it gave up name nothing."""
     wanted = _naming(kind, resource)
-    if any(work.owner(identity) not in (None, uid) for identity in wanted):
+    if any(_belongs_to_another(work, identity, uid) for identity in wanted):
         raise NotUnique(f"an identifier already belongs to another {kind}")
     state = work.state(kind, uid)
     given_up = _naming(kind, state.content) - wanted if state else set()
@@ -68,8 +68,18 @@ def _own(work: Work, kind: str, uid: str, resource: Resource) -> None:
         if work.owner(identity) == uid:
             work.unregister(identity)
     for identity in wanted:
-        if work.owner(identity) is None:
+        if work.owner(identity) != uid:
+            work.unregister(identity)
             work.register(identity, uid)
+
+
+def _belongs_to_another(work: Work, identity: Identity, uid: str) -> bool:
+    """True when a stored resource has it; a deleted one gives its identifiers up to a new one."""
+    owner = work.owner(identity)
+    if owner in (None, uid):
+        return False
+    state = work.state(identity[2], str(owner))
+    return state is not None and not state.deleted
 
 
 def _naming(kind: str, resource: Resource) -> set[Identity]:

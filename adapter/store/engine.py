@@ -5,9 +5,20 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    func,
+    inspect,
+    make_url,
+    select,
+)
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
@@ -51,14 +62,21 @@ def told() -> Iterator[None]:
         raise StoreError(f"the database refused: {name} {code or ''}".rstrip()) from None
 
 
+def laid(connection: Connection) -> bool:
+    """True when the tables are there. Raises StoreError for tables of another version."""
+    if not inspect(connection).has_table(schema.setting.name):
+        return False
+    found = setting(connection, "schema")
+    if found not in (None, schema.VERSION):
+        raise StoreError(f"the database has schema {found}, this program {schema.VERSION}")
+    return found is not None
+
+
 def lay(connection: Connection) -> None:
     """Create the tables when there are none. Raises StoreError for tables of another version."""
-    schema.metadata.create_all(connection)
-    found = setting(connection, "schema")
-    if found is None:
+    if not laid(connection):
+        schema.metadata.create_all(connection)
         remember(connection, "schema", schema.VERSION)
-    elif found != schema.VERSION:
-        raise StoreError(f"the database has schema {found}, this program {schema.VERSION}")
 
 
 def setting(connection: Connection, name: str) -> str | None:
@@ -84,6 +102,8 @@ def unguessable(connection: Connection) -> str:
 
 def _sqlite(url: URL, timeout: float) -> Engine:
     memory = not url.database or url.database == ":memory:"
+    if not memory:
+        _private(Path(url.database or ""))
     more: dict[str, Any] = {"poolclass": StaticPool} if memory else {}
     made = create_engine(
         url,
@@ -106,6 +126,14 @@ def _sqlite(url: URL, timeout: float) -> Engine:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return made
+
+
+def _private(file: Path) -> None:
+    """Create the file so that its owner only may read it; -wal and -shm take after it."""
+    try:
+        file.touch(mode=0o600)
+    except OSError as error:
+        raise StoreError(f"the database file cannot be opened: {type(error).__name__}") from None
 
 
 def _postgresql(url: URL, timeout: float) -> Engine:

@@ -19,7 +19,15 @@ from adapter.outcome import Outcome
 from adapter.record import Resource
 from adapter.store import bulk, direct, reads, schema, units
 from adapter.store import search as searching
-from adapter.store.engine import in_memory, lay, remember, setting, told, unguessable
+from adapter.store.engine import (
+    in_memory,
+    laid,
+    lay,
+    remember,
+    setting,
+    told,
+    unguessable,
+)
 from adapter.store.fold import Precedence
 from adapter.store.protocol import BadSearch, Cell, Page, Receipt, Status, Stored, Trace
 from adapter.store.resolve import SamePerson
@@ -49,10 +57,14 @@ class SqlStore:
         self._lock = threading.RLock()
         self._memory = in_memory(engine)
         self._mine = threading.local()  # .work: the transaction of this thread's batch
-        with self._writing() as work:
-            lay(work.connection)
-            self._namespace = UUID(_namespace(work.connection, namespace))
-            _index_anew(work.connection)
+        digest = sha256(data.dumps(shipped())).hexdigest()
+        with self._reading() as connection:
+            ready = laid(connection) and setting(connection, "parameters") == digest
+        if not ready:  # an open store is not kept waiting by someone who loads
+            with self._writing() as work:
+                _prepare(work.connection, digest, namespace)
+        with self._reading() as connection:
+            self._namespace = UUID(setting(connection, "namespace"))
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -272,24 +284,24 @@ def _passing(retried: bool) -> Iterator[None]:
         raise unique
 
 
-def _namespace(connection: Connection, wanted: UUID | None) -> str:
-    """From what ids are made; drawn once, so that an id does not betray an identifier."""
-    found = setting(connection, "namespace")
-    if found is None:
-        found = wanted.hex if wanted else unguessable(connection)
-        remember(connection, "namespace", found)
-    return found
+def _prepare(connection: Connection, digest: str, namespace: UUID | None) -> None:
+    """Tables, the namespace of ids, and index rows by the search parameters of `digest`.
+
+    The namespace is drawn once, so that an id does not betray the identifier it was made from.
+    """
+    lay(connection)
+    if setting(connection, "namespace") is None:
+        remember(connection, "namespace", namespace.hex if namespace else unguessable(connection))
+    if setting(connection, "parameters") != digest:
+        _index_anew(connection)
+        remember(connection, "parameters", digest)
 
 
 def _index_anew(connection: Connection) -> None:
-    """Write all index rows again when the search parameters are not those of the last time."""
-    digest = sha256(data.dumps(shipped())).hexdigest()
-    if setting(connection, "parameters") == digest:
-        return
+    """Write all index rows again."""
     connection.execute(schema.term.delete())
     query = select(schema.resource.c.rid).where(schema.resource.c.deleted == 0)
     for rids in bulk.chunks(row[0] for row in connection.execute(query)):
         found = zip(rids, reads.current(connection, rids), strict=True)
         rows = [(*term, rid) for rid, one in found for term in terms(one.resource)]
         bulk.insert(connection, schema.term, rows)
-    remember(connection, "parameters", digest)

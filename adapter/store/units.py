@@ -58,8 +58,7 @@ def commit_all(
     work.know_ledger(one.mark[0] for one in arrivals)
     fresh = [one.outcome for one in arrivals if one.outcome.ok and not _stored(work, one)]
     _look_up(work, [entry for outcome in fresh for entry in outcome.entries])
-    if len(fresh) > 1:
-        work.know_states(name for outcome in fresh for name in _likely(work, outcome, namespace))
+    work.know_states(name for outcome in fresh for name in _likely(work, outcome, namespace))
     return [commit(work, one, namespace, rule) for one in arrivals]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from adapter import data
 from adapter.record import Resource
@@ -20,6 +20,22 @@ from adapter.store.terms import clip, terms
 Name = tuple[str, str]  # kind, id
 Identity = tuple[str, str, str]  # value, system, kind: the primary key of `identifier`
 Mark = tuple[str, str, str]  # hash, source, key: what makes two units the same
+
+
+_RESOURCE, _SAID, _UNIT = schema.resource, schema.contribution, schema.unit
+_STATES = (
+    select(_RESOURCE.c.kind, _RESOURCE.c.id, _RESOURCE.c.rid, _RESOURCE.c.version)
+    .add_columns(_RESOURCE.c.deleted, _SAID.c.source, _SAID.c.json)
+    .select_from(_RESOURCE.outerjoin(_SAID, _SAID.c.rid == _RESOURCE.c.rid))
+    .where(_RESOURCE.c.kind.in_(bindparam("kinds", expanding=True)))
+    .where(_RESOURCE.c.id.in_(bindparam("ids", expanding=True)))
+)
+_OWNERS = select(schema.identifier).where(
+    schema.identifier.c.value.in_(bindparam("values", expanding=True))
+)
+_LEDGER = select(
+    _UNIT.c.hash, _UNIT.c.source, _UNIT.c.key, _UNIT.c.id, _UNIT.c.status, _UNIT.c.issues
+).where(_UNIT.c.hash.in_(bindparam("hashes", expanding=True)))
 
 
 @dataclass(slots=True)
@@ -97,15 +113,10 @@ class Work:
         if not wanted:
             return
         found: dict[Name, State] = {}
-        table, said = schema.resource, schema.contribution
-        columns = (table.c.kind, table.c.id, table.c.rid, table.c.version, table.c.deleted)
+        kinds = list({kind for kind, _ in wanted})
         for ids in bulk.chunks({uid for _, uid in wanted}):
-            query = (
-                select(*columns, said.c.source, said.c.json)
-                .select_from(table.outerjoin(said, said.c.rid == table.c.rid))
-                .where(table.c.id.in_(ids), table.c.kind.in_({kind for kind, _ in wanted}))
-            )
-            for kind, uid, rid, version, deleted, source, packed in self.connection.execute(query):
+            rows = self.connection.execute(_STATES, {"kinds": kinds, "ids": ids})
+            for kind, uid, rid, version, deleted, source, packed in rows:
                 state = found.setdefault((kind, uid), State(kind, uid, rid, version, bool(deleted)))
                 if source is not None:
                     state.contributions[source] = unpack(packed)
@@ -133,10 +144,9 @@ class Work:
         """Look up whom these identifiers name, in a few statements."""
         wanted = {identity for identity in identities if identity not in self._owners}
         self._owners.update(dict.fromkeys(wanted))
-        table = schema.identifier
         for values in bulk.chunks({value for value, _, _ in wanted}):
-            query = select(table).where(table.c.value.in_(values))
-            for value, system, kind, uid in self.connection.execute(query):
+            rows = self.connection.execute(_OWNERS, {"values": values})
+            for value, system, kind, uid in rows:
                 if (value, system, kind) in wanted:
                     self._owners[value, system, kind] = uid
 
@@ -150,12 +160,8 @@ class Work:
         """Look up which units of these hashes came before, in a few statements."""
         wanted = {digest for digest in hashes if digest not in self._hashes}
         self._hashes.update(dict.fromkeys(wanted, False))
-        table = schema.unit
-        mark = (table.c.hash, table.c.source, table.c.key)
-        line = (table.c.id, table.c.status, table.c.issues)
         for some in bulk.chunks(wanted):
-            query = select(*mark, *line).where(table.c.hash.in_(some))
-            for row in self.connection.execute(query):
+            for row in self.connection.execute(_LEDGER, {"hashes": some}):
                 self._hashes[row[0]] = True
                 self._ledger[row[0], row[1], row[2]] = Entered(*row[3:])
 

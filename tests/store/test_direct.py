@@ -125,6 +125,14 @@ def test_put_after_delete_creates_again(store) -> None:
     assert (stored.version, created, stored.deleted) == (3, True, False)
 
 
+def test_what_was_deleted_gives_its_identifier_up(store) -> None:
+    store.put(person("p1", (CIN, "90000001A")), NOW)
+    store.delete("Patient", "p1", T2)
+    assert store.put(person("p2", (CIN, "90000001A")), T3)[1]
+    receipt = store.commit(*unit(patient((CIN, "90000001A")), as_of=T3), T3)
+    assert list(receipt.ids.values()) == ["Patient/p2"]
+
+
 def test_delete_of_nothing(store) -> None:
     assert store.delete("Patient", "nobody", NOW) is None
     assert store.read("Patient", "nobody") is None and store.history("Patient", "nobody") == []

@@ -119,6 +119,15 @@ def test_a_locked_database_is_waited_for_then_told(url, store) -> None:
     other.close()
 
 
+def test_a_store_opens_while_another_writes(url, store) -> None:
+    with store.batch():
+        store.commit(*row(1), NOW)
+        other = stores.open(url, resolve, timeout=0.3)
+        assert other.search("Patient").total == 0
+    assert other.search("Patient").total == 1
+    other.close()
+
+
 def test_a_writer_waits_for_another_to_end(url, store) -> None:
     other, statuses = stores.open(url, resolve), []
     with store.batch():
@@ -177,12 +186,20 @@ def test_another_kind_of_database_is_refused_without_its_password(url_) -> None:
 
 
 def test_a_database_out_of_reach(tmp_path) -> None:
-    with pytest.raises(StoreError, match="the database refused"):
+    with pytest.raises(StoreError, match="cannot be opened"):
         stores.open(f"sqlite:///{tmp_path}/nowhere/x.sqlite")
     broken = tmp_path / "broken.sqlite"
     broken.write_bytes(b"this is no database" * 100)
     with pytest.raises(StoreError, match="the database refused"):
         stores.open(f"sqlite:///{broken}")
+
+
+def test_only_the_owner_may_read_the_files(tmp_path) -> None:
+    store = stores.open(f"sqlite:///{tmp_path}/x.sqlite")
+    store.commit(*row(1), NOW)
+    files = list(tmp_path.iterdir())
+    assert len(files) == 3 and {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    store.close()
 
 
 def test_a_database_of_another_schema_is_refused(url, store) -> None:
