@@ -59,7 +59,7 @@ clean: ## remove all that make made, .venv too
 $(PY):
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and none was found." \
 		"Name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@"$(PYTHON)" -c '$(NEW_ENOUGH)' || { echo "$(PYTHON) is older than Python 3.11:" \
+	@"$(PYTHON)" -c '$(NEW_ENOUGH)' || { echo "$(PYTHON) is not Python 3.11 or newer:" \
 		"$$("$(PYTHON)" --version 2>&1)" >&2; exit 1; }
 	@echo "Making .venv with $$("$(PYTHON)" --version)"
 	@"$(PYTHON)" -m venv .venv || { echo "No venv could be made;" \
