@@ -149,7 +149,8 @@ def visit_number(run: Run, parts: list[str]) -> Json | None:
     """PV1-19 CX to a visit number: type VN whatever CX.5 says (v2-to-FHIR PV1-19)."""
     item = cx(run, [*parts[:4], "VN", *parts[5:]])
     if item is not None and len(parts) > 4 and parts[4] not in ("", "VN"):
-        item["type"]["coding"].append(_identifier_type(parts[4])["coding"][0])
+        both = (*item["type"]["coding"], *_identifier_type(parts[4])["coding"])
+        item["type"] = {"coding": list(both)}  # the cached type itself is never changed
     return item
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from adapter import data
 from adapter.issues import Issue
 from adapter.validation import faults, links, profiles, r4, structure
 from adapter.validation.faults import Fault, Json, Link, Walk, below
 
 _URN = "urn:"
+_SHARED = frozenset({"Location", "Organization", "Practitioner"})
+_MOST = 20_000
+_sound: dict[bytes, list[Link]] = {}  # sound resources by their JSON; emptied when full
 
 
 def check(resource: Json, profile: str | None = None) -> list[Issue]:
@@ -40,12 +44,31 @@ def check_unit(resources: Sequence[tuple[str, Json]]) -> list[Issue]:
     for _, resource in resources:
         kind = _kind(resource)
         number = seen[kind] = seen.get(kind, -1) + 1
-        wrong, met = structure.inspect(resource)
-        wrong += _resolve(resource, met, kinds)
+        wrong, met = _inspect(resource, kind)
+        wrong += _resolve(resource, met, kinds) if met else []
         if wrong:
             root = _root(resource)
             found += faults.issues(f"{root}[{number}]" if number else root, wrong)
     return found
+
+
+def _inspect(resource: Json, kind: str) -> tuple[list[Fault], list[Link]]:
+    """Faults and References; what was sound is not asked again where units share resources.
+
+    The same ward, physician and payer stand in thousands of messages. No member is remembered.
+    """
+    if kind not in _SHARED:
+        return structure.inspect(resource)
+    text = data.dumps(resource)
+    known = _sound.get(text)
+    if known is not None:
+        return [], known
+    wrong, met = structure.inspect(resource)
+    if not wrong:
+        if len(_sound) >= _MOST:
+            _sound.clear()
+        _sound[text] = met
+    return wrong, met
 
 
 def _kind(resource: Any) -> str:

@@ -31,6 +31,7 @@ _TOO_DEEP = Fault("", "resource-structure", f"nested deeper than {DEPTH} levels"
 _built: dict[str, Rule] = {}  # every type compiled so far; written under the lock only
 _ready: dict[str, Rule] = {}  # the resources among them whose whole graph is compiled
 _lock = Lock()
+_CODINGS = 50_000  # sound Codings that are remembered
 
 
 def inspect(node: Any, depth: int = 0) -> tuple[list[Fault], list[Link]]:
@@ -83,10 +84,32 @@ def _type_rule(name: str) -> Rule:
         parts = Parts({}, {"resourceType": _sound} if name in r4.resources() else {})
         check = _object_rule(name, parts)
         check = extensions.checked(check) if name == "Extension" else check
+        check = _remembered(check) if name == "Coding" else check
         _built[name] = _bounded(check) if name in r4.loops() else check
         for key, row in r4.types()[name].items():
             _add_element(key, row, parts)
     return _built[name]
+
+
+def _remembered(rule: Rule) -> Rule:
+    """Codings are few and repeat: one of texts only that was sound is not asked again."""
+    sound: set[tuple[tuple[str, str], ...]] = set()
+
+    def check(node: Any, walk: Walk) -> list[Fault] | None:
+        try:
+            key = tuple(node.items())
+            if key in sound:
+                return None
+        except (AttributeError, TypeError):  # no object, or with something inside
+            return rule(node, walk)
+        found = rule(node, walk)
+        if found is None and all(type(value) is str for value in node.values()):
+            if len(sound) >= _CODINGS:
+                sound.clear()
+            sound.add(key)
+        return found
+
+    return check
 
 
 def _bounded(rule: Rule) -> Rule:
