@@ -22,6 +22,7 @@ from adapter.sources import tabular as tables
 from adapter.sources.header import Header
 
 Form = Mapping[str, Any]
+_MENDS = 3  # what is left out may be required by a profile, which then is no longer claimed
 
 
 def adt(raw: bytes | str, source: str = "message", feed: str = "default") -> Iterator[Outcome]:
@@ -184,14 +185,16 @@ def _checked(outcome: Outcome) -> Outcome:
     An element that is not valid is left out and a profile that does not hold is not claimed, both
     with a warning, so that the rest of the message is not lost; what is wrong after that refuses.
     """
-    if outcome.entries:
-        for issue in _faults(outcome):
+    for _ in range(_MENDS if outcome.entries else 0):
+        found = _faults(outcome)
+        for issue in found:
             entry, element = _find(issue.path or "", outcome.entries)
             mended = entry is not None and _left_out(entry, issue, element)
             severity = "warning" if mended else issue.severity
             outcome.issues.append(_placed(issue, severity, outcome, entry, element))
-        if any(issue.path for issue in outcome.issues):
-            outcome.issues += _faults(outcome)
+        if not found or not outcome.ok:
+            return outcome
+    outcome.issues += _faults(outcome) if outcome.entries else []
     return outcome
 
 

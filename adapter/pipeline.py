@@ -109,8 +109,7 @@ class Pipeline:
         source = iter(outcomes)
         while chunk := list(islice(source, _BATCH)):
             now = self.clock().isoformat()
-            with self.store.batch():
-                receipts = [self.store.commit(one, one.unit.raw, now) for one in chunk]
+            receipts = self.store.commit_all([(one, one.unit.raw) for one in chunk], now)
             for outcome, receipt in zip(chunk, receipts, strict=True):
                 yield _result(outcome, receipt)
 

@@ -27,6 +27,7 @@ def use(run: Run, item: Json, table: str, code: str, part: int) -> None:
 
 _NAME = ((1, "given"), (2, "given"), (3, "suffix"), (4, "prefix"), (5, "suffix"))
 _XPN_REST = (7, 10, 11, 12, 13, 14)  # name type, validity, assembly order, effective, expiration,
+_ASSEMBLY = {"G": "NL1", "F": "NL2"}  # HL7 table 0444 to ISO 21090 name use
 _XCN_REST = (10, 17, 18, 19, 20, 21)  # professional suffix: the same parts in XPN and in XCN
 
 
@@ -85,13 +86,10 @@ def _name_rest(run: Run, item: Json, parts: list[str], places: tuple[int, ...]) 
     if professional:
         item.setdefault("suffix", []).append(professional)
     _validity(run, item, validity, start, end)
-    if order:
-        extend(
-            item,
-            "humanname-assembly-order",
-            "valueCode",
-            {"G": "NL1", "F": "NL2"}.get(order, order),
-        )
+    if order in _ASSEMBLY:
+        extend(item, "humanname-assembly-order", "valueCode", _ASSEMBLY[order])
+    elif order:
+        run.issue("warning", "code-unknown", "not a name assembly order", places[2])
 
 
 def _validity(run: Run, item: Json, validity: str, start: str, end: str) -> None:
