@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -84,9 +85,22 @@ def _write(house: Pipeline, folder: Path, say: Say) -> None:
     for file in claims.files:
         say(f"  {file.name}: {claims.claims} claims, {claims.lines} lines, ${claims.total}")
     say(f"  not billed: {_issues(claims.issues)}")
-    say("\nWhere a cell of the return file came from")
-    for line in outputs.explain(house.store, f"{report.file.name}:2:Member Last Name"):
-        say(f"  {line}")
+    _explain(house.store, report.file, claims.files, say)
+
+
+def _explain(known: Store, report: Path, claims: list[Path], say: Say) -> None:
+    """A cell of the member whose referral was closed, and the first claim line."""
+    with report.open(newline="", encoding="utf-8") as stream:
+        lines = [n for n, row in enumerate(csv.DictReader(stream), 2) if row["Referral Status"]]
+    refs = [f"{report.name}:{lines[0]}:Member ECM Status"]
+    for file in claims[:1]:
+        segments = file.read_text(encoding="ascii").split("~")
+        first = next(n for n, text in enumerate(segments, 1) if text.strip().startswith("SV1"))
+        refs.append(f"{file.name}:{first}:SV1")
+    say("\nWhere a cell and a claim line came from")
+    for ref in refs:
+        for line in outputs.explain(known, ref):
+            say(f"  {line}")
 
 
 def _issues(found: list[Issue]) -> str:
