@@ -223,7 +223,7 @@ def serve(options: Namespace) -> int:
     """Serve the API, intake and landing page until Ctrl-C."""
     from adapter import serving
 
-    return serving.run(open_pipeline(options), options.host, options.port)
+    return serving.run(open_pipeline(options), options.host, options.port, say)
 
 
 def demo(options: Namespace) -> int:

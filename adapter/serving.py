@@ -10,7 +10,6 @@ from uuid import uuid4
 from adapter import api, settings
 from adapter.api import serve
 from adapter.api.seams import LOOPBACK
-from adapter.commands import say
 from adapter.console import landing
 from adapter.pipeline import Pipeline
 
@@ -27,7 +26,7 @@ def application(house: Pipeline, given: settings.Settings) -> Callable[..., Any]
     return api.app(house.store, house, how, house.clock, lambda: str(uuid4()))
 
 
-def run(house: Pipeline, host: str | None, port: int | None) -> int:
+def run(house: Pipeline, host: str | None, port: int | None, say: Callable[..., None]) -> int:
     """Serve until Ctrl-C or SIGTERM; the options win over the environment."""
     given = settings.read()
     given = replace(given, host=host or given.host, port=given.port if port is None else port)
