@@ -68,7 +68,7 @@ def hl7apy_parse(raw: bytes) -> object:
     text = raw.decode("utf-8", "replace").replace("\r\n", "\r").replace("\n", "\r").strip("\r")
     try:
         return parse_message(text, find_groups=False)
-    except Exception as error:  # noqa: BLE001  # a peer that refuses a message has still read it
+    except Exception as error:  # a peer that refuses a message has still read it
         return error
 
 
