@@ -15,11 +15,12 @@ from adapter.mapping.run import Run
 from adapter.record import Location
 
 Json = dict[str, Any]
+POPULATION = OURS + "StructureDefinition/population-of-focus"
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _UNKNOWN = {"extension": [{"url": _ABSENT, "valueCode": "unknown"}]}
 
 
-# Populations of focus: EpisodeOfCare extensions, each population once
+# Populations of focus: EpisodeOfCare extensions; each population once, see episode_status
 
 
 @builder("populations")
@@ -29,29 +30,21 @@ def populations(run: Run, texts: list[str]) -> list[Json]:
     words = [text] if look_up("population-of-focus", text) else MANY.split(text)
     if len(words) == 1 and not look_up("population-of-focus", text):
         words = re.split(r"\s*,\s*", text)
-    found = [_population(run, concept(run, "population-of-focus", w)) for w in words if w]
-    return [item for item in found if item]
+    found = [_population(concept(run, "population-of-focus", word)) for word in words if word]
+    return _once(found)
 
 
-def _population(run: Run, what: Json) -> Json | None:
-    name = what["coding"][0]["code"] if "coding" in what else what["text"]
-    if f"population {name}" in run.facts:
-        return None
-    run.facts[f"population {name}"] = "1"
-    return {
-        "url": OURS + "StructureDefinition/population-of-focus",
-        "valueCodeableConcept": what,
-    }
+def _population(what: Json) -> Json:
+    return {"url": POPULATION, "valueCodeableConcept": what}
 
 
 def _population_flag(code: str) -> Callable[[Run, list[str]], list[Json]]:
     def build(run: Run, texts: list[str]) -> list[Json]:
         """One population by its own yes-or-no column."""
-        if not cells.flag(run, texts[0]):
-            return []
         target = terms.table("population-of-focus").get(code)
-        item = _population(run, {"coding": [coding_of(target)]}) if target else None
-        return [item] if item else []
+        if target is None or not cells.flag(run, texts[0]):
+            return []
+        return [_population({"coding": [coding_of(target)]})]
 
     return build
 
@@ -59,6 +52,21 @@ def _population_flag(code: str) -> Callable[[Run, list[str]], list[Json]]:
 for _code in ("homelessness", "avoidable-utilization", "smh-sud", "incarceration", "ltc-risk",
               "nf-transition", "ccs", "child-welfare", "birth-equity"):  # fmt: skip
     builder(f"population_{_code}")(_population_flag(_code))
+
+
+def _once(extensions: list[Json]) -> list[Json]:
+    """The extensions without a population that stands there before."""
+    met: set[str] = set()
+    kept = []
+    for item in extensions:
+        if item.get("url") == POPULATION:
+            what = item["valueCodeableConcept"]
+            name = what["coding"][0]["code"] if "coding" in what else what["text"]
+            if name in met:
+                continue
+            met.add(name)
+        kept.append(item)
+    return kept
 
 
 # Status: every column that says something leaves a fact; the status is decided when all are read
@@ -114,6 +122,9 @@ def episode_status(run: Run, cell: str) -> str:
 
     Being on the list without any of these is `planned`: assigned, and outreach is owed.
     """
+    draft = run.drafts.get("EpisodeOfCare")
+    if draft is not None and "extension" in draft.resource:
+        draft.resource["extension"] = _once(draft.resource["extension"])
     for name in ("void", "ecm_status", "ended", "enrolled"):
         if name in run.facts:
             run.label = run.facts[f"label {name}"]

@@ -45,6 +45,8 @@ def _name(run: Run, drafts: list[Draft]) -> None:
     """Give every draft its urn: by business identifier, by key, or by its place in the unit."""
     keyed = []
     for draft in drafts:
+        if draft.urn:
+            continue  # made before, of the same cells
         draft.identity = identity(draft.resource)
         if draft.identity:
             draft.key, draft.urn = (), urn(draft.kind, *draft.identity[0])

@@ -8,13 +8,18 @@ from functools import cache
 from adapter import data
 from adapter.mapping import builders, cells  # noqa: F401  # they register what rules may name
 from adapter.mapping.finish import finish
-from adapter.mapping.model import MapFile
+from adapter.mapping.model import Map, MapFile, Rule
 from adapter.mapping.model import load as load_file
-from adapter.mapping.records import Compiled, FieldFunction, ignored, skeleton, sourced
-from adapter.mapping.run import Feed, Run
-from adapter.mapping.steps import build_step, read_text, step
+from adapter.mapping.paths import putter
+from adapter.mapping.records import FieldFunction, sourced
+from adapter.mapping.row_constants import Beside, beside
+from adapter.mapping.row_steps import cell_step, sequence
+from adapter.mapping.run import Draft, Feed, Link, Run
+from adapter.mapping.shared_parts import Part, shared
 from adapter.outcome import Outcome, Unit
 from adapter.record import Record
+
+Column = tuple[str, FieldFunction]
 
 
 class TableMapping:
@@ -30,57 +35,76 @@ class TableMapping:
         """Bind the rules to a file's columns: the canonical name of each, None if unknown."""
         rest = sorted(self.fields - {name for name in columns if name})
         names = [*columns, *rest]
-        compiled = skeleton(self._file.maps, len(names))
-        index = {name: place for place, name in enumerate(names) if name}
-        for place, name in enumerate(names):
-            compiled.fields[place] = self._field(name, index)
-        for name in self.required:
-            place = index[name]
-            label = labels[place] if place < len(labels) else name
-            compiled.needs.append((place, label, f"{name} is required"))
-        return BoundTable(compiled, [*labels, *rest], len(columns), rest)
-
-    def _field(self, name: str | None, index: Mapping[str, int]) -> FieldFunction:
-        if name is None:
-            return _report_once()
-        file = self._file
-        functions: list[FieldFunction] = []
-        for item, rule in sourced(file):
-            if rule.source != name:
-                continue
-            unless = index.get(rule.unless, -1)
-            if rule.build:
-                functions.append(_whole(build_step(file.file, item, rule), unless))
-                continue
-            choose = _one_of(rule.where) if rule.where else None
-            one = step(item, rule, read_text(file.file, rule, "text"), choose)
-            functions.append(_cell(one, unless))
-        if not functions:
-            return ignored
-        return functions[0] if len(functions) == 1 else _all(functions)
+        return BoundTable(self._file, names, [*labels, *rest], len(columns))
 
 
 class BoundTable:
     """Rules bound to columns; `apply` turns one row into one unit."""
 
     def __init__(
-        self, compiled: Compiled, labels: Sequence[str], width: int, rest: Sequence[str]
+        self, file: MapFile, names: Sequence[str | None], labels: Sequence[str], width: int
     ) -> None:
-        self._compiled, self._labels, self._width, self._rest = compiled, labels, width, rest
+        """`names` and `labels` of the `width` columns, then of the fields without a column."""
+        index = {name: place for place, name in enumerate(names) if name}
+        self._width, self._rest = width, names[width:]
+        self._parts = [part for item in file.maps if (part := shared(file, item, index))]
+        self._columns = [
+            (labels[place], _field(file, name, index, self._parts))
+            for place, name in enumerate(names)
+        ]
+        self._needs = [
+            (index[rule.source], labels[index[rule.source]], f"{rule.source} is required")
+            for rule in {rule.source: rule for _, rule in sourced(file) if rule.need}.values()
+        ]
+        self._fresh: dict[str, Draft | None] = dict.fromkeys(item.name for item in file.maps)
+        self._beside: list[Beside] = [beside(item) for item in file.maps]
+        self._links = [
+            (item.name, Link(rule.to.root, putter(rule.to), rule.link))
+            for item in file.maps
+            for rule in item.rules
+            if rule.link
+        ]
+        self._feed = Feed("", "", "")
 
     def apply(self, record: Record, unit: Unit, context: Mapping[str, str]) -> Outcome:
         """One row as an Outcome. `context` gives values for canonical names that have no column.
 
         `zone` in the context is the IANA zone of times without an offset.
         """
-        feed = Feed(unit.source, unit.source, context.get("zone", ""))
-        run = Run(unit, feed, line=record.line)
-        cells_here = [*record.fields[: self._width]]
-        cells_here += [""] * (self._width - len(cells_here))
-        cells_here += [context.get(name, "") for name in self._rest]
-        run.fields = cells_here
-        self._compiled.apply(run, cells_here, self._labels)
-        return finish(run)
+        run = Run(unit, self._sender(unit.source, context.get("zone", "")), line=record.line)
+        row = run.fields = [*record.fields[: self._width]]
+        row += [""] * (self._width - len(row))
+        row += [context.get(name or "", "") for name in self._rest]
+        run.drafts = self._fresh.copy()
+        for text, (label, function) in zip(row, self._columns, strict=True):
+            if text:
+                run.label = label
+                function(run, text)
+        self._complete(run)
+        outcome = finish(run)
+        if not run.issues:
+            for part in self._parts:
+                part.remember(run, outcome.entries)
+        return outcome
+
+    def _sender(self, source: str, zone: str) -> Feed:
+        if self._feed.source != source or self._feed.zone != zone:
+            self._feed = Feed(source, source, zone)
+        return self._feed
+
+    def _complete(self, run: Run) -> None:
+        """Report what is needed and empty; write the constants and note the links."""
+        for place, label, text in self._needs:
+            if not run.fields[place]:
+                run.label = label
+                run.issue("error", "required", text)
+        drafts = run.drafts
+        for write in self._beside:
+            write(drafts)
+        for name, link in self._links:
+            draft = drafts[name]
+            if draft is not None:
+                draft.links.append(link)
 
 
 @cache
@@ -90,43 +114,35 @@ def load(*parts: str) -> TableMapping:
     return TableMapping(load_file(data.path("mappings", *folders, f"{last}.toml")))
 
 
-def _cell(one: Callable[[Run, str, int], bool], unless: int) -> FieldFunction:
-    if unless < 0:
+def _field(
+    file: MapFile, name: str | None, index: Mapping[str, int], parts: Sequence[Part]
+) -> FieldFunction:
+    if name is None:
+        return _report_once()
+    own: dict[str, Part] = {part.name: part for part in parts}
+    functions: list[FieldFunction] = []
+    for item, rule in sourced(file):
+        if rule.source == name:
+            step = _step(file, item, rule, index)
+            functions.append(own[item.name].instead(step) if item.name in own else step)
+    return sequence(functions)
 
-        def run_cell(run: Run, text: str) -> None:
-            one(run, text, 0)
 
-        return run_cell
+def _step(file: MapFile, item: Map, rule: Rule, index: Mapping[str, int]) -> FieldFunction:
+    step = cell_step(file.file, item, rule)
+    place = index.get(rule.unless, -1)
+    return step if place < 0 else _unless(step, place)
 
+
+def _unless(step: FieldFunction, place: int) -> FieldFunction:
     def run_unless(run: Run, text: str) -> None:
-        if not run.fields[unless]:
-            one(run, text, 0)
+        if not run.fields[place]:
+            step(run, text)
 
     return run_unless
 
 
-def _whole(build: Callable[[Run, list[str]], None], unless: int) -> FieldFunction:
-    def run_build(run: Run, text: str) -> None:
-        if unless < 0 or not run.fields[unless]:
-            build(run, [text])
-
-    return run_build
-
-
-def _all(functions: Sequence[FieldFunction]) -> FieldFunction:
-    def run_all(run: Run, text: str) -> None:
-        for function in functions:
-            function(run, text)
-
-    return run_all
-
-
-def _one_of(where: str) -> Callable[[str], bool]:
-    allowed = frozenset(where.split("|"))
-    return lambda text: text in allowed
-
-
-def _report_once() -> FieldFunction:
+def _report_once() -> Callable[[Run, str], None]:
     """An unknown column is reported with its first value, not with every row."""
     reported = False
 

@@ -1,0 +1,22 @@
+"""Which converters and builders depend on their text alone, so that a column may remember them."""
+
+from __future__ import annotations
+
+from adapter.mapping.model import Rule
+
+_CONVERTERS = frozenset(
+    {"text", "id", "cin", "subscriber_cin", "npi", "us_date", "flag", "phone", "email", "zip",
+     "integer", "code", "priority"}
+)  # fmt: skip
+_BUILDERS = frozenset(
+    {"phones", "phones_home", "phones_mobile", "phones_work", "person_name", "acuity",
+     "last_name", "contact_relationship", "member_race", "member_ethnicity", "spoken_language",
+     "written_language", "populations"}
+)  # fmt: skip
+
+
+def by_text(rule: Rule) -> bool:
+    """Whether the text of the cell alone decides what a rule writes."""
+    if rule.build:
+        return rule.build in _BUILDERS or rule.build.startswith("population_")
+    return (rule.convert or "text") in _CONVERTERS

@@ -1,0 +1,71 @@
+"""Plans, providers and physicians that stand in thousands of rows: made once, told in each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from adapter.mapping import remembered
+from adapter.mapping.model import Map, MapFile
+from adapter.mapping.records import FieldFunction, sourced
+from adapter.mapping.run import Draft, Run
+from adapter.record import Entry
+
+_SHARED = frozenset({"Location", "Organization", "Practitioner"})
+_MOST = 20_000
+Texts = tuple[str, ...]
+
+
+class Part:
+    """One map whose resource is told by some cells alone; `name` is the map's."""
+
+    def __init__(self, item: Map, places: tuple[int, ...]) -> None:
+        self.name, self._places = item.name, places
+        self._known: dict[Texts, Draft] = {}
+
+    def instead(self, step: FieldFunction) -> FieldFunction:
+        """The step, or the resource made before of the same cells."""
+        name, known, places = self.name, self._known, self._places
+
+        def run_part(run: Run, text: str) -> None:
+            fields = run.fields
+            made = known.get(tuple([fields[place] for place in places]))
+            if made is None:
+                step(run, text)
+            elif run.drafts[name] is None:
+                run.drafts[name] = draft = _again(made, run.line)
+                run.made.append(draft)
+
+        return run_part
+
+    def remember(self, run: Run, entries: Sequence[Entry]) -> None:
+        """Keep what a row without any finding made, if other rows would name it the same."""
+        draft = run.drafts.get(self.name)
+        texts = tuple([run.fields[place] for place in self._places])
+        if draft is None or texts in self._known or not (draft.identity or draft.key):
+            return
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        draft.weak = next(entry.weak for entry in entries if entry.urn == draft.urn)
+        self._known[texts] = _again(draft, draft.line)
+
+
+def _again(made: Draft, line: int) -> Draft:
+    """The draft as another line tells it; what may be added to is a copy, the rest is shared."""
+    own = {key: value[:] if type(value) is list else value for key, value in made.resource.items()}
+    draft = Draft(made.kind, made.name, made.key, line, own)
+    draft.origins = [(line, element, label) for _, element, label in made.origins]
+    draft.urn, draft.identity = made.urn, made.identity
+    draft.profile, draft.weak = made.profile, made.weak
+    return draft
+
+
+def shared(file: MapFile, item: Map, index: Mapping[str, int]) -> Part | None:
+    """The map as a shared part, if nothing but its own cells decides what becomes of it."""
+    own = [rule for _, rule in sourced(replace(file, maps=(item,)))]
+    if item.once or item.resource not in _SHARED or any(rule.link for rule in item.rules):
+        return None
+    if not all(map(remembered.by_text, own)):
+        return None
+    names = {rule.source for rule in own} | {rule.unless for rule in own if rule.unless}
+    return Part(item, tuple(sorted(index[name] for name in names if name in index)))
