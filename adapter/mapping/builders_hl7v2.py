@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from adapter import terms
-from adapter.mapping.datatypes import codings
+from adapter.mapping.datatypes import codings, repetitions
 from adapter.mapping.registry import builder
 from adapter.mapping.run import Run
 
@@ -35,9 +35,7 @@ def demographic(run: Run, texts: list[str], name: str, most: int) -> Json | None
     table = terms.table("race" if name == "race" else "ethnic-group")
     categories: list[Json] = []
     words: list[str] = []
-    for rep, text in enumerate(texts):
-        run.rep = rep
-        parts = text.split("^")
+    for parts in repetitions(run, texts):
         found = codings(run, parts)
         for coding in found:
             target = table.get(coding["code"])
@@ -47,7 +45,6 @@ def demographic(run: Run, texts: list[str], name: str, most: int) -> Json | None
                 break
         else:
             words.append(_word(run, parts, found))
-    run.rep = 0
     return us_core_extension(name, _distinct(categories), [word for word in words if word], most)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
@@ -10,13 +11,19 @@ from urllib.parse import quote
 from adapter import terms
 from adapter.mapping.finish import BASE
 from adapter.mapping.registry import converter, datatype
-from adapter.mapping.run import BadValue, Run
-from adapter.mapping.times import dtm
+from adapter.mapping.run import STAND_IN, BadValue, Run
+from adapter.mapping.times import period
 
 ALTERNATE = "http://hl7.org/fhir/StructureDefinition/alternate-codes"
 V2 = "http://terminology.hl7.org/CodeSystem/v2-"
 _HL7 = "http://hl7.org/fhir/StructureDefinition/"
-_TABLE = re.compile(r"^(?:HL7)?(\d{4})$")
+_TABLE = re.compile(r"(?:HL7)?([0-9]{4})")
+_OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_DAYS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,4})?")
+_CIN = re.compile(r"9[0-9]{7}[A-Z]")
+_WHOLE = re.compile(r"[0-9]{1,10}")
+_NULL = '""'
 
 Json = dict[str, Any]
 
@@ -30,7 +37,7 @@ def st(run: Run, text: str) -> str | None:
 @converter("positive")
 def positive(run: Run, text: str) -> int:
     """SI/NM as positiveInt. Raises BadValue."""
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 2**31:
+    if not _WHOLE.fullmatch(text) or not 0 < int(text) < 2**31:
         raise BadValue("number-format", "expected a whole number above 0")
     return int(text)
 
@@ -38,7 +45,7 @@ def positive(run: Run, text: str) -> int:
 @converter("days")
 def days(run: Run, text: str) -> Json:
     """NM as a Duration in days (v2-to-FHIR NM[Quantity-LengthOfStay])."""
-    if not re.match(r"^\d{1,6}(\.\d{1,4})?$", text):
+    if not _DAYS.fullmatch(text):
         raise BadValue("number-format", "expected a number of days")
     value: float = float(text) if "." in text else int(text)
     return {"value": value, "unit": "days", "system": "http://unitsofmeasure.org", "code": "d"}
@@ -53,6 +60,40 @@ def yes_no(run: Run, text: str) -> bool:
     return target.code == "true"
 
 
+def components(run: Run, text: str) -> list[str]:
+    """The components of a repetition, escapes decoded once; a `""` inside it is an absent part.
+
+    Where escapes are decoded `run.sub` separates the sub-components: a decoded `&` is text.
+    """
+    parts = text.split("^")
+    if _NULL in text:
+        parts = ["" if part == _NULL else _without_null(part) for part in parts]
+    if "\\" in text:
+        run.sub = STAND_IN
+        parts = [run.decode(part.replace("&", STAND_IN)) for part in parts]
+    return parts
+
+
+def _without_null(part: str) -> str:
+    if _NULL not in part or "&" not in part:
+        return part
+    return "&".join("" if one == _NULL else one for one in part.split("&"))
+
+
+def repetitions(run: Run, texts: list[str]) -> Iterator[list[str]]:
+    """The components of each repetition for a builder, escapes decoded; `""` is left out.
+
+    What the builder reports meanwhile has that repetition's place.
+    """
+    for rep, text in enumerate(texts):
+        if text and text != _NULL:
+            run.rep = rep
+            parts = components(run, text)
+            run.sub = "&"
+            yield [part.replace(STAND_IN, "&") for part in parts]
+    run.rep = 0
+
+
 # --- identifiers and who assigns them
 
 
@@ -63,14 +104,13 @@ def _authority(namespace: str, universal: str, kind: str) -> tuple[str, bool]:
         known = terms.authority(name) if name else None
         if known:
             return known, True
-    if universal and (kind in ("ISO", "") and re.match(r"^[0-2](\.\d+)+$", universal)):
+    if kind in ("ISO", "") and _OID.fullmatch(universal):
         return f"urn:oid:{universal}", True
-    if universal and kind in ("UUID", "GUID"):
+    if kind in ("UUID", "GUID") and _UUID.fullmatch(universal.lower()):
         return f"urn:uuid:{universal.lower()}", True
-    if universal and kind in ("URI", "URL", "DNS") and " " not in universal:
+    if universal and kind in ("URI", "URL", "DNS") and not re.search(r"\s", universal):
         return (universal if ":" in universal else f"https://{universal}"), True
-    name = namespace or universal
-    return terms.system("authority", quote(name.strip(), safe="")), False
+    return terms.system("authority", quote(namespace or universal, safe="")), False
 
 
 def authority(run: Run, hd: str, part: int = 0) -> str:
@@ -81,16 +121,23 @@ def authority(run: Run, hd: str, part: int = 0) -> str:
     own = run.feed.authorities.get(hd)
     if own:
         return own
-    if not hd:
+    names = [*(name.strip() for name in hd.split(run.sub)), "", ""]
+    namespace, universal, kind = names[0], names[1], names[2]
+    if not namespace and not universal:
         facility = run.feed.facility or run.facts.get("facility", "") or run.feed.name
         return terms.system("facility", quote(facility, safe=""))
-    names = [*hd.split(run.sub), "", ""]
-    namespace, universal, kind = names[0], names[1], names[2]
     system, known = _authority(namespace, universal, kind.upper())
     if not known:
         text = "no system is registered for this assigning authority; one was made of its name"
         run.issue_once("authority-unknown", hd, text)
     return system
+
+
+def identifier_type(run: Run, code: str, part: int) -> Json:
+    """Identifier.type of a code of table 0203; one without a row is kept and reported."""
+    if terms.table("identifier-type").get(code) is None:
+        run.issue("warning", "code-unknown", "kept as it came: not in table identifier-type", part)
+    return _identifier_type(code)
 
 
 @lru_cache(maxsize=1024)
@@ -110,7 +157,7 @@ def cx(run: Run, parts: list[str]) -> Json | None:
     kind = parts[4].strip().upper() if count > 4 else ""
     item: Json = {}
     if kind:
-        item["type"] = _identifier_type(kind)
+        item["type"] = identifier_type(run, kind, 5)
     system = _typed_system(run, kind, value)
     item["system"] = system or authority(run, parts[3] if count > 3 else "", 4)
     item["value"] = value
@@ -125,7 +172,7 @@ def _typed_system(run: Run, kind: str, value: str) -> str:
     """CIN and SSN have one system whoever sends them; a CIN only when it has the shape of one."""
     if kind == "SS":
         return terms.system("ssn")
-    if kind in ("MA", "MC", "MCD") and re.match(r"^9\d{7}[A-Z]$", value):
+    if kind in ("MA", "MC", "MCD") and _CIN.fullmatch(value):
         return terms.system("cin")
     return ""
 
@@ -133,12 +180,9 @@ def _typed_system(run: Run, kind: str, value: str) -> str:
 def _cx_rest(run: Run, item: Json, parts: list[str]) -> None:
     if parts[5]:
         item["assigner"] = {"display": parts[5].split(run.sub)[0]}
-    period = {}
-    for name, place in (("start", 6), ("end", 7)):
-        if len(parts) > place and parts[place]:
-            period[name] = dtm(run, parts[place])
-    if period:
-        item["period"] = period
+    start, end = (parts[place] if len(parts) > place else "" for place in (6, 7))
+    if found := period(run, start, end, (7, 8)):
+        item["period"] = found
     for place in (8, 9):
         if len(parts) > place and parts[place] and "assigner" not in item:
             item["assigner"] = {"display": parts[place].split(run.sub)[-1]}
@@ -147,9 +191,10 @@ def _cx_rest(run: Run, item: Json, parts: list[str]) -> None:
 @datatype("visit_number", 10)
 def visit_number(run: Run, parts: list[str]) -> Json | None:
     """PV1-19 CX to a visit number: type VN whatever CX.5 says (v2-to-FHIR PV1-19)."""
-    item = cx(run, [*parts[:4], "VN", *parts[5:]])
-    if item is not None and len(parts) > 4 and parts[4] not in ("", "VN"):
-        both = (*item["type"]["coding"], *_identifier_type(parts[4])["coding"])
+    kind = parts[4].strip().upper() if len(parts) > 4 else ""
+    item = cx(run, [*parts[:4], *[""] * (4 - len(parts)), "VN", *parts[5:]])
+    if item is not None and kind not in ("", "VN"):
+        both = (*item["type"]["coding"], *identifier_type(run, kind, 5)["coding"])
         item["type"] = {"coding": list(both)}  # the cached type itself is never changed
     return item
 
@@ -165,8 +210,8 @@ def dln(run: Run, parts: list[str]) -> Json | None:
     item["system"] = terms.system(
         "dl-ca" if state == "CA" else "drivers-license", "" if state == "CA" else scope
     )
-    if len(parts) > 2 and parts[2]:
-        item["period"] = {"end": dtm(run, parts[2])}
+    if found := period(run, "", parts[2] if len(parts) > 2 else "", (3, 3)):
+        item["period"] = found
     return item
 
 
@@ -194,21 +239,25 @@ def coding_system(name: str) -> str:
     listed = terms.table("coding-system").get(name.upper())
     if listed is not None and listed.code:
         return listed.code
-    table = _TABLE.match(name)
+    table = _TABLE.fullmatch(name)
     if table:
         return V2 + table[1]
-    if name.startswith(("http://", "https://", "urn:")):
+    if name.startswith(("http://", "https://", "urn:")) and not re.search(r"\s", name):
         return name
-    if re.match(r"^[0-2](\.\d+)+$", name):
+    if _OID.fullmatch(name):
         return f"urn:oid:{name}"
     return f"{BASE}/CodeSystem/local/{quote(name, safe='')}" if name else ""
+
+
+# Where a coding's code, version and system's OID stand in a CWE; display and system come after it.
+_CODINGS = ((0, 6, 13), (3, 7, 16), (9, 12, 19))
 
 
 def codings(run: Run, parts: list[str], default: str = "") -> list[Json]:
     """The up to three codings of a CWE; `default` is the system of a code that names none."""
     found = []
     count = len(parts)
-    for start, version in ((0, 6), (3, 7), (9, 12)):
+    for start, version, oid in _CODINGS:
         if start >= count:
             break
         code = parts[start].strip()
@@ -216,6 +265,7 @@ def codings(run: Run, parts: list[str], default: str = "") -> list[Json]:
             continue
         item: Json = {}
         system = parts[start + 2].strip() if start + 2 < count else ""
+        system = system or (parts[oid].strip() if oid < count else "")
         uri = coding_system(system) if system else (default if start == 0 else "")
         if uri:
             item["system"] = uri
@@ -229,7 +279,7 @@ def codings(run: Run, parts: list[str], default: str = "") -> list[Json]:
     return found
 
 
-@datatype("cwe", 14)
+@datatype("cwe", 20, but=(15, 16, 18, 19))
 def cwe(run: Run, parts: list[str]) -> Json | None:
     """CWE, CE, CF, CNE to CodeableConcept (v2-to-FHIR CWE[CodeableConcept])."""
     return concept(run, parts, "")
@@ -241,14 +291,19 @@ def concept(run: Run, parts: list[str], default: str) -> Json | None:
     found = codings(run, parts, default)
     if found:
         item["coding"] = found
-    text = parts[8] if len(parts) > 8 else ""
-    if not text and not (found and "display" in found[0]):
-        text = parts[1] if len(parts) > 1 else ""
-    if not found and not text and len(parts) > 4:
-        text = parts[4]
-    if text.strip():
-        item["text"] = text.strip()
+    if text := _words(parts):
+        item["text"] = text
     return item or None
+
+
+def _words(parts: list[str]) -> str:
+    """The text of a CWE: the original one, else a text that has no code to stand with."""
+    if len(parts) > 8 and parts[8].strip():
+        return parts[8].strip()
+    for code in (0, 3):
+        if len(parts) > code + 1 and not parts[code].strip() and parts[code + 1].strip():
+            return parts[code + 1].strip()
+    return ""
 
 
 @converter("string_concept")

@@ -6,7 +6,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from adapter import terms
-from adapter.mapping.datatypes import authority, concept, cx
+from adapter.mapping.datatypes import authority, concept, cx, positive, repetitions
 from adapter.mapping.named import organization
 from adapter.mapping.people import xpn
 from adapter.mapping.registry import builder, converter, datatype
@@ -22,7 +22,7 @@ def first_part(run: Run, parts: list[str]) -> str | None:
     return parts[0].strip() or None
 
 
-@datatype("family_name", 15)
+@datatype("family_name", 3)
 def family_name(run: Run, parts: list[str]) -> str | None:
     """PID-6: the name as one string (v2-to-FHIR XPN[String])."""
     words = [part.strip() for part in (*parts[1:3], parts[0].split(run.sub)[0])]
@@ -44,22 +44,22 @@ def _complex(name: str, parts: dict[str, Json]) -> Json:
 @builder("citizenship")
 def citizenship(run: Run, texts: list[str]) -> list[Json]:
     """PID-26, PID-39: one patient-citizenship extension a repetition."""
-    found = [concept(run, text.split("^"), "") for text in texts]
+    found = [concept(run, parts, "") for parts in repetitions(run, texts)]
     return [_complex("patient-citizenship", {"code": item}) for item in found if item]
 
 
 @builder("nationality")
 def nationality(run: Run, texts: list[str]) -> list[Json]:
     """PID-28: one patient-nationality extension a repetition."""
-    found = [concept(run, text.split("^"), "") for text in texts]
+    found = [concept(run, parts, "") for parts in repetitions(run, texts)]
     return [_complex("patient-nationality", {"code": item}) for item in found if item]
 
 
 @builder("species")
 def species(run: Run, texts: list[str]) -> list[Json]:
-    """PID-35 with PID-36: the patient-animal extension."""
-    item = concept(run, texts[0].split("^"), "")
-    return [_complex("patient-animal", {"species": item})] if item else []
+    """PID-35: the patient-animal extension, of one species."""
+    found = [concept(run, parts, "") for parts in repetitions(run, texts)]
+    return [_complex("patient-animal", {"species": item}) for item in found if item][:1]
 
 
 # --- DG1
@@ -85,16 +85,7 @@ def encounter_diagnosis(run: Run, texts: list[str]) -> None:
     stay, condition = run.drafts.get("Encounter"), run.drafts.get("Condition")
     if stay is None or condition is None:
         return
-    item: Json = {}
-    kind = run.fields[6] if len(run.fields) > 6 else ""
-    target = terms.table("diagnosis-type").get(kind) if kind else None
-    if target is not None and target.code:
-        item["use"] = {"coding": [{"system": target.system, "code": target.code}]}
-    elif kind and kind != '""':
-        item["use"] = concept(run, kind.split("^"), terms.table("diagnosis-type").system)
-    rank = run.fields[15] if len(run.fields) > 15 else ""
-    if rank.isdigit() and int(rank) > 0:
-        item["rank"] = int(rank)
+    item = _use_and_rank(run, *(run.fields[n] if len(run.fields) > n else "" for n in (6, 15)))
 
     def put(draft: Draft, reference: Json, rep: int) -> None:
         rows = draft.resource.setdefault("diagnosis", [])
@@ -104,10 +95,32 @@ def encounter_diagnosis(run: Run, texts: list[str]) -> None:
     stay.links.append(Link("diagnosis", put, condition))
 
 
+def _use_and_rank(run: Run, kind: str, rank: str) -> Json:
+    """DG1-6 and DG1-15 as the use and rank of a diagnosis; what they cannot be is reported."""
+    item: Json = {}
+    table, own = terms.table("diagnosis-type"), run.label
+    for parts in repetitions(run, [kind]):
+        run.label = "DG1-6"
+        target = table.get(parts[0].strip())
+        if target is None:
+            run.issue("warning", "code-unknown", "kept as it came: not in table diagnosis-type")
+        if target is not None and target.code:
+            item["use"] = {"coding": [{"system": target.system, "code": target.code}]}
+        elif use := concept(run, parts, table.system):
+            item["use"] = use
+    run.label = "DG1-15"
+    try:
+        item.update({"rank": positive(run, rank)} if rank.strip('"0') else {})  # 0: no rank given
+    except BadValue as bad:
+        run.issue("warning", bad.detail, bad.text)
+    run.label = own
+    return item
+
+
 # --- AL1
 
 
-@datatype("allergy_category", 3)
+@datatype("allergy_category", 1)
 def allergy_category(run: Run, parts: list[str]) -> str | None:
     """AL1-2 to category (table 0127); an unlisted type is left to `type`'s finding."""
     target = terms.table("allergen-type").get(parts[0].strip())
@@ -124,7 +137,7 @@ def allergy_reaction(run: Run, parts: list[str]) -> Json | None:
 # --- IN1
 
 
-@datatype("plan_identifier", 14)
+@datatype("plan_identifier", 3, but=(2,))
 def plan_identifier(run: Run, parts: list[str]) -> Json | None:
     """IN1-2 CWE: the plan's own number (v2-to-FHIR CWE[Identifier])."""
     value = parts[0].strip()
@@ -133,7 +146,7 @@ def plan_identifier(run: Run, parts: list[str]) -> Json | None:
     return {"system": authority(run, parts[2] if len(parts) > 2 else ""), "value": value}
 
 
-@datatype("payor_id", 10)
+@datatype("payor_id", 4, but=(2, 3))
 def payor_id(run: Run, parts: list[str]) -> Json | None:
     """IN1-3 CX: the payor by its company number, where it has no name."""
     number = parts[0].strip()
@@ -145,10 +158,10 @@ def payor_id(run: Run, parts: list[str]) -> Json | None:
 @datatype("member_number", 10)
 def member_number(run: Run, parts: list[str]) -> Json | None:
     """IN1-36: the member's number with the payor (US Core Coverage slice memberid, type MB)."""
-    return cx(run, [*parts[:4], *[""] * (4 - len(parts)), "MB"])
+    return cx(run, [*parts[:4], *[""] * (4 - len(parts)), "MB", *parts[5:]])
 
 
-@datatype("subscriber", 15)
+@datatype("subscriber", 14, but=(8, 9, 11))
 def subscriber(run: Run, parts: list[str]) -> Json | None:
     """IN1-16 with IN1-17: the patient, or a RelatedPerson by name (v2-to-FHIR IN1-16)."""
     patient = run.drafts.get("Patient")

@@ -11,12 +11,12 @@ from adapter import data, terms
 from adapter.errors import DataFileError
 from adapter.issues import Severity
 from adapter.mapping import builders, field_values, named  # noqa: F401  # rules name what they register
-from adapter.mapping.datatypes import alternate, concept
+from adapter.mapping.datatypes import alternate, components, concept
 from adapter.mapping.model import Map, Rule, load
 from adapter.mapping.paths import hl7_source, putter
 from adapter.mapping.records import Compiled, FieldFunction, ignored, skeleton, sourced
 from adapter.mapping.registry import CONVERTERS, Converter
-from adapter.mapping.run import BadValue, Run
+from adapter.mapping.run import BadValue, Run, restored
 from adapter.mapping.steps import NULL, build_step, clear, open_draft
 
 Json = dict[str, Any]
@@ -25,18 +25,21 @@ WIDEST = 120  # fields of the widest segment, and room
 
 @cache
 def segment(name: str) -> Compiled:
-    """The compiled map of a segment (mappings/hl7v2/segments/<name>.toml)."""
+    """The compiled map of a segment (mappings/hl7v2/segments/<name>.toml).
+
+    A segment with several forms has a file for each: `ROL_VISIT` reads ROL.
+    """
     file = load(data.path("mappings", "hl7v2", "segments", f"{name.lower()}.toml"))
     compiled = skeleton(file.maps, WIDEST)
     compiled.fields[0] = ignored
     by_field: dict[int, Field] = {}
     for item, rule in sourced(file):
-        place, part = _own(file.file, name, rule.source)
+        place, part = _own(file.file, name[:3], rule.source)
         by_field.setdefault(place, Field()).add(file.file, item, rule, part)
         if rule.need:
             compiled.needs.append((place, rule.source, f"{rule.source} is required"))
     for source in file.ignore:
-        place, part = _own(file.file, name, source)
+        place, part = _own(file.file, name[:3], source)
         if part:
             by_field.setdefault(place, Field()).read.add(part)
         else:
@@ -78,8 +81,8 @@ class Field:
             self.builds.append(build_step(file, item, rule))
             self.read |= set(range(1, 15))
             return
-        step, count = _step(file, item, rule, part)
-        self.read |= {part} if part else set(range(1, count + 1))
+        step, read = _step(file, item, rule, part)
+        self.read |= {part} if part else read
         self.steps.append(step)
         if rule.to.repeats:
             self.every.append(step)
@@ -92,7 +95,7 @@ class Field:
 
         def run_repetition(run: Run, text: str, rep: int) -> None:
             run.rep = rep
-            parts = _parts(run, text)
+            parts = components(run, text)
             taken = bool(builds)
             for step in every if rep else steps:
                 taken = step(run, parts, rep) or taken
@@ -163,35 +166,30 @@ def _unread(prefix: int, read: frozenset[int]) -> Callable[[Run, list[str]], Non
     return report
 
 
-def _parts(run: Run, text: str) -> list[str]:
-    """The components of a repetition, escapes decoded once; `""` inside it is an absent part."""
-    parts = text.split("^")
-    if NULL in text:
-        parts = ["" if part == NULL else part for part in parts]
-    if "\\" in text:
-        run.sub = "\x1f"
-        parts = [run.decode(part.replace("&", "\x1f")) for part in parts]
-    return parts
-
-
-def _step(file: str, item: Map, rule: Rule, part: int) -> tuple[PartsStep, int]:
-    """A rule as a function of components, and how many components it reads."""
+def _step(file: str, item: Map, rule: Rule, part: int) -> tuple[PartsStep, frozenset[int]]:
+    """A rule as a function of components, and which components it reads."""
     if rule.table:
-        read, count = _table_reader(file, rule, part)
+        read, which = _table_reader(file, rule, part)
     else:
         converter = CONVERTERS.get(rule.convert or "st")
         if converter is None:
             raise DataFileError(file, rule.convert, "no such converter")
-        read, count = _reader(converter, part)
-    return _writer(item, rule, read), count
+        read, which = _reader(converter, part)
+    return _writer(item, rule, read), which
 
 
-def _reader(converter: Converter, part: int) -> tuple[Callable[[Run, list[str]], object], int]:
+# Reads a rule's value from the components of one repetition, and which components that takes.
+Reader = tuple[Callable[[Run, list[str]], object], frozenset[int]]
+_FIRST, _CODED = frozenset({1}), frozenset({1, 2, 3})
+_CWE = frozenset(range(1, 15))
+
+
+def _reader(converter: Converter, part: int) -> Reader:
     if converter.parts is not None:
         whole = converter.parts
         if not part:
             return whole, converter.reads
-        return lambda run, parts: whole(run, parts[part - 1].split(run.sub)), 1
+        return lambda run, parts: whole(run, parts[part - 1].split(run.sub)), _FIRST
     one = converter.text or _nothing
     place = max(part - 1, 0)
 
@@ -199,7 +197,7 @@ def _reader(converter: Converter, part: int) -> tuple[Callable[[Run, list[str]],
         text = parts[place] if place < len(parts) else ""
         return one(run, text) if text else None
 
-    return read, 1
+    return read, _FIRST
 
 
 class _Unknown(BadValue):
@@ -210,15 +208,13 @@ class _Unknown(BadValue):
         self.kept = kept
 
 
-def _table_reader(
-    file: str, rule: Rule, part: int
-) -> tuple[Callable[[Run, list[str]], object], int]:
+def _table_reader(file: str, rule: Rule, part: int) -> Reader:
     """Look up a coded field: to a `code`, a Coding (`coding`) or a CodeableConcept (`cwe`)."""
     if rule.convert not in ("", "code", "coding", "cwe"):
         raise DataFileError(file, rule.convert, "with a table: code, coding or cwe")
     table, place = terms.table(rule.table), max(part - 1, 0)
     if rule.convert == "cwe":
-        return _concept_reader(rule.table), 14
+        return _concept_reader(rule.table), _CWE
     as_coding = rule.convert == "coding"
 
     def read(run: Run, parts: list[str]) -> object:
@@ -233,7 +229,7 @@ def _table_reader(
             raise _Unknown(rule.table, alternate(table.system, code))
         return _coding(target) if as_coding else target.code or None
 
-    return read, 3 if not part else 1
+    return read, _FIRST if part else _CODED
 
 
 def _coding(target: terms.Target) -> dict[str, str]:
@@ -284,6 +280,7 @@ def _writer(item: Map, rule: Rule, read: Callable[[Run, list[str]], object]) -> 
             wrong(run, bad)
             return True
         if value is not None:
+            value = value if run.sub == "&" else restored(value)
             draft = run.drafts.get(name) or draft_of(run)
             put(draft, value, rep)
             draft.origins.append((run.line, root, run.label))
@@ -314,7 +311,7 @@ def _choosy(rule: Rule, step: PartsStep) -> PartsStep:
     def run_rule(run: Run, parts: list[str], rep: int) -> bool:
         if where is not None and not where(parts):
             return False
-        if blocked and blocked < len(run.fields) and run.fields[blocked]:
+        if blocked and blocked < len(run.fields) and run.fields[blocked] not in ("", NULL):
             return True
         return step(run, parts, rep)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from adapter import terms
-from adapter.mapping.datatypes import V2, authority, cx
+from adapter.mapping.cells import is_npi
+from adapter.mapping.datatypes import V2, authority, cx, ei, repetitions
 from adapter.mapping.people import xad, xcn_name
 from adapter.mapping.registry import converter, datatype
 from adapter.mapping.run import BadValue, Run
@@ -18,7 +19,7 @@ def _reference(run: Run, kind: str, resource: Json, *key: str) -> Json:
     return {"reference": run.add(kind, {"resourceType": kind, **resource}, *key)}
 
 
-@datatype("practitioner", 23)
+@datatype("practitioner", 21, but=(8, 14, 15, 16))
 def practitioner(run: Run, parts: list[str]) -> Json | None:
     """XCN to a reference to a Practitioner of the unit (v2-to-FHIR XCN[Practitioner]).
 
@@ -33,14 +34,14 @@ def practitioner(run: Run, parts: list[str]) -> Json | None:
         hd = parts[8] if count > 8 else ""
         item = cx(run, [number, check, "", hd, kind or _npi(number, hd)])
         if item is not None:
-            _npi_system(item)
+            _npi_system(run, item, 1)
             resource["identifier"] = [item]
     name = xcn_name(run, parts)
     if name:
         resource["name"] = [name]
     degree = parts[6].strip() if count > 6 else ""
     if degree:
-        resource["qualification"] = [{"code": _degree(degree)}]
+        resource["qualification"] = [{"code": _degree(run, degree)}]
     if not name and not number:
         return None
     if number:
@@ -51,8 +52,10 @@ def practitioner(run: Run, parts: list[str]) -> Json | None:
     return _reference(run, "Practitioner", resource, *key)
 
 
-def _degree(code: str) -> Json:
+def _degree(run: Run, code: str) -> Json:
     target = terms.table("degree").get(code)
+    if target is None:
+        run.issue("warning", "code-unknown", "kept as text: not in table degree", 7)
     if target is None or not target.code:
         return {"text": code}
     return {"coding": [{"system": target.system, "code": target.code, "display": target.display}]}
@@ -62,13 +65,19 @@ def _npi(number: str, hd: str) -> str:
     return "NPI" if "NPI" in hd.upper() or "2.16.840.1.113883.4.6" in hd else ""
 
 
-def _npi_system(item: Json) -> None:
+def _npi_system(run: Run, item: Json, part: int) -> None:
+    """One system for every NPI; what has not its shape is a number of the sender's own."""
     codes = [coding["code"] for coding in item.get("type", {}).get("coding", ())]
-    if "NPI" in codes:
+    if "NPI" not in codes and item["system"] != terms.system("npi"):
+        return
+    if is_npi(item["value"]):
         item["system"] = terms.system("npi")
+    else:
+        item["system"] = authority(run, "")
+        run.issue("warning", "identifier-format", "not the shape of an NPI", part)
 
 
-@datatype("organization", 10)
+@datatype("organization", 10, but=(2, 5, 8, 9))
 def organization(run: Run, parts: list[str]) -> Json | None:
     """XON to a reference to an Organization of the unit (v2-to-FHIR XON[Organization])."""
     texts = [*parts, *[""] * (10 - len(parts))]
@@ -80,7 +89,7 @@ def organization(run: Run, parts: list[str]) -> Json | None:
     if number:
         item = cx(run, [number, texts[3], "", texts[5], texts[6]])
         if item is not None:
-            _npi_system(item)
+            _npi_system(run, item, 10 if texts[9].strip() else 3)
             resource["identifier"] = [item]
             key = (item["system"], item["value"])
     resource["active"] = True
@@ -104,12 +113,14 @@ def organization_hd(run: Run, parts: list[str]) -> Json | None:
 def payor(run: Run, parts: list[str]) -> Json | None:
     """IN1-4 XON to the payor Organization, address from IN1-5 (v2-to-FHIR IN1[Coverage])."""
     reference = organization(run, parts)
-    address = run.fields[5] if len(run.fields) > 5 else ""
-    if reference and address and address != '""':
+    written = run.fields[5] if len(run.fields) > 5 else ""
+    if reference and written:
+        run.label, own = "IN1-5", run.label
+        found = [xad(run, one) for one in repetitions(run, written.split("~"))]
+        run.label = own
         draft = run.side[reference["reference"]]
-        found = xad(run, address.split("~")[0].split("^"))
-        if found:
-            draft.resource.setdefault("address", [found])
+        if any(found):
+            draft.resource.setdefault("address", [one for one in found if one])
     return reference
 
 
@@ -124,7 +135,7 @@ _LEVELS = (
 )
 
 
-@datatype("location", 11)
+@datatype("location", 11, but=(12,))
 def location(run: Run, parts: list[str]) -> Json | None:
     """PL to a chain of Locations by partOf; the reference is to the innermost.
 
@@ -158,6 +169,8 @@ def location(run: Run, parts: list[str]) -> Json | None:
     if not above:
         return None
     _location_rest(run.side[above].resource, texts)
+    if texts[9]:
+        _whole_identifier(run, run.side[above].resource, texts[9], texts[10])
     return {"reference": above}
 
 
@@ -172,6 +185,15 @@ def _location_rest(resource: Json, texts: list[str]) -> None:
         resource["operationalStatus"] = {"system": V2 + "0306", "code": texts[4]}
 
 
+def _whole_identifier(run: Run, resource: Json, written: str, assigner: str) -> None:
+    """PL.10, the innermost place's comprehensive identifier, by PL.11 if it names no authority."""
+    number, *hd = written.split(run.sub)
+    item = ei(run, [number, *(hd if any(hd) else assigner.split(run.sub))])
+    known = resource.setdefault("identifier", [])
+    if item is not None and item not in known:
+        known.append(item)
+
+
 @converter("bed_status")
 def bed_status(run: Run, text: str) -> None:
     """PV1-40 to operationalStatus of the assigned location (v2-to-FHIR PV1-40)."""
@@ -184,3 +206,4 @@ def bed_status(run: Run, text: str) -> None:
                 raise BadValue("code-unknown", "not in table bed-status")
             draft.resource["operationalStatus"] = {"system": target.system, "code": target.code}
             return
+    run.issue("information", "unmapped", "no assigned location to say it of")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from adapter import terms
-from adapter.mapping.datatypes import V2, alternate, extend
+from adapter.mapping.datatypes import V2, alternate, extend, positive
 from adapter.mapping.registry import datatype
-from adapter.mapping.run import Run
-from adapter.mapping.times import dtm
+from adapter.mapping.run import BadValue, Run
+from adapter.mapping.times import period
 
 Json = dict[str, Any]
 _HL7 = "http://hl7.org/fhir/StructureDefinition/"
@@ -26,14 +26,17 @@ def use(run: Run, item: Json, table: str, code: str, part: int) -> None:
 
 
 _NAME = ((1, "given"), (2, "given"), (3, "suffix"), (4, "prefix"), (5, "suffix"))
-_XPN_REST = (7, 10, 11, 12, 13, 14)  # name type, validity, assembly order, effective, expiration,
-_ASSEMBLY = {"G": "NL1", "F": "NL2"}  # HL7 table 0444 to ISO 21090 name use
-_XCN_REST = (10, 17, 18, 19, 20, 21)  # professional suffix: the same parts in XPN and in XCN
+_XPN_REST = (7, 10, 12, 13, 14)  # name type, validity, effective, expiration, professional suffix:
+_XCN_REST = (10, 17, 19, 20, 21)  # the same parts in XPN and in XCN
 
 
-@datatype("xpn", 14)
+@datatype("xpn", 14, but=(8, 9, 11))
 def xpn(run: Run, parts: list[str]) -> Json | None:
-    """XPN to HumanName (v2-to-FHIR XPN[HumanName])."""
+    """XPN to HumanName (v2-to-FHIR XPN[HumanName]).
+
+    Not the assembly order XPN.11: the guide's codes (table 0444) are not in the value set that R4
+    requires of that extension (NL1 to NL4).
+    """
     return _human_name(run, parts, 0, _XPN_REST)
 
 
@@ -77,34 +80,27 @@ def _family(run: Run, item: Json, part: str) -> None:
 
 
 def _name_rest(run: Run, item: Json, parts: list[str], places: tuple[int, ...]) -> None:
-    """Name type, validity, assembly order, effective, expiration and professional suffix."""
-    kind, validity, order, start, end, professional = (
+    """Name type, validity, effective and expiration dates, and professional suffix."""
+    kind, validity, start, end, professional = (
         parts[place - 1].strip() if place <= len(parts) else "" for place in places
     )
     if kind:
         use(run, item, "name-type", kind, places[0])
     if professional:
         item.setdefault("suffix", []).append(professional)
-    _validity(run, item, validity, start, end)
-    if order in _ASSEMBLY:
-        extend(item, "humanname-assembly-order", "valueCode", _ASSEMBLY[order])
-    elif order:
-        run.issue("warning", "code-unknown", "not a name assembly order", places[2])
+    _validity(run, item, (validity, start, end), places[1:4])
 
 
-def _validity(run: Run, item: Json, validity: str, start: str, end: str) -> None:
+def _validity(run: Run, item: Json, texts: tuple[str, str, str], places: tuple[int, ...]) -> None:
     """A period of a DR, or of its newer two fields, which win (v2-to-FHIR XPN.10, XAD.12)."""
-    old = [*validity.split(run.sub), ""]
-    period = {
-        name: dtm(run, text)
-        for name, text in (("start", start or old[0]), ("end", end or old[1]))
-        if text
-    }
-    if period:
-        item["period"] = period
+    old, start, end = texts
+    first, last, *_ = (*old.split(run.sub), "")
+    parts = (places[1] if start else places[0], places[2] if end else places[0])
+    if found := period(run, start or first, end or last, parts):
+        item["period"] = found
 
 
-@datatype("xad", 19)
+@datatype("xad", 19, but=(8, 11, 15, 16, 17, 18))
 def xad(run: Run, parts: list[str]) -> Json | None:
     """XAD to Address (v2-to-FHIR XAD[Address], SAD)."""
     item: Json = {}
@@ -114,30 +110,31 @@ def xad(run: Run, parts: list[str]) -> Json | None:
         _address_use(run, item, parts[6].strip())
     if lines:
         item["line"] = lines
-    for place, key in (
-        (3, "city"),
-        (9, "district"),
-        (4, "state"),
-        (5, "postalCode"),
-        (6, "country"),
-    ):
+    for place, key in ((3, "city"), (4, "state"), (5, "postalCode"), (6, "country")):
         if place <= count and parts[place - 1].strip():
             item[key] = parts[place - 1].strip()
+    if count > 8 and (county := coded_text(run, parts[8])):
+        item["district"] = county
     if count > 9:
         _address_rest(run, item, parts)
     return item if item.keys() - {"use", "_use", "type", "extension"} else None
 
 
+def coded_text(run: Run, part: str) -> str:
+    """A CWE inside a component as text: what was written, its display, else its code."""
+    texts = [text.strip() for text in part.split(run.sub)]
+    return next((texts[n] for n in (8, 1, 0) if n < len(texts) and texts[n]), "")
+
+
 def _lines(run: Run, parts: list[str]) -> list[str]:
-    first = parts[0]
-    lines = []
-    if run.sub in first:
-        street, *rest = first.split(run.sub)
-        dwelling = " ".join(text.strip() for text in reversed(rest) if text.strip())
-        street = street.strip() or dwelling
-        lines.append(street)
-    elif first.strip():
-        lines.append(first.strip())
+    """SAD and other designations; a street's name or number that its line holds is not said twice.
+
+    The guide gives street name and number (SAD.2, SAD.3) lines of their own.
+    """
+    street, *rest = (text.strip() for text in parts[0].split(run.sub))
+    lines = [street] if street else []
+    more = [text for text in reversed(rest[:2]) if text and text not in street]
+    lines += [" ".join(more)] if more else []
     lines += [parts[place].strip() for place in (1, 18) if len(parts) > place]
     return [line for line in lines if line]
 
@@ -160,11 +157,11 @@ def _address_use(run: Run, item: Json, code: str) -> None:
 def _address_rest(run: Run, item: Json, parts: list[str]) -> None:
     texts = [part.strip() for part in parts] + [""] * 5
     if texts[9]:
-        extend(item, "iso21090-ADXP-censusTract", "valueString", texts[9])
-    _validity(run, item, texts[11], texts[12], texts[13])
+        extend(item, "iso21090-ADXP-censusTract", "valueString", coded_text(run, texts[9]))
+    _validity(run, item, (texts[11], texts[12], texts[13]), (12, 13, 14))
 
 
-@datatype("xtn", 18)
+@datatype("xtn", 18, but=(9, 10, 11, 15, 16, 17))
 def xtn(run: Run, parts: list[str]) -> Json | None:
     """XTN to ContactPoint (v2-to-FHIR XTN[ContactPoint])."""
     item: Json = {}
@@ -180,14 +177,20 @@ def xtn(run: Run, parts: list[str]) -> Json | None:
     for place, name in ((5, "country"), (6, "area"), (7, "local"), (8, "extension")):
         if texts[place - 1] and kind != "email":
             extend(item, f"contactpoint-{name}", "valueString", texts[place - 1])
-    period = {
-        name: dtm(run, texts[place]) for name, place in (("start", 12), ("end", 13)) if texts[place]
-    }
-    if period:
-        item["period"] = period
-    if texts[17].isdigit() and int(texts[17]) > 0:
-        item["rank"] = int(texts[17])
+    if texts[3] and value != texts[3]:
+        run.issue("information", "unmapped", "an address beside a number is not read", 4)
+    if found := period(run, texts[12], texts[13], (13, 14)):
+        item["period"] = found
+    _rank(run, item, texts[17])
     return item
+
+
+def _rank(run: Run, item: Json, text: str) -> None:
+    """XTN.18, a preference order above 0."""
+    try:
+        item.update({"rank": positive(run, text)} if text else {})
+    except BadValue as bad:
+        run.issue("warning", bad.detail, bad.text, 18)
 
 
 def _telecom_system(run: Run, item: Json, texts: list[str]) -> str:
@@ -207,7 +210,11 @@ def _telecom_system(run: Run, item: Json, texts: list[str]) -> str:
 
 
 def _number(texts: list[str]) -> str:
-    """The number as it is written, else put together of its parts (v2-to-FHIR XTN.7)."""
+    """The number as it is written, else put together of its parts (v2-to-FHIR XTN.7).
+
+    XTN.1 goes first though the guide prefers the parts: it is what people dial, and parts of it
+    are kept as extensions beside it.
+    """
     if texts[0] or texts[11]:
         return texts[0] or texts[11]
     if not texts[6]:

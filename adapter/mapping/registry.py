@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
 from adapter.mapping.run import Run
@@ -16,14 +16,14 @@ _B = TypeVar("_B", bound=Build)
 
 
 class Converter(NamedTuple):
-    """A converter: of one text (`reads` 0), or of a component list of which it reads `reads`.
+    """A converter: of one text (`reads` empty), or of a component list, of which it reads `reads`.
 
     It returns None for "nothing to write" and raises BadValue for what it cannot read.
     """
 
     text: Convert | None
     parts: ConvertParts | None
-    reads: int
+    reads: frozenset[int]
 
 
 CONVERTERS: dict[str, Converter] = {}
@@ -34,17 +34,21 @@ def converter(name: str) -> Callable[[_C], _C]:
     """Register a converter of one text: a table cell, or an HL7 v2 primitive."""
 
     def register(function: _C) -> _C:
-        CONVERTERS[name] = Converter(function, None, 0)
+        CONVERTERS[name] = Converter(function, None, frozenset())
         return function
 
     return register
 
 
-def datatype(name: str, reads: int) -> Callable[[_P], _P]:
-    """Register a converter of an HL7 v2 datatype's components; those after `reads` are unmapped."""
+def datatype(name: str, reads: int, but: Iterable[int] = ()) -> Callable[[_P], _P]:
+    """Register a converter of an HL7 v2 datatype's components 1 to `reads`, all `but` some.
+
+    Components that it does not read are reported as unmapped.
+    """
+    read = frozenset(range(1, reads + 1)) - frozenset(but)
 
     def register(function: _P) -> _P:
-        CONVERTERS[name] = Converter(None, function, reads)
+        CONVERTERS[name] = Converter(None, function, read)
         return function
 
     return register

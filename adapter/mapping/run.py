@@ -12,6 +12,7 @@ from adapter.issues import Issue, Severity
 from adapter.outcome import Unit
 from adapter.record import Location, Resource
 
+STAND_IN = "\x1f"  # for the sub-component separator while a decoded text may hold a `&` of its own
 _NAMESPACE = bytes.fromhex("6f1f0b7c5d0e4f0c9b1d7a3c52e8a914")  # ours, made once
 
 
@@ -29,6 +30,15 @@ def urn(kind: str, *parts: str) -> str:
     h = hashlib.sha1(_NAMESPACE + text, usedforsecurity=False).hexdigest()
     variant = "89ab"[int(h[16], 16) & 3]
     return f"urn:uuid:{h[:8]}-{h[8:12]}-5{h[13:16]}-{variant}{h[17:20]}-{h[20:32]}"
+
+
+def restored(value: Any) -> Any:
+    """A value with `&` where a part of it held the stand-in for it (see datatypes.components)."""
+    if isinstance(value, str):
+        return value.replace(STAND_IN, "&")
+    if isinstance(value, dict):
+        return {key: restored(item) for key, item in value.items()}
+    return [restored(item) for item in value] if isinstance(value, list) else value
 
 
 class Link(NamedTuple):
@@ -125,6 +135,8 @@ class Run:
 
         The same key in one unit is the same resource; the first one stands.
         """
+        if self.sub != "&":
+            resource, key = restored(resource), tuple(restored(part) for part in key)
         name = urn(kind, *key)
         if name not in self.side:
             draft = Draft(kind, kind, key, self.line, resource, urn=name)

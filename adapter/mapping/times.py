@@ -11,7 +11,9 @@ from adapter.mapping.registry import converter, datatype
 from adapter.mapping.run import BadValue, Run
 
 _DTM = re.compile(
-    r"(\d{4})(?:(\d{2})(?:(\d{2})(?:(\d{2})(\d{2})?(?:(\d{2})(\.\d{1,9})?)?)?)?)?([+-]\d{2}(?:\d{2})?)?"
+    r"(\d{4})(?:(\d{2})(?:(\d{2})(?:(\d{2})(\d{2})?(?:(\d{2})(\.\d{1,9})?)?)?)?)?"
+    r"([+-](?:0\d|1[0-3])(?:[0-5]\d)?|[+-]14(?:00)?)?",
+    re.ASCII,
 )
 
 
@@ -38,7 +40,7 @@ def date_time(text: str, zone: str) -> tuple[str, bool]:
     `YYYY`, `YYYYMM` and `YYYYMMDD` stay that precise; hours and minutes get the seconds that FHIR
     requires. Raises BadValue for any other shape, for days no calendar has, and without a zone.
     """
-    match = _DTM.fullmatch(text)
+    match = _DTM.fullmatch(text.strip())
     if match is None:
         raise BadValue("date-format", "expected YYYYMMDD[HHMM[SS]][+ZZZZ]")
     year, month, day, hour, minute, second, fraction, offset = match.groups()
@@ -70,7 +72,7 @@ def dtm(run: Run, text: str) -> str:
 @converter("date")
 def day(run: Run, text: str) -> str:
     """The date part of a DTM, never shifted by a zone: `YYYY[-MM[-DD]]`."""
-    match = _DTM.fullmatch(text)
+    match = _DTM.fullmatch(text.strip())
     stem = _day(*match.groups()[:3]) if match else None
     if stem is None:
         raise BadValue("date-format", "expected YYYYMMDD")
@@ -80,7 +82,8 @@ def day(run: Run, text: str) -> str:
 @converter("time_of_birth")
 def time_of_birth(run: Run, text: str) -> str | None:
     """A birth date's time for the patient-birthTime extension; None when there is no time."""
-    return dtm(run, text) if len(text) > 8 else None
+    match = _DTM.fullmatch(text.strip())
+    return dtm(run, text) if match and match[4] else None
 
 
 @converter("instant")
@@ -92,14 +95,26 @@ def instant(run: Run, text: str) -> str:
     return value
 
 
+def end_of_time(run: Run, text: str, part: int = 0) -> str | None:
+    """A date beside a value that is worth more than it: unreadable, it is reported and left out."""
+    try:
+        return dtm(run, text) if text else None
+    except BadValue as bad:
+        run.issue("warning", bad.detail, bad.text, part)
+        return None
+
+
+def period(run: Run, start: str, end: str, parts: tuple[int, int]) -> dict[str, str] | None:
+    """A Period of two DTMs that stand at components `parts`; None when neither can be read."""
+    found = {"start": end_of_time(run, start, parts[0]), "end": end_of_time(run, end, parts[1])}
+    return {name: value for name, value in found.items() if value} or None
+
+
 @datatype("dr", 2)
 def dr(run: Run, parts: list[str]) -> dict[str, str] | None:
     """DR to Period (v2-to-FHIR DR[Period])."""
-    period = {}
-    for name, part in zip(("start", "end"), parts, strict=False):
-        if part:
-            period[name] = dtm(run, part)
-    return period or None
+    start, end, *_ = (*parts, "", "")
+    return period(run, start, end, (1, 2))
 
 
 @lru_cache(maxsize=4096)
@@ -111,6 +126,6 @@ def utc(text: str, zone: str) -> str:
             value = (value + "-01-01")[:10] + "T00:00:00"
             value += _offset(zone, value[:13]) if zone else "+00:00"
         when = datetime.fromisoformat(value)
-    except (BadValue, ValueError):
+        return when.astimezone(UTC).isoformat(timespec="milliseconds")
+    except (BadValue, ValueError, OverflowError):
         return ""
-    return when.astimezone(UTC).isoformat(timespec="milliseconds")
