@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from adapter.issues import Issue
 from adapter.record import Location, Message
 
-# HL7 table 0211, the character sets that Python knows.
+# HL7 table 0211, the character sets that Python knows. What says it is UTF-16 or UTF-32 and yet
+# reads `MSH` byte by byte is not; what is, is known by its bytes.
 _CHARSETS = {
     "ASCII": "utf-8",  # senders of plain ASCII declare it and then send UTF-8
     "UNICODE": "utf-8",
     "UNICODE UTF-8": "utf-8",
+    "UNICODE UTF-16": "utf-8",
+    "UNICODE UTF-32": "utf-8",
     "UTF-8": "utf-8",
     "UTF8": "utf-8",
-    "UNICODE UTF-16": "utf-16",
-    "UNICODE UTF-32": "utf-32",
+    "8859/1": "cp1252",  # the same letters, and the quotes and dashes that senders use beside them
     "ISO IR6": "utf-8",
     "ISO IR14": "iso2022_jp",
     "ISO IR87": "iso2022_jp",
@@ -25,67 +28,105 @@ _CHARSETS = {
     "KS X 1001": "euc_kr",
     "CNS 11643-1992": "big5",
     "BIG-5": "big5",
-} | {f"8859/{part}": f"iso8859_{part}" for part in (*range(1, 12), 13, 14, 15)}
-_HEAD = re.compile(r"MSH(?P<field>[^\w\s])(?P<rest>[^\r\n]{3,5}?)(?P=field)")
+} | {f"8859/{part}": f"iso8859_{part}" for part in (*range(2, 12), 13, 14, 15)}
+_WIDE = (  # byte order marks; that of UTF-32 begins as that of UTF-16
+    (b"\xff\xfe\0\0", "utf-32"),
+    (b"\0\0\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+_START = re.compile(r"(?:\A|(?<=[\r\n\x0b\x1c]))(?=MSH)")
+_HEAD = re.compile(r"MSH(?P<field>[^\w\s])(?P<rest>[^\w\s]{3,5}?)(?P=field)")
 _BATCH = ("FHS", "BHS", "BTS", "FTS")
-_SEGMENT = re.compile(r"^[A-Z][A-Z0-9]{2}\|")
+_SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}(?:\||\Z)")
+_FRAME = "\x0b\x1c"  # MLLP: start and end of a block
 STANDARD = "|^~\\&"
+
+
+class Delimiters(NamedTuple):
+    """The characters that MSH-1 and MSH-2 name; `sub` is empty in messages before 2.2."""
+
+    field: str
+    component: str
+    repetition: str
+    escape: str
+    sub: str = ""
 
 
 def read(raw: bytes | str, source: str = "message") -> Iterator[Message | Issue]:
     """The messages of a file, frame or batch, in order; what is not one is an Issue with its line.
 
     MLLP framing, byte order marks and FHS/BHS/BTS/FTS are taken off; batch counts are checked.
+    Each message may have its own line end and delimiters; the character set is the first one's.
     """
     text, issues = _decode(raw, source)
     yield from issues
     if text is None:
         return
-    lines = _lines(text)
-    starts = [n for n, line in enumerate(lines) if line.startswith("MSH")]
+    first, *starts = [0, *(match.start() for match in _START.finditer(text))]
     if not starts:
         detail = "message-structure" if text.strip() else "file-empty"
         yield Issue("error", detail, "no MSH segment", Location(source, 1, "MSH"))
         return
-    yield from _batch(lines, starts, source)
-    cut = isinstance(raw, bytes) and raw[:1] == b"\x0b" and b"\x1c" not in raw
-    for n, start in enumerate(starts):
-        last = n + 1 == len(starts)
-        if last and cut:
-            at = Location(source, len(lines))
-            yield Issue("error", "message-truncated", "the MLLP frame has no end", at)
+    head = _lines(text[first : starts[0]])
+    pieces = [_lines(text[at:end]) for at, end in zip(starts, (*starts[1:], None), strict=True)]
+    yield from _outside(head, source)
+    yield from _batch([head, *pieces], source)
+    line = _breaks(text[: starts[0]])
+    for at, end, lines in zip(starts, (*starts[1:], len(text)), pieces, strict=True):
+        framed = text[at - 1 : at] == "\x0b"
+        if framed and "\x1c" not in text[at:end]:
+            where = Location(source, line + len(lines))
+            yield Issue("error", "message-truncated", "the MLLP frame has no end", where)
         else:
-            yield from message(
-                lines[start : len(lines) if last else starts[n + 1]], start + 1, source
-            )
+            yield from message(lines, line + 1, source)
+        line += _breaks(text[at:end])
 
 
-def message(lines: list[str], line: int, source: str) -> Iterator[Message | Issue]:
+def _end(text: str) -> str:
+    """CR ends a segment, and LF only where no CR does; a LF beside CR is white space."""
+    return "\r" if "\r" in text.rstrip("\r\n \t" + _FRAME) else "\n"
+
+
+def _lines(text: str) -> list[str]:
+    """The segments of one message; a LF inside a field is text where CR ends segments."""
+    end = _end(text)
+    text = text.translate(dict.fromkeys(map(ord, _FRAME))).rstrip("\r\n \t")
+    if end == "\n":
+        return text.split("\n")
+    return [line.lstrip("\n") for line in text.replace("\r\n", "\r").split("\r")]
+
+
+def _breaks(text: str) -> int:
+    """How many lines end in a piece of the file."""
+    end = _end(text)
+    return text.count(end) or text.count("\r")
+
+
+def message(lines: Sequence[str], line: int, source: str) -> Iterator[Message | Issue]:
     """One message of its lines, MSH first. Yields its issues, then the message if it is one."""
     head = _HEAD.match(lines[0])
-    if head is None:
+    if head is None or len({head["field"], *head["rest"]}) <= len(head["rest"]):
         text = "MSH-1 and MSH-2 do not name the delimiters"
         yield Issue("error", "message-structure", text, Location(source, line, "MSH-2"))
         return
-    found = head["field"] + head["rest"]
-    segments = []
-    for n, one in enumerate(lines):
-        if not one.strip() or one[:3] in _BATCH:
-            segments.append("")
-            continue
-        standard = one if found[:5] == STANDARD else _translate(one, found)
-        if standard.startswith("MSH"):
-            segments.append(_standard_head(standard))
-        elif _SEGMENT.match(standard) or re.fullmatch(r"[A-Z][A-Z0-9]{2}", standard):
-            segments.append(standard)
-        else:
+    found = Delimiters(head["field"], *head["rest"][:4])
+    plain = "".join(found) == STANDARD
+    rest = lines[0][head.end() - 1 :]
+    segments = ["MSH|^~\\&" + (rest if plain else _translate(rest, found))]
+    for n, one in enumerate(lines[1:], 1):
+        segment = "" if not one.strip() or one[:3] in _BATCH else one
+        segment = segment if plain else _translate(segment, found)
+        if segment and not _SEGMENT.match(segment):
             text = "not a segment: three letters and a field separator are expected"
             yield Issue("warning", "message-structure", text, Location(source, line + n))
-            segments.append("")
-    yield _message(segments, line, source)
+            segment = ""
+        segments.append(segment)
+    raw = "\r".join(one for one in lines if one.strip() and one[:3] not in _BATCH)
+    yield _message(segments, line, source, raw.encode())
 
 
-def _message(segments: list[str], line: int, source: str) -> Message | Issue:
+def _message(segments: list[str], line: int, source: str, raw: bytes) -> Message | Issue:
     msh = [*segments[0].split("|"), *[""] * 20]
     kind = msh[8].split("^")
     event = kind[1].strip().upper() if len(kind) > 1 else ""
@@ -105,69 +146,108 @@ def _message(segments: list[str], line: int, source: str) -> Message | Issue:
         processing=msh[10],
         version=msh[11].split("^")[0],
         sequence=msh[12],
-        raw="\r".join(segments).encode(),
+        raw=raw,
     )
 
 
-def _standard_head(line: str) -> str:
-    """MSH with the standard delimiters in MSH-2, as the rest of the segment has them."""
-    return "MSH|^~\\&|" + line.split("|", 2)[2] if line.count("|") > 1 else "MSH|^~\\&|"
+_ESCAPED = {"|": "\\F\\", "^": "\\S\\", "~": "\\R\\", "&": "\\T\\", "\\": "\\E\\"}
 
 
-def _translate(line: str, found: str) -> str:
-    """A segment of other delimiters in the standard ones; what now looks like one is escaped."""
-    field, component, repetition, *rest = tuple(found)
-    escape = rest[0] if rest else ""
-    sub = rest[1] if len(rest) > 1 else ""
-    names = {field: "|", component: "^", repetition: "~", sub: "&", escape: "\\"}
-    names.pop("", None)
-    codes = {"|": "\\F\\", "^": "\\S\\", "~": "\\R\\", "&": "\\T\\", "\\": "\\E\\"}
-    return "".join(names.get(c) or codes.get(c, c) for c in line)
+def _translate(line: str, found: Delimiters) -> str:
+    """A segment of other delimiters in the standard ones; what now looks like one is escaped.
+
+    An escape sequence for a delimiter means that of this message (HL7 v2 chapter 2.7.1): with `$`
+    between fields, `\\F\\` is a `$`.
+    """
+    names = dict(zip(found, STANDARD, strict=True))
+    for lone in ("", found.escape):  # an escape character that begins nothing is text
+        names.pop(lone, None)
+    own = dict(zip("FSRET", (*found[:4], found.sub or "&"), strict=True))
+
+    def moved(text: str) -> str:
+        return "".join(names.get(c) or _ESCAPED.get(c, c) for c in text)
+
+    escape = re.escape(found.escape)
+    parts = re.split(f"{escape}([^{escape}]{{1,200}}){escape}", line)
+    for place in range(1, len(parts), 2):
+        char = own.get(parts[place])
+        parts[place] = _ESCAPED.get(char, char) if char else f"\\{moved(parts[place])}\\"
+    parts[::2] = [moved(text) for text in parts[::2]]
+    return "".join(parts)
+
+
+# --- bytes
 
 
 def _decode(raw: bytes | str, source: str) -> tuple[str | None, list[Issue]]:
+    at = Location(source, 1, "MSH-18")
     if isinstance(raw, str):
-        return raw.lstrip("\ufeff\x0b").rstrip("\x1c\r\n "), []
+        text = raw.encode(errors="replace").decode()  # a lone half of a pair is no character
+        note = "half a character in the text was replaced"
+        lost = [] if text == raw else [Issue("warning", "file-encoding", note, at)]
+        return text.lstrip("\ufeff"), lost
     if not raw.strip():
         return None, [Issue("error", "file-empty", "nothing in it", Location(source, 1))]
-    codec = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else _charset(raw)
+    codec, issues = _codec(raw, at)
     try:
-        text = raw.decode(codec)
+        return raw.decode(codec).lstrip("\ufeff"), issues
     except (UnicodeDecodeError, LookupError):
-        at = Location(source, 1, "MSH-18")
-        text = raw.decode("cp1252", "replace")
+        wide = codec.startswith(("utf-16", "utf-32"))
         note = "bytes outside the declared character set; read as Windows-1252"
-        return _strip(text), [Issue("warning", "file-encoding", note, at)]
-    return _strip(text), []
+        note = "bytes that are no characters were replaced" if wide else note
+        text = raw.decode(codec if wide else "cp1252", "replace").lstrip("\ufeff")
+        return text, [Issue("warning", "file-encoding", note, at)]
 
 
-def _strip(text: str) -> str:
-    return text.lstrip("\ufeff").replace("\x0b", "").replace("\x1c", "").rstrip("\r\n ")
-
-
-def _charset(raw: bytes) -> str:
+def _codec(raw: bytes, at: Location) -> tuple[str, list[Issue]]:
+    """The codec of a file: by byte order mark, else by MSH-18 of its first message, else UTF-8."""
+    for mark, name in _WIDE:
+        if raw.startswith(mark):
+            return name, []
+    if (wide := raw[:64].find(b"M\0S\0H")) >= 0:
+        return "utf-16-be" if wide % 2 else "utf-16-le", []
     start = raw.find(b"MSH")
     head = re.split(rb"[\r\n]", raw[start : start + 2000], maxsplit=1)[0] if start >= 0 else b""
     fields = head.split(head[3:4]) if len(head) > 4 else []
     if len(fields) <= 17:
-        return "utf-8"
-    names = re.split(rb"[~^]", fields[17])
-    name = names[0].decode("ascii", "replace").strip().upper()
-    return _CHARSETS.get(name, "utf-8")
+        return "utf-8", []
+    name = re.split(rb"[~^]", fields[17])[0].decode("ascii", "replace").strip().upper()
+    if name and name not in _CHARSETS and not raw.isascii():
+        text = "a character set that is not known; read as UTF-8"
+        return "utf-8", [Issue("warning", "file-encoding", text, at)]
+    return _CHARSETS.get(name, "utf-8"), []
 
 
-def _lines(text: str) -> list[str]:
-    """CR ends a segment, and LF only where no CR does; a LF beside CR is white space."""
-    if "\r" in text:
-        return [line.lstrip("\n") for line in text.replace("\r\n", "\r").split("\r")]
-    return text.split("\n")
+# --- batches
 
 
-def _batch(lines: list[str], starts: list[int], source: str) -> Iterator[Issue]:
-    """BTS-1 must be the number of messages (HL7 v2 chapter 2.10.3)."""
-    for n, line in enumerate(lines):
-        if line[:3] == "BTS":
-            field = line.split(line[3])[1].strip() if len(line) > 4 else ""
-            if field.isdigit() and int(field) != len(starts):
-                text = "BTS-1 and the messages differ in number"
-                yield Issue("warning", "batch-count", text, Location(source, n + 1, "BTS-1"))
+def _outside(lines: list[str], source: str) -> Iterator[Issue]:
+    """What stands before the first message and is no batch header is told once."""
+    for n, one in enumerate(lines, 1):
+        if one.strip() and one[:3] not in _BATCH:
+            text = "what stands before the first MSH was not read"
+            yield Issue("warning", "message-structure", text, Location(source, n))
+            return
+
+
+def _batch(pieces: list[list[str]], source: str) -> Iterator[Issue]:
+    """BTS-1 is the number of messages since BHS, FTS-1 that of batches (chapter 2.10.3)."""
+    messages = batches = line = 0
+    for lines in pieces:
+        for one in lines:
+            line += 1
+            name = one[:3]
+            if name == "MSH":
+                messages += 1
+            elif name == "BHS":
+                messages, batches = 0, batches + 1
+            elif name in ("BTS", "FTS"):
+                count = messages if name == "BTS" else max(batches, 1)
+                if _count(one) not in (None, count):
+                    text = f"{name}-1 and what was sent differ in number"
+                    yield Issue("warning", "batch-count", text, Location(source, line, f"{name}-1"))
+
+
+def _count(line: str) -> int | None:
+    text = line.split(line[3])[1].strip() if len(line) > 4 else ""
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
