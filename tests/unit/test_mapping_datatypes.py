@@ -58,8 +58,6 @@ def kind(code):
         ("91234567A^^^^MC", {"type": kind("MC"), "system": CIN, "value": "91234567A"}, []),
         ("1EG4-TE5-MK73^^^^MC",  # a Medicare number under the same type is no CIN
          {"type": kind("MC"), "system": FACILITY, "value": "1EG4-TE5-MK73"}, []),
-        ("91234567A", {"system": FACILITY, "value": "91234567A"}, []),
-        ("000-00-0000^^^^SS", {"type": kind("SS"), "system": SSN, "value": "000-00-0000"}, []),
         (r"D\T\1^^^&1.2.3&ISO",
          {"system": "urn:oid:1.2.3", "value": "D&1"}, []),  # authority still apart
     ],
