@@ -10,8 +10,8 @@ from typing import Any
 
 from adapter import data, validation
 from adapter.issues import Issue, Severity
+from adapter.mapping import feeds, tabular
 from adapter.mapping import message as messages
-from adapter.mapping import tabular
 from adapter.mapping.roster import Roster
 from adapter.mapping.run import Feed
 from adapter.mapping.service_log import BoundLog, LogMapping
@@ -25,29 +25,53 @@ Form = Mapping[str, Any]
 _MENDS = 3  # what is left out may be required by a profile, which then is no longer claimed
 
 
-def adt(raw: bytes | str, source: str = "message", feed: str = "default") -> Iterator[Outcome]:
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where messages come in: the port of a feed's own, and which MSH-11 values may.
+
+    `takes` None takes all: nothing is stored, so a test message does no harm.
+    """
+
+    port: int = 0
+    takes: frozenset[str] | None = None
+
+
+OPEN = Door()
+
+
+def adt(
+    raw: bytes | str, source: str = "message", feed: str = "default", door: Door = OPEN
+) -> Iterator[Outcome]:
     """Every message of a file, frame or batch as an Outcome, in order; none is left out.
 
-    `feed` names a profile of mappings/hl7v2/feeds. Raises DataFileError when there is none.
+    `feed` names a profile of mappings/hl7v2/feeds; `""` chooses it by each message's sender.
+    Raises DataFileError when there is none.
     """
-    profile = messages.feed(feed)
+    given = feeds.feed(feed) if feed else None
     waiting: list[Issue] = []
     for found in hl7v2.read(raw, source):
         if isinstance(found, Message):
-            outcome = _message(found, profile)
+            profile = given or feeds.of_sender(found.application, found.facility, door.port)
+            outcome = _message(found, profile, door)
             outcome.issues[:0] = waiting
             waiting = []
             yield outcome
         elif found.failed:
-            yield refused(found, "adt", profile.source)
+            yield refused(found, "adt", (given or feeds.of_sender("", "", door.port)).source)
         else:
             waiting.append(found)
 
 
-def _message(message: Message, profile: Feed) -> Outcome:
+def _message(message: Message, profile: Feed, door: Door) -> Outcome:
     key = f"{message.application}|{message.facility}|{message.control}"
     at = Location(message.source, message.line)
-    unit = Unit(at, "adt", profile.source, key, raw=message.raw)
+    once = profile.unique and bool(message.control)
+    unit = Unit(at, "adt", profile.source, key, raw=message.raw, once=once)
+    takes = door.takes and (profile.processing or door.takes)
+    if takes and (message.processing.partition("^")[0].strip().upper() or "P") not in takes:
+        text = "MSH-11 says what kind of message it is (P, T or D), and here it is not taken"
+        at = Location(message.source, message.line, "MSH-11")
+        return Outcome(unit, issues=[Issue("error", "not-supported", text, at)])
     return _checked(messages.convert(message, profile, unit))
 
 

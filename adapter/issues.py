@@ -87,6 +87,9 @@ DETAILS: dict[str, Detail] = {
     "reference": Detail("not-found", "a reference leads nowhere", "send the target too"),
     # state
     "duplicate": Detail("duplicate", "this unit is already stored", "none needed"),
+    "key-reused": Detail(
+        "conflict", "a control id that came before with other content", "a person decides"
+    ),
     "identity-conflict": Detail(
         "conflict", "identifiers of more than one person", "a person decides"
     ),

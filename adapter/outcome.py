@@ -18,6 +18,7 @@ class Unit:
     `as_of`   ISO instant in UTC that orders units of one source, more text after it breaks ties
     `raw`     the input as it came, for the ledger
     `received` instant it came in, when there is a clock; the same unit may come again later
+    `once`    the sender never gives a key twice: other content under it is held for review
     """
 
     at: Location
@@ -27,6 +28,7 @@ class Unit:
     as_of: str = ""
     raw: bytes = b""
     received: str = ""
+    once: bool = False
 
 
 @dataclass(slots=True)

@@ -58,12 +58,16 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Loads into one store; also what the API's intake calls."""
+    """Loads into one store; also what the API's intake calls.
+
+    `takes`  MSH-11 values that may come in (HL7 table 0103), None for all
+    """
 
     store: Store
     clock: Clock
 
     def check(self, resource: Resource) -> list[Issue]:
+    takes: frozenset[str] | None = None
         """R4, required bindings and our profile; then the second judge, if the first is content."""
         return validation.check(resource) or validation.judge(resource)
 
@@ -72,8 +76,9 @@ class Pipeline:
         return states.check(old, new) if new.get("resourceType") == "Task" else []
 
     def adt(self, data: bytes, feed: str, name: str) -> Iterator[UnitResult]:
-        """Load one HL7 v2 message or a batch, a unit a message."""
-        return self._known(lambda: convert.adt(data, name, feed), name)
+        """Load one HL7 v2 message or a batch, a unit a message; feed `""`: by its sender."""
+        door = convert.Door(takes=self.takes)
+        return self._known(lambda: convert.adt(data, name, feed, door), name)
 
     def mif(self, data: bytes | Path, plan: str, name: str = "") -> Iterator[UnitResult]:
         """Load a member file of a plan, a unit a row."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from adapter import data
 from adapter.issues import Issue, Severity
 from adapter.mapping.events import Event, events
+from adapter.mapping.feeds import with_visit
 from adapter.mapping.fields import WIDEST
 from adapter.mapping.finish import finish
 from adapter.mapping.run import Feed, Run
@@ -26,7 +26,7 @@ def convert(message: Message, feed: Feed, unit: Unit) -> Outcome:
     run.facts["facility"] = message.facility
     _check_segments(run, event, message)
     _order(run, message)
-    for line, text in enumerate(message.segments, unit.at.line):
+    for line, text in enumerate(with_visit(message.segments, feed.visit), unit.at.line):
         if text:
             run.line = line
             _segment(run, event, text)
@@ -56,7 +56,7 @@ def _check_segments(run: Run, event: Event, message: Message) -> None:
     checks = (("error", event.needs), ("warning", event.wants))
     for severity, wanted in checks:
         for name in wanted:
-            if name not in names:
+            if name not in names and name not in run.feed.never:
                 run.label = name
                 run.issue(severity, "segment-missing", f"{event.code} without {name}")
 
@@ -91,16 +91,3 @@ def _say(run: Run, event: Event) -> None:
 @cache
 def _labels(segment: str) -> tuple[str, ...]:
     return tuple(f"{segment}-{place}" for place in range(WIDEST))
-
-
-@cache
-def feed(name: str) -> Feed:
-    """A feed profile (mappings/hl7v2/feeds/<name>.toml). Raises DataFileError when it is wrong."""
-    raw = data.toml(data.path("mappings", "hl7v2", "feeds", f"{name}.toml"))
-    return Feed(
-        name=name,
-        source=f"feed:{name}",
-        zone=raw["zone"],
-        facility=raw.get("facility", ""),
-        authorities=raw.get("authorities", {}),
-    )

@@ -82,7 +82,13 @@ class Draft:
 class Feed:
     """What is known of a sender: whose data it is, its zone, and its default authority.
 
-    `zone` is an IANA name; times without an offset are read in it.
+    `zone`        IANA name; times without an offset are read in it
+    `codes`       by table, codes of the sender's own and the table's code that each means
+    `visit`       the field that identifies the stay, when it is not PV1-19
+    `never`       segments and fields that it does not send, so that nobody misses them
+    `processing`  MSH-11 values that are taken; None: those of the installation
+    `unique`      it never uses a message control id (MSH-10) twice
+    `silence`     seconds without a message after which something is wrong, 0 for never
     """
 
     name: str
@@ -90,7 +96,12 @@ class Feed:
     zone: str
     facility: str = ""
     authorities: dict[str, str] = field(default_factory=dict)
-    mrn_types: tuple[str, ...] = ()
+    codes: dict[str, dict[str, str]] = field(default_factory=dict)
+    visit: str = "PV1-19"
+    never: frozenset[str] = frozenset()
+    processing: frozenset[str] | None = None
+    unique: bool = True
+    silence: int = 0
 
 
 @dataclass(slots=True, eq=False)

@@ -52,6 +52,14 @@ class Trace(NamedTuple):
     as_of: str
 
 
+class Activity(NamedTuple):
+    """What a source sent: when its last unit came in, and how many since an instant, by status."""
+
+    source: str
+    last: str
+    units: dict[str, int]
+
+
 Status = Literal["stored", "duplicate", "refused", "review"]
 
 
@@ -137,6 +145,9 @@ class Store(Reader, Protocol):
 
     def delete(self, kind: str, uid: str, now: str) -> Stored | None:
         """Mark deleted as a new version; None when there is no such resource."""
+
+    def activity(self, since: str) -> list[Activity]:
+        """What each source sent since an instant (ISO 8601, UTC), ordered by source."""
 
     def write_cells(self, file: str, cells: Sequence[Cell], now: str) -> None:
         """Remember what a written file was made from, for `explain`."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, func, select
 
 from adapter import data
 from adapter.record import Origin
 from adapter.store import bulk, schema
 from adapter.store.fold import API, Contributions, Precedence, Register, winners
 from adapter.store.packing import unpack
-from adapter.store.protocol import Cell, Status, Stored, Trace
+from adapter.store.protocol import Activity, Cell, Status, Stored, Trace
 
 _RESOURCE, _VERSION = schema.resource, schema.version
 _COLUMNS = (_VERSION.c.json, _VERSION.c.version, _VERSION.c.deleted)
@@ -110,6 +110,31 @@ def ledger(connection: Connection, status: Status | None = None) -> list[LedgerL
     ).order_by(table.c.id)  # fmt: skip
     rows = connection.execute(query if status is None else query.where(table.c.status == status))
     return [LedgerLine(*row[:7], data.loads(row[7])) for row in rows]
+
+
+def activity(connection: Connection, since: str) -> list[Activity]:
+    """What each source sent since an instant, by source; when its last unit came, however old."""
+    return [_activity(connection, source, since) for source in _sources(connection)]
+
+
+def _activity(connection: Connection, source: str, since: str) -> Activity:
+    table = schema.unit
+    last = select(func.max(table.c.received)).where(table.c.source == source)
+    counts = (
+        select(table.c.status, func.count())
+        .where(table.c.source == source, table.c.received >= since)
+        .group_by(table.c.status)
+    )
+    units = {str(status): int(number) for status, number in connection.execute(counts)}
+    return Activity(source, connection.execute(last).scalar_one(), units)
+
+
+def _sources(connection: Connection) -> Iterator[str]:
+    """Every source of the ledger: one look into its index each, however long the ledger is."""
+    table, last = schema.unit, ""
+    query = select(func.min(table.c.source))
+    while found := connection.execute(query.where(table.c.source > last)).scalar():
+        yield (last := str(found))
 
 
 def raw(connection: Connection, unit: int) -> bytes | None:

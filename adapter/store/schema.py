@@ -111,6 +111,8 @@ unit = Table(
     _text("issues"),
     UniqueConstraint("hash", "source", "key"),
     Index("unit_status", "status"),
+    Index("unit_key", "key", "source"),
+    Index("unit_received", "source", "received", "status"),
 )
 
 # The bytes of every unit, once.

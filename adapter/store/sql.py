@@ -29,7 +29,16 @@ from adapter.store.engine import (
     unguessable,
 )
 from adapter.store.fold import Precedence
-from adapter.store.protocol import BadSearch, Cell, Page, Receipt, Status, Stored, Trace
+from adapter.store.protocol import (
+    Activity,
+    BadSearch,
+    Cell,
+    Page,
+    Receipt,
+    Status,
+    Stored,
+    Trace,
+)
 from adapter.store.resolve import SamePerson
 from adapter.store.terms import shipped, terms
 from adapter.store.work import Work
@@ -124,6 +133,11 @@ class SqlStore:
         """What came in, in order of arrival; only one status (e.g. `review`) if named."""
         with self._reading() as connection:
             return reads.ledger(connection, status)
+
+    def activity(self, since: str) -> list[Activity]:
+        """What each source sent since an instant (ISO 8601, UTC), ordered by source."""
+        with self._reading() as connection:
+            return reads.activity(connection, since)
 
     def raw(self, unit: int) -> bytes | None:
         """The bytes of a unit as they came in."""

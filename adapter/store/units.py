@@ -56,6 +56,7 @@ def commit_all(
 ) -> list[Receipt]:
     """Commit units one after the other, after looking up what all of them need at once."""
     work.know_ledger(one.mark[0] for one in arrivals)
+    work.know_keys(one.mark[1:] for one in arrivals if one.outcome.unit.once)
     fresh = [one.outcome for one in arrivals if one.outcome.ok and not _stored(work, one)]
     _look_up(work, [entry for outcome in fresh for entry in outcome.entries])
     work.know_states(name for outcome in fresh for name in _likely(work, outcome, namespace))
@@ -69,6 +70,9 @@ def commit(work: Work, one: Arrival, namespace: UUID, rule: SamePerson) -> Recei
         return Receipt("duplicate", entered.unit if entered else 0)
     if not one.outcome.ok:
         return Receipt("refused", _enter(work, one, "refused", one.outcome.issues))
+    if one.outcome.unit.once and work.taken_before(one.mark):
+        text = "the sender's number for this message came before with other content"
+        return _not_taken(work, one, Issue("error", "key-reused", text))
     try:
         resolver = Resolver(work, one.outcome.entries, namespace, rule)
         real = [resolver.real(entry.resource) for entry in one.outcome.entries]

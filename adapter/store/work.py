@@ -20,6 +20,7 @@ from adapter.store.terms import clip, terms
 Name = tuple[str, str]  # kind, id
 Identity = tuple[str, str, str]  # value, system, kind: the primary key of `identifier`
 Mark = tuple[str, str, str]  # hash, source, key: what makes two units the same
+Key = tuple[str, str]  # source, key: a sender and its own number for a unit
 
 
 _RESOURCE, _SAID, _UNIT = schema.resource, schema.contribution, schema.unit
@@ -36,6 +37,12 @@ _OWNERS = select(schema.identifier).where(
 _LEDGER = select(
     _UNIT.c.hash, _UNIT.c.source, _UNIT.c.key, _UNIT.c.id, _UNIT.c.status, _UNIT.c.issues
 ).where(_UNIT.c.hash.in_(bindparam("hashes", expanding=True)))
+_KEYS = (
+    select(_UNIT.c.source, _UNIT.c.key, _UNIT.c.hash, _UNIT.c.id)
+    .where(_UNIT.c.key.in_(bindparam("keys", expanding=True)))
+    .where(_UNIT.c.source.in_(bindparam("sources", expanding=True)))
+    .where(_UNIT.c.status.in_(("stored", "review")))
+)
 
 
 @dataclass(slots=True)
@@ -95,6 +102,8 @@ class Work:
         self._owners: dict[Identity, str | None] = {}
         self._ledger: dict[Mark, Entered] = {}
         self._hashes: dict[str, bool] = {}  # hash -> its bytes are kept
+        self._taken: dict[Key, dict[str, int]] = {}  # what is not refused: hash -> unit
+        self._asked: set[Key] = set()
         self._next: dict[str, int] = {}
         self._resources: dict[int, bulk.Row] = {}
         self._versions: list[bulk.Row] = []
@@ -171,6 +180,26 @@ class Work:
             self.know_ledger([mark[0]])
         return self._ledger.get(mark)
 
+    def know_keys(self, keys: Iterable[Key]) -> None:
+        """Look up what was taken under these keys of senders, in a few statements."""
+        wanted = {key for key in keys if key not in self._asked}
+        self._asked |= wanted
+        sources = list({source for source, _ in wanted})
+        for some in bulk.chunks({key for _, key in wanted}):
+            rows = self.connection.execute(_KEYS, {"keys": some, "sources": sources})
+            for source, key, digest, number in rows:
+                self._taken.setdefault((source, key), {}).setdefault(digest, number)
+
+    def taken_before(self, mark: Mark) -> bool:
+        """Whether other content under the same key of the same sender came before this unit."""
+        self.know_keys([mark[1:]])
+        taken = self._taken.get(mark[1:], {})
+        mine = taken.get(mark[0])
+        return any(
+            digest != mark[0] and (mine is None or number < mine)
+            for digest, number in taken.items()
+        )
+
     # -- what will be written ---------------------------------------------------------------
 
     def number_of_unit(self) -> int:
@@ -181,6 +210,8 @@ class Work:
         """Write a line of the ledger, and keep the bytes; `about`: columns between."""
         self._units[line.unit] = (line.unit, *mark, *about, line.status, line.issues)
         self._ledger[mark] = line
+        if line.status != "refused":
+            self._taken.setdefault(mark[1:], {})[mark[0]] = line.unit
         if not self._hashes.get(mark[0]):
             self._hashes[mark[0]] = True
             self._raw.append((mark[0], raw))

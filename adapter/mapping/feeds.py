@@ -1,0 +1,179 @@
+"""Feed profiles: what is known of each sender of HL7 v2 messages, and which sender is which."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from adapter import data, terms
+from adapter.errors import DataFileError
+from adapter.mapping.run import Feed
+
+FEED_KEYS = frozenset(
+    {
+        "source", "confidence", "title", "match", "zone", "facility", "authorities", "codes",
+        "visit", "never", "processing", "control", "silence",
+    }
+)  # fmt: skip
+MATCH_KEYS = frozenset({"application", "facility", "port"})
+CONTROLS = ("unique", "reused")
+DEFAULT = "default"
+
+_FIELD = re.compile(r"[A-Z][A-Z0-9]{2}-\d{1,2}")
+_NEVER = re.compile(r"[A-Z][A-Z0-9]{2}(-\d{1,2})?")
+_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
+
+
+class Match(NamedTuple):
+    """One way to know a sender: what it gives must all hold; `""` and 0 hold for any."""
+
+    feed: str
+    application: str
+    facility: str
+    port: int
+
+
+@cache
+def feed(name: str) -> Feed:
+    """A feed profile (mappings/hl7v2/feeds/<name>.toml). Raises DataFileError when it is wrong."""
+    path = data.path("mappings", "hl7v2", "feeds", f"{name}.toml")
+    raw, file = data.toml(path), data.name(path)
+    _known(file, "feed", raw, FEED_KEYS)
+    _checked(file, raw)
+    return Feed(
+        name=name,
+        source=f"feed:{name}",
+        zone=raw["zone"],
+        facility=raw.get("facility", ""),
+        authorities=raw.get("authorities", {}),
+        codes=raw.get("codes", {}),
+        visit=raw.get("visit", "PV1-19"),
+        never=frozenset(raw.get("never", ())),
+        processing=frozenset(raw["processing"]) if "processing" in raw else None,
+        unique=raw.get("control", "unique") == "unique",
+        silence=seconds(raw.get("silence", "PT0S")),
+    )
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """Every feed that has a profile."""
+    folder = data.path("mappings", "hl7v2", "feeds")
+    return tuple(sorted(file.stem for file in folder.glob("*.toml")))
+
+
+def of_sender(application: str, facility: str, port: int = 0) -> Feed:
+    """The profile of a message by MSH-3, MSH-4 and the port it came in on, the closest match first.
+
+    A sender that no profile names is read by the profile `default`.
+    """
+    return feed(_of_sender(application.strip().upper(), facility.strip().upper(), port))
+
+
+@cache
+def _of_sender(application: str, facility: str, port: int) -> str:
+    for one in matches():
+        fits = one.port in (0, port) and all(
+            not wanted or wanted in (sent, sent.partition("^")[0])
+            for wanted, sent in ((one.application, application), (one.facility, facility))
+        )
+        if fits:
+            return one.feed
+    return DEFAULT
+
+
+@cache
+def matches() -> tuple[Match, ...]:
+    """What every profile says of its senders, the closest first.
+
+    Raises DataFileError when two feeds claim the same sender.
+    """
+    found: dict[tuple[str, str, int], Match] = {}
+    for name in names():
+        path = data.path("mappings", "hl7v2", "feeds", f"{name}.toml")
+        for row in data.toml(path).get("match", ()):
+            _known(data.name(path), "match", row, MATCH_KEYS)
+            application, facility = (row.get(k, "").upper() for k in ("application", "facility"))
+            one = Match(name, application, facility, row.get("port", 0))
+            other = found.setdefault(one[1:], one)
+            if other.feed != name or not any(one[1:]):
+                text = f"says the same as feed {other.feed}" if any(one[1:]) else "names nobody"
+                raise DataFileError(data.name(path), "match", text)
+    return tuple(sorted(found.values(), key=_closeness))
+
+
+def _closeness(one: Match) -> tuple[int, int, str]:
+    """Both of MSH-3 and MSH-4 before one of them before the port alone; then by name."""
+    said = bool(one.application) + bool(one.facility)
+    return -said, -bool(one.port), one.feed
+
+
+def with_visit(segments: Sequence[str], visit: str) -> Sequence[str]:
+    """The segments of a message with the field that identifies the stay where PV1-19 is read."""
+    if visit == "PV1-19":
+        return segments
+    name, _, place = visit.partition("-")
+    value = next((_field(text, int(place)) for text in segments if text.startswith(name)), "")
+    if not value:
+        return segments
+    return [_put(text, 19, value) if text.startswith("PV1") else text for text in segments]
+
+
+def _field(text: str, place: int) -> str:
+    fields = text.split("|")
+    return fields[place] if place < len(fields) else ""
+
+
+def _put(text: str, place: int, value: str) -> str:
+    fields = text.split("|")
+    fields += [""] * (place + 1 - len(fields))
+    fields[place] = value
+    return "|".join(fields)
+
+
+def seconds(text: str) -> int:
+    """An ISO 8601 duration of days, hours, minutes and seconds. Raises ValueError for another."""
+    match = _DURATION.fullmatch(text)
+    if match is None or not any(part is not None for part in match.groups()):
+        raise ValueError("expected a duration like PT2H or P1D")
+    days, hours, minutes, rest = (int(part or 0) for part in match.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + rest
+
+
+def _known(file: str, where: str, raw: dict[str, Any], keys: frozenset[str]) -> None:
+    for key in raw:
+        if key not in keys:
+            raise DataFileError(file, f"{where}.{key}", f"unknown key; one of {sorted(keys)}")
+
+
+def _checked(file: str, raw: dict[str, Any]) -> None:
+    """Each value of a profile, so that a mistake is told at start and not by a message."""
+    try:
+        ZoneInfo(raw.get("zone", ""))
+    except (ZoneInfoNotFoundError, ValueError):
+        raise DataFileError(file, "zone", "not an IANA time zone") from None
+    try:
+        seconds(raw.get("silence", "PT0S"))
+    except ValueError as error:
+        raise DataFileError(file, "silence", str(error)) from None
+    tests = {
+        "control": (raw.get("control", "unique") in CONTROLS, f"one of {', '.join(CONTROLS)}"),
+        "visit": (_FIELD.fullmatch(raw.get("visit", "PV1-19")), "expected a field like PV1-50"),
+        "never": (all(map(_NEVER.fullmatch, raw.get("never", ()))), "segments, and fields: PID-22"),
+        "codes": (all(map(_known_codes, *_both(raw.get("codes", {})))), "a code of no table"),
+    }
+    for key, (right, text) in tests.items():
+        if not right:
+            raise DataFileError(file, key, text)
+
+
+def _both(codes: dict[str, dict[str, str]]) -> tuple[Iterable[str], Iterable[Iterable[str]]]:
+    return codes.keys(), [meant.values() for meant in codes.values()]
+
+
+def _known_codes(table: str, codes: Iterable[str]) -> bool:
+    known = terms.table(table)
+    return all(known.get(code) is not None for code in codes)

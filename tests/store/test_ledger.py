@@ -1,0 +1,72 @@
+"""The ledger as a feed sees it: keys used once, and what each source sent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from adapter.store import SqlStore
+from tests.store.made import CIN, FEED, PLAN, Made, patient, unit
+
+EARLY, LATE = "2026-03-02T08:00:00+00:00", "2026-03-03T08:00:00+00:00"
+
+
+def once(number: int, family: str = "Quillfeather", key: str = "LAB|MERCY|1", **more: Any) -> Made:
+    """A unit of a sender that never gives a key twice."""
+    person = patient((CIN, f"9{number:07d}A"), family=family)
+    outcome, raw = unit(person, source=more.pop("source", FEED), key=key, raw=family.encode())
+    outcome.unit = replace(outcome.unit, once=True)
+    return outcome, raw
+
+
+def status(store: SqlStore, *units: Made) -> list[str]:
+    return [one.status for one in store.commit_all(list(units), EARLY)]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_other_content_under_a_key_waits_for_a_person(store: SqlStore, together: bool) -> None:
+    units = [once(1, "Quillfeather"), once(1, "Penhallow"), once(1, "Penhallow")]
+    found = (
+        status(store, *units)
+        if together
+        else [one for made in units for one in status(store, made)]
+    )
+    assert found == ["stored", "review", "review"]
+    (person,) = store.each("Patient")
+    assert person["name"][0]["family"] == "Quillfeather"
+    assert [line.status for line in store.ledger()] == ["stored", "review"]
+    assert store.ledger("review")[0].issues[-1]["details"]["coding"][0]["code"] == "key-reused"
+    assert status(store, units[0], units[1]) == ["duplicate", "review"]
+    assert store.raw(2) == b"Penhallow"
+
+
+def test_a_key_belongs_to_its_sender(store: SqlStore) -> None:
+    other = once(2, "Penhallow", source="feed:sutter")
+    assert status(store, once(1), other, once(3, "Fernsby", "LAB|MERCY|2")) == ["stored"] * 3
+
+
+def test_a_key_of_a_refused_unit_is_free(store: SqlStore) -> None:
+    from adapter.issues import Issue
+
+    outcome, raw = once(1, "Penhallow")
+    outcome.issues.append(Issue("error", "required", "absent"))
+    assert status(store, (outcome, raw), once(1)) == ["refused", "stored"]
+
+
+def test_a_key_that_may_come_again(store: SqlStore) -> None:
+    units = [unit(patient((CIN, "90000001A")), key="1", raw=raw) for raw in (b"a", b"b")]
+    assert status(store, *units) == ["stored", "stored"]
+
+
+def test_what_each_source_sent(store: SqlStore) -> None:
+    assert store.activity(EARLY) == []
+    status(store, once(1), once(1, "Penhallow"))
+    store.commit(*unit(patient((CIN, "90000009A")), source=PLAN), LATE)
+    found = store.activity(EARLY)
+    assert [tuple(one) for one in found] == [
+        (FEED, EARLY, {"stored": 1, "review": 1}),
+        (PLAN, LATE, {"stored": 1}),
+    ]
+    assert [one.units for one in store.activity(LATE)] == [{}, {"stored": 1}]
