@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 Resource = dict[str, Any]
@@ -72,6 +72,9 @@ class Entry:
     `origins`   one row per source value written
     `cleared`   top-level elements that the source asks to delete (HL7 v2 `""`)
     `weak`      top-level elements that only fill a gap and never replace what is stored
+    `parts`     top-level elements told piece by piece: of each list item the name of its piece,
+                `home.` if each element of the item is one; `.` for an object. What is not said of
+                a piece changes nothing; `cleared` names a piece as `address/home.city`
     """
 
     resource: Resource
@@ -81,6 +84,28 @@ class Entry:
     origins: Sequence[Origin] = ()
     cleared: tuple[str, ...] = ()
     weak: tuple[str, ...] = ()
+    parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+class Movement(NamedTuple):
+    """What one message says of a stay (Encounter), as the stay's state machine reads it.
+
+    `order`    its place in time: instant with what breaks ties, then the hash of the message
+    `event`    HL7 v2 trigger event (MSH-9.2), `A01`
+    `at`       when it happened, as FHIR dateTime with the sender's offset, `""` if nobody says
+    `says`     the elements it writes that follow from the events before it too
+    `weak`     those of `says` that only fill a gap
+    `cleared`  paths that it asks to delete: `period.end`
+    `places`   of each `location` of `says` the field it came from: `PV1-3`
+    """
+
+    order: tuple[str, str]
+    event: str
+    at: str
+    says: Resource
+    weak: tuple[str, ...] = ()
+    cleared: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

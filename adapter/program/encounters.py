@@ -1,0 +1,263 @@
+"""The state machine of a stay: an Encounter is the fold of its ADT events, ordered in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from adapter.program import places
+from adapter.program.effects import Effect, effects, undoable
+from adapter.program.places import Places
+from adapter.record import Movement
+
+Json = dict[str, Any]
+
+OWNED = ("status", "class", "period", "hospitalization", "location")  # read by `replay` only
+_ENDED = frozenset(("finished", "cancelled", "entered-in-error"))
+_LIVE = frozenset(("arrived", "triaged", "in-progress", "onleave"))
+_PLANNED = frozenset(("planned",))
+_OF_THE_END = ("dischargeDisposition", "destination")
+
+
+class Element(NamedTuple):
+    """An element of the Encounter, and the number of the movement (in order) that made it so."""
+
+    value: Any
+    by: int
+
+
+class Before(NamedTuple):
+    """What the stay was before an event that another may take back."""
+
+    event: str
+    number: int
+    status: str
+    coding: Json | None
+    places: Places
+    moved: bool = False
+
+
+@dataclass(slots=True)
+class Stay:
+    """The stay so far; `by` names the movement that last changed an element."""
+
+    status: str = ""
+    status_since: str = ""
+    statuses: list[Json] = field(default_factory=list)
+    coding: Json | None = None
+    class_since: str = ""
+    classes: list[Json] = field(default_factory=list)
+    period: Json = field(default_factory=dict)
+    hospitalization: Json = field(default_factory=dict)
+    places: Places = field(default_factory=Places)
+    weak: Json = field(default_factory=dict)
+    before: list[Before] = field(default_factory=list)
+    by: dict[str, int] = field(default_factory=dict)
+
+
+def replay(movements: Iterable[Movement]) -> dict[str, Element]:
+    """What an Encounter is after its messages, in whatever order they came in, each once or often.
+
+    Gives `status`, `class`, `statusHistory`, `classHistory` (what was before; the present status
+    and class are not in them), `period`, `hospitalization` and `location` as far as they are
+    known. HL7 v2.9 chapter 3.3; FHIR R4 Encounter.
+    """
+    stay, seen = Stay(), list[tuple[Any, ...]]()
+    for number, movement in enumerate(sorted(movements, key=lambda one: one.order)):
+        said = movement[1:]
+        if said not in seen:  # sent again under another number
+            seen.append(said)
+            _step(stay, number, movement)
+    return _elements(stay)
+
+
+def _step(stay: Stay, number: int, movement: Movement) -> None:
+    effect = effects().get(movement.event, Effect())
+    says = {name: value for name, value in movement.says.items() if name not in movement.weak}
+    for name in movement.weak:
+        if name in movement.says:
+            stay.weak[name] = movement.says[name]
+            stay.by.setdefault(name, number)
+    undone = _undone(stay, effect)
+    was = Before(movement.event, number, stay.status, stay.coding, stay.places)
+    _take_status(stay, number, _wanted(stay, effect, says, undone), movement.at)
+    if was.status in _ENDED and stay.status not in _ENDED:
+        _reopened(stay, number)
+    _take_class(stay, number, _class(stay, effect, says, undone), movement.at)
+    _take_times(stay, number, says, movement.cleared)
+    _take_places(stay, number, movement, says, undone)
+    if movement.event in undoable():
+        stay.before.append(was._replace(moved=stay.places != was.places))
+
+
+def _undone(stay: Stay, effect: Effect) -> Before | None:
+    """The newest event that this one takes back, no longer to be taken back by another.
+
+    The same event told twice in a row is taken back with it, except for moves. What only was
+    planned is not taken back when the stay has begun.
+    """
+    if effect.status == "cancelled" and not effect.may_replace(stay.status):
+        return None
+    for place in range(len(stay.before) - 1, -1, -1):
+        if stay.before[place].event in effect.undoes:
+            found = stay.before.pop(place)
+            while place and _again(stay.before[place - 1], found):
+                place -= 1
+                found = stay.before.pop(place)
+            return found
+    return None
+
+
+def _again(one: Before, found: Before) -> bool:
+    return one.event == found.event and not effects()[one.event].move
+
+
+# --- status
+
+
+def _wanted(stay: Stay, effect: Effect, says: Json, undone: Before | None) -> str:
+    """The status that the event asks for, `""` for none."""
+    if not effect.status or not effect.may_replace(stay.status):
+        return ""
+    ends = says.get("period", {}).get("end")
+    if stay.status == "finished" and ends and not effect.undoes and effect.status in _LIVE:
+        return ""  # told after the end, with its end: no new beginning
+    if undone is not None and _unchanged(stay, "status", undone):
+        restored = _LIVE if effect.status in _LIVE else _LIVE | {"finished"}
+        if undone.status in restored:
+            return undone.status
+    if effect.status != "said":
+        return effect.status
+    return str(says.get("status") or ("finished" if ends else "in-progress"))
+
+
+def _unchanged(stay: Stay, name: str, undone: Before) -> bool:
+    """Whether no later event changed what the undone one left."""
+    return stay.by.get(name, -1) <= undone.number
+
+
+def _take_status(stay: Stay, number: int, status: str, at: str) -> None:
+    if not status or status == stay.status:
+        return
+    if stay.status:
+        _remember(stay.statuses, {"status": stay.status}, stay.status_since, at)
+    stay.status, stay.status_since = status, at
+    stay.by["status"] = number
+
+
+def _reopened(stay: Stay, number: int) -> None:
+    """A stay that goes on has no end, no disposition and no destination."""
+    stay.period = {name: stay.period[name] for name in stay.period if name != "end"}
+    kept = {n: v for n, v in stay.hospitalization.items() if n not in _OF_THE_END}
+    stay.hospitalization = kept
+    stay.by["period"] = stay.by["hospitalization"] = number
+
+
+def _remember(history: list[Json], what: Json, start: str, end: str) -> None:
+    """Add what was until now; nothing that lasted no time, or of which no time is known."""
+    period = {name: text for name, text in (("start", start), ("end", end)) if text}
+    if period and start != end:
+        history.append({**what, "period": period})
+
+
+# --- class
+
+
+def _class(stay: Stay, effect: Effect, says: Json, undone: Before | None) -> Json | None:
+    """The class after the event; None when it says nothing of it."""
+    if undone is not None and undone.coding and _unchanged(stay, "class", undone):
+        return undone.coding
+    return effect.class_of(says.get("class"))
+
+
+def _take_class(stay: Stay, number: int, coding: Json | None, at: str) -> None:
+    if coding is None or (stay.coding and _key(coding) == _key(stay.coding)):
+        return
+    if stay.coding:
+        _remember(stay.classes, {"class": stay.coding}, stay.class_since, at)
+    stay.coding, stay.class_since = coding, at
+    stay.by["class"] = number
+
+
+def _key(coding: Json) -> tuple[Any, Any]:
+    return coding.get("system"), coding.get("code")
+
+
+# --- period, hospitalization
+
+
+def _take_times(stay: Stay, number: int, says: Json, cleared: tuple[str, ...]) -> None:
+    """Absent keeps, cleared goes, said replaces: child by child."""
+    for path in cleared:
+        root, _, child = path.partition(".")
+        box = {"period": stay.period, "hospitalization": stay.hospitalization}.get(root)
+        if box is not None:
+            stay.by[root] = number
+            for name in [child] if child else list(box):
+                box.pop(name, None)
+    if "period" in says:
+        stay.period, stay.by["period"] = {**stay.period, **says["period"]}, number
+    if "hospitalization" in says:
+        stay.hospitalization = {**stay.hospitalization, **says["hospitalization"]}
+        stay.by["hospitalization"] = number
+
+
+# --- places
+
+
+def _take_places(
+    stay: Stay, number: int, movement: Movement, says: Json, undone: Before | None
+) -> None:
+    effect = effects().get(movement.event, Effect())
+    said, at, before = places.told(says, movement.places), movement.at, stay.places
+    now = undone.places if undone is not None and undone.moved else before
+    off = {part for path in movement.cleared if (part := _part(path))} | set(effect.drops)
+    if effect.move == "track":
+        off.add("temporary")
+    if effect.undoes:  # what it takes back it may name
+        said = {part: item for part, item in said.items() if part not in off}
+    off -= said.keys()
+    now = places.arrived(now, at) if "temporary" in off else now
+    now = places.without(now, *(off - {"temporary", "assigned"}))
+    ended = stay.status in _ENDED
+    if not ended or stay.by.get("status") == number:
+        now = places.moved(now, said, at, stay.status in _PLANNED)
+    if ended:
+        now = places.closed(now, stay.period.get("end") or at)
+    if now != before:
+        stay.places, stay.by["location"] = now, number
+
+
+def _part(path: str) -> str:
+    """`pending` of `location[pending]`."""
+    head, _, rest = path.partition("[")
+    return rest.partition("]")[0] if head == "location" else ""
+
+
+# --- the result
+
+
+def _elements(stay: Stay) -> dict[str, Element]:
+    found: Mapping[str, Any] = {
+        "status": stay.status or _gap(stay),
+        "class": stay.coding or stay.weak.get("class"),
+        "statusHistory": stay.statuses,
+        "classHistory": stay.classes,
+        "period": stay.period,
+        "hospitalization": stay.hospitalization,
+        "location": stay.places.elements,
+    }
+    source = {"statusHistory": "status", "classHistory": "class"}
+    return {
+        name: Element(value, stay.by.get(source.get(name, name), 0))
+        for name, value in found.items()
+        if value
+    }
+
+
+def _gap(stay: Stay) -> str:
+    """The status of a stay of which no event told one: by its end, then by what was suggested."""
+    if stay.period.get("end"):
+        return "finished"
+    return str(stay.weak.get("status", "unknown"))

@@ -1,0 +1,117 @@
+"""Where a patient is in the course of a stay: Encounter.location as a fold of movements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+Json = dict[str, Any]
+
+# The field of a place (HL7 v2 PV1, PV2) -> its part; of any other field by the place's status.
+_FIELDS = {
+    "PV1-3": "assigned", "PV1-6": "prior", "PV1-11": "temporary", "PV1-42": "pending",
+    "PV2-1": "planned",
+}  # fmt: skip
+_STATUSES = {"completed": "prior", "reserved": "pending", "planned": "planned"}
+_OPEN = ("assigned", "temporary", "pending", "planned")
+_ONLY_PLANNED = ("pending", "planned")
+
+
+class Places(NamedTuple):
+    """Places left behind, in their order, and those of the moment by part; never changed."""
+
+    past: tuple[Json, ...] = ()
+    now: Mapping[str, Json] = {}
+
+    @property
+    def elements(self) -> list[Json]:
+        """As Encounter.location: left ones, where the patient is, what is planned."""
+        return [*self.past, *(self.now[part] for part in _OPEN if part in self.now)]
+
+
+def told(says: Json, fields: Sequence[str]) -> dict[str, Json]:
+    """The places that a message tells, by part."""
+    found: dict[str, Json] = {}
+    for number, item in enumerate(says.get("location", ())):
+        field = fields[number] if number < len(fields) else ""
+        part = _FIELDS.get(field) or _STATUSES.get(item.get("status", ""), "assigned")
+        found[part] = item
+    return found
+
+
+def moved(places: Places, said: Mapping[str, Json], at: str, planned: bool) -> Places:
+    """The places after a message: a place that differs from the one before closes it.
+
+    Leaving and arriving without a time of their own (location.period) happen `at` the message's.
+    `planned` when the stay itself has not begun.
+    """
+    if "prior" in said:
+        places = _came_from(places, said["prior"], at)
+    here, before = said.get("assigned"), places.now.get("assigned")
+    if here is not None and (before is None or not _same(before, here)):
+        places = _opened(_left(places, "assigned", at), "assigned", here, at, planned)
+    elif before is not None and before["status"] == "planned" and not planned:
+        places = _opened(places, "assigned", before, at, planned)
+    for part in ("temporary", *_ONLY_PLANNED):
+        if part in said and not _same(places.now.get(part), said[part]):
+            places = _opened(_left(places, part, at), part, said[part], at, planned)
+    return places
+
+
+def closed(places: Places, at: str) -> Places:
+    """The places of a stay that is over: every one was left, what was planned is off."""
+    for part in _OPEN:
+        places = _left(places, part, at)
+    return places
+
+
+def without(places: Places, *parts: str) -> Places:
+    """The places without those of some parts: they were planned and are off."""
+    return Places(places.past, {p: item for p, item in places.now.items() if p not in parts})
+
+
+def arrived(places: Places, at: str) -> Places:
+    """The places when the patient is no longer under way: a temporary one was left."""
+    return _left(places, "temporary", at)
+
+
+def _came_from(places: Places, prior: Json, at: str) -> Places:
+    """The place before this one, when no message told of it: it was left by now."""
+    here = places.now.get("assigned")
+    if here is not None and _same(here, prior):
+        return places
+    if any(_same(one, prior) for one in places.past):
+        return places
+    left = {"status": "completed", **{k: prior[k] for k in prior if k != "status"}}
+    end = prior.get("period", {}).get("end") or (at if here is None else "")
+    if end:
+        left["period"] = {**left.get("period", {}), "end": end}
+    return Places((*places.past, left), places.now)
+
+
+def _opened(places: Places, part: str, item: Json, at: str, planned: bool) -> Places:
+    if part in _ONLY_PLANNED:
+        opened = item
+    elif planned:
+        opened = {**{k: v for k, v in item.items() if k != "period"}, "status": "planned"}
+    else:
+        start = item.get("period", {}).get("start") or at
+        opened = {**item, "status": "active", **({"period": {"start": start}} if start else {})}
+    return Places(places.past, {**places.now, part: opened})
+
+
+def _left(places: Places, part: str, at: str) -> Places:
+    """The places without the one of a part; it stays as a place left, if the patient was there."""
+    item = places.now.get(part)
+    if item is None:
+        return places
+    rest = without(places, part)
+    if item["status"] != "active":
+        return rest
+    period = {**item.get("period", {}), **({"end": at} if at else {})}
+    left = {**item, "status": "completed", **({"period": period} if period else {})}
+    return Places((*rest.past, left), rest.now)
+
+
+def _same(one: Json | None, other: Json) -> bool:
+    return one is not None and one.get("location") == other.get("location")
