@@ -3,10 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 Resource = dict[str, Any]
+
+
+class Constant(dict[str, Any]):
+    """A JSON object of a mapping file: it stands in many resources, so nothing may change it."""
+
+    def _fixed(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("a constant of a mapping file is never changed; copy it first")
+
+    __setitem__ = __delitem__ = update = pop = popitem = clear = setdefault = _fixed
+    __ior__ = _fixed
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
+        return {key: deepcopy(value, memo) for key, value in self.items()}
+
+
+class Constants(list[Any]):
+    """A JSON list of a mapping file; nothing may change it either."""
+
+    def _fixed(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("a constant of a mapping file is never changed; copy it first")
+
+    __setitem__ = __delitem__ = append = extend = insert = pop = remove = _fixed
+    clear = sort = reverse = __iadd__ = __imul__ = _fixed
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> list[Any]:
+        return [deepcopy(value, memo) for value in self]
+
+
+def fixed(value: Any) -> Any:
+    """A JSON value whose objects and lists can no longer be changed."""
+    if isinstance(value, dict):
+        return Constant({key: fixed(inner) for key, inner in value.items()})
+    if isinstance(value, list):
+        return Constants(fixed(inner) for inner in value)
+    return value
 
 
 class Location(NamedTuple):

@@ -9,6 +9,7 @@ from typing import Any
 from adapter import data
 from adapter.errors import DataFileError
 from adapter.mapping.paths import Target, target
+from adapter.record import fixed
 
 FILE_KEYS = frozenset({"source", "confidence", "ignore", "map"})
 MAP_KEYS = frozenset({"resource", "name", "profile", "once", "key", "rules"})
@@ -106,7 +107,7 @@ def _rule(file: str, kind: str, raw: dict[str, Any]) -> Rule:
     return Rule(
         to=path,
         source=raw.get("from", ""),
-        value=raw.get("value"),
+        value=fixed(raw.get("value")),
         link=raw.get("link", ""),
         convert=raw.get("as", ""),
         table=raw.get("table", ""),
