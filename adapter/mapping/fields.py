@@ -35,6 +35,7 @@ def segment(name: str) -> Compiled:
     by_field: dict[int, Field] = {}
     for item, rule in sourced(file):
         place, part = _own(file.file, name[:3], rule.source)
+        _check(file.file, name[:3], item, rule)
         by_field.setdefault(place, Field()).add(file.file, item, rule, part)
         if rule.need:
             compiled.needs.append((place, rule.source, f"{rule.source} is required"))
@@ -58,6 +59,15 @@ def _own(file: str, segment: str, source: str) -> tuple[int, int]:
     if owner != segment:
         raise DataFileError(file, source, f"not a field of {segment}")
     return place, part
+
+
+def _check(file: str, segment: str, item: Map, rule: Rule) -> None:
+    """`unless` and `where` name what can be there. Raises DataFileError."""
+    if rule.unless and _own(file, segment, rule.unless)[1]:
+        raise DataFileError(file, rule.unless, "unless names a whole field")
+    place, equals, _ = rule.where.partition("=")
+    if rule.where and not (equals and place.isascii() and place.isdigit() and int(place)):
+        raise DataFileError(file, f"{item.name}.{rule.to.root}", "where is like 5=MR|PI")
 
 
 # Runs one rule on the components of one repetition; False when its `where` chose another.

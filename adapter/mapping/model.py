@@ -16,6 +16,11 @@ MAP_KEYS = frozenset({"resource", "name", "profile", "once", "key", "rules"})
 RULE_KEYS = frozenset(
     {"to", "from", "value", "link", "as", "table", "where", "unless", "need", "build"}
 )
+_TYPES: dict[str, type] = {
+    **dict.fromkeys(("ignore", "map", "key", "rules"), list),
+    **dict.fromkeys(("need", "once"), bool),
+}
+_WORDS = {str: "text", list: "list", bool: "true or false"}
 CONFIDENCES = frozenset({"confirmed", "reconstructed", "unverified"})
 
 
@@ -64,20 +69,30 @@ def load(path: Path) -> MapFile:
         raise DataFileError(name, "source", "every mapping names its source")
     if raw.get("confidence") not in CONFIDENCES:
         raise DataFileError(name, "confidence", f"one of {', '.join(sorted(CONFIDENCES))}")
-    maps = tuple(_map(name, item) for item in raw.get("map", []))
+    maps = tuple(_map(name, item) for item in _tables(name, "map", raw.get("map", [])))
     _no_two_for_one(name, maps)
     return MapFile(name, frozenset(raw.get("ignore", [])), maps)
+
+
+def _tables(file: str, where: str, items: list[Any]) -> list[dict[str, Any]]:
+    if not all(isinstance(item, dict) for item in items):
+        raise DataFileError(file, where, "expected a list of tables")
+    return items
 
 
 def _known(file: str, where: str, table: dict[str, Any], keys: frozenset[str]) -> None:
     for key in table:
         if key not in keys:
             raise DataFileError(file, f"{where}.{key}", f"unknown key; one of {sorted(keys)}")
+        kind = _TYPES.get(key, str)
+        if key != "value" and type(table[key]) is not kind:
+            raise DataFileError(file, f"{where}.{key}", f"expected a {_WORDS[kind]}")
 
 
 def _map(file: str, raw: dict[str, Any]) -> Map:
     kind = raw.get("resource", "")
     _known(file, f"map {kind}", raw, MAP_KEYS)
+    rules = _tables(file, f"map {kind}.rules", raw.get("rules", []))
     if not kind:
         raise DataFileError(file, "map.resource", "every map names its resource type")
     return Map(
@@ -86,7 +101,7 @@ def _map(file: str, raw: dict[str, Any]) -> Map:
         profile=raw.get("profile", ""),
         once=raw.get("once", False),
         key=tuple(raw.get("key", ())),
-        rules=tuple(_rule(file, kind, item) for item in raw.get("rules", [])),
+        rules=tuple(_rule(file, kind, item) for item in rules),
     )
 
 
@@ -120,6 +135,10 @@ def _rule(file: str, kind: str, raw: dict[str, Any]) -> Rule:
 
 def _no_two_for_one(file: str, maps: tuple[Map, ...]) -> None:
     """Two rules that write one element are a mistake, unless it repeats or they say when."""
+    names = [item.name for item in maps]
+    for name in names:
+        if names.count(name) > 1:
+            raise DataFileError(file, f"map {name}", "two maps have this name")
     seen: set[tuple[str, Target]] = set()
     for item in maps:
         for rule in item.rules:

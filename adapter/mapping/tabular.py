@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from adapter import data
+from adapter.errors import DataFileError
 from adapter.mapping import builders, cells  # noqa: F401  # they register what rules may name
 from adapter.mapping.finish import finish
 from adapter.mapping.model import Map, MapFile, Rule
@@ -30,6 +31,18 @@ class TableMapping:
         self._file = file
         self.fields = frozenset(rule.source for rule in rules) | file.ignore
         self.required = frozenset(rule.source for rule in rules if rule.need)
+        self._check(rules)
+
+    def _check(self, rules: Sequence[Rule]) -> None:
+        """Names that rules use are names of this file. Raises DataFileError."""
+        maps, file = {item.name for item in self._file.maps}, self._file.file
+        for item in self._file.maps:
+            for rule in item.rules:
+                if rule.link and rule.link not in maps:
+                    raise DataFileError(file, f"{item.name}.{rule.to.root}", "no map of this name")
+        for rule in rules:
+            if rule.unless and rule.unless not in self.fields:
+                raise DataFileError(file, rule.unless, "unless names a field of this file")
 
     def bind(self, columns: Sequence[str | None], labels: Sequence[str]) -> BoundTable:
         """Bind the rules to a file's columns: the canonical name of each, None if unknown."""
@@ -120,12 +133,25 @@ def _field(
     if name is None:
         return _report_once()
     own: dict[str, Part] = {part.name: part for part in parts}
+    mine = [(item, rule) for item, rule in sourced(file) if rule.source == name]
     functions: list[FieldFunction] = []
-    for item, rule in sourced(file):
-        if rule.source == name:
-            step = _step(file, item, rule, index)
-            functions.append(own[item.name].instead(step) if item.name in own else step)
+    for item, rule in mine:
+        step = _step(file, item, rule, index)
+        functions.append(own[item.name].instead(step) if item.name in own else step)
+    if mine and all(rule.where for _, rule in mine):
+        functions.append(_unchosen([rule.where for _, rule in mine]))
     return sequence(functions)
+
+
+def _unchosen(wheres: Sequence[str]) -> FieldFunction:
+    """Report a cell that the `where` of every rule leaves to another."""
+    chosen = frozenset(text for where in wheres for text in where.split("|"))
+
+    def report(run: Run, text: str) -> None:
+        if text not in chosen:
+            run.issue("information", "unmapped", "no rule takes this value")
+
+    return report
 
 
 def _step(file: MapFile, item: Map, rule: Rule, index: Mapping[str, int]) -> FieldFunction:

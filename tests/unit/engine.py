@@ -66,7 +66,7 @@ def segments(
 ) -> Callable[..., tuple[Outcome, list[tuple[str, str]]]]:
     """Segment mappings of one's own; the function runs segments like `PID|1||X` through them."""
     at = folder / "mappings" / "hl7v2" / "segments"
-    at.mkdir(parents=True)
+    at.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         (at / f"{name.lower()}.toml").write_text(HEAD + text, encoding="utf-8")
     here = data.path
