@@ -96,12 +96,12 @@ def _plan(kind: str) -> list[tuple[str, str, tuple[str, ...], _Read]]:
 
 def _leaves(node: Any, path: tuple[str, ...]) -> list[Any]:
     """Every value at the end of a path; lists on the way and at the end are gone through."""
-    nodes = node if type(node) is list else [node]
+    nodes = node if isinstance(node, list) else [node]
     for name in path:
         below: list[Any] = []
         for one in nodes:
-            value = one.get(name) if type(one) is dict else None
-            if type(value) is list:
+            value = one.get(name) if isinstance(one, dict) else None
+            if isinstance(value, list):
                 below += value
             elif value is not None:
                 below.append(value)
