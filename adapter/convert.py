@@ -210,10 +210,13 @@ def _checked(outcome: Outcome) -> Outcome:
     with a warning, so that the rest of the message is not lost; what is wrong after that refuses.
     """
     for _ in range(_MENDS if outcome.entries else 0):
-        found = _faults(outcome)
+        found, gone = _faults(outcome), set[tuple[str, str]]()
         for issue in found:
             entry, element = _find(issue.path or "", outcome.entries)
-            mended = entry is not None and _left_out(entry, issue, element)
+            name = (entry.urn if entry else "", element)
+            mended = name in gone or (entry is not None and _left_out(entry, issue, element))
+            if mended and issue.detail != "profile":
+                gone.add(name)  # another fault of the same element went with it
             severity = "warning" if mended else issue.severity
             outcome.issues.append(_placed(issue, severity, outcome, entry, element))
         if not found or not outcome.ok:

@@ -65,9 +65,9 @@ class Pipeline:
 
     store: Store
     clock: Clock
+    takes: frozenset[str] | None = None
 
     def check(self, resource: Resource) -> list[Issue]:
-    takes: frozenset[str] | None = None
         """R4, required bindings and our profile; then the second judge, if the first is content."""
         return validation.check(resource) or validation.judge(resource)
 

@@ -224,7 +224,7 @@ def _provenance(run: Run, draft: Draft | None, entries: list[Entry]) -> Entry:
     resource: Resource = draft.resource if draft else {"resourceType": "Provenance"}
     resource["target"] = [{"reference": entry.urn} for entry in entries]
     if "recorded" not in resource:
-        known = unit.as_of or unit.received
+        known = unit.as_of.partition(" ")[0] or unit.received
         resource["recorded" if known else "_recorded"] = known or _ABSENT
     if "agent" not in resource:
         who = {"identifier": {"system": terms.system("source"), "value": unit.source}}

@@ -158,7 +158,15 @@ class Run:
 
 _ESCAPES = {"F": "|", "S": "^", "T": "&", "R": "~", "E": "\\", "P": "#", "H": "", "N": ""}
 _FORMAT = re.compile(r"^\.(br|sp|in|ti|fi|nf|ce|sk)([+-]?\d*)$")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # no text of FHIR may hold them
 _SEQUENCE = re.compile(r"\\([^\\]{1,200})\\")
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def _escapes(run: Run, text: str) -> str:
@@ -170,10 +178,7 @@ def _escapes(run: Run, text: str) -> str:
             return _ESCAPES[body]
         if body[0] == "X" and re.fullmatch(r"([0-9A-Fa-f]{2})+", body[1:]):
             raw = bytes.fromhex(body[1:])
-            try:
-                return raw.decode("utf-8")
-            except UnicodeDecodeError:
-                return raw.decode("latin-1")
+            return _CONTROL.sub(" ", _text(raw))
         if _FORMAT.match(body):
             return "\n" if body.startswith((".br", ".sp", ".ce")) else " "
         run.issue("information", "escape", "an escape sequence that is not known was kept")

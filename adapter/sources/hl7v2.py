@@ -36,9 +36,10 @@ _WIDE = (  # byte order marks; that of UTF-32 begins as that of UTF-16
     (b"\xfe\xff", "utf-16"),
 )
 _START = re.compile(r"(?:\A|(?<=[\r\n\x0b\x1c]))(?=MSH)")
-_HEAD = re.compile(r"MSH(?P<field>[^\w\s])(?P<rest>[^\w\s]{3,5}?)(?P=field)")
+_HEAD = re.compile(r"MSH(?P<field>[^\w\s\x00-\x1f])(?P<rest>[^\w\s\x00-\x1f]{3,5}?)(?P=field)")
 _BATCH = ("FHS", "BHS", "BTS", "FTS")
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}(?:\||\Z)")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # no text of FHIR may hold them
 _FRAME = "\x0b\x1c"  # MLLP: start and end of a block
 STANDARD = "|^~\\&"
 
@@ -111,6 +112,12 @@ def message(lines: Sequence[str], line: int, source: str) -> Iterator[Message | 
         yield Issue("error", "message-structure", text, Location(source, line, "MSH-2"))
         return
     found = Delimiters(head["field"], *head["rest"][:4])
+    for n, one in enumerate(lines):
+        if _CONTROL.search(one):
+            note = "control characters were read as blanks"
+            yield Issue("warning", "file-encoding", note, Location(source, line + n))
+            lines = [_CONTROL.sub(" ", text) for text in lines]
+            break
     plain = "".join(found) == STANDARD
     rest = lines[0][head.end() - 1 :]
     segments = ["MSH|^~\\&" + (rest if plain else _translate(rest, found))]

@@ -121,6 +121,7 @@ def test_every_delimiter_comes_from_msh(delimiters):
         ("|^~\\&", "A\\E\\F\\E\\B", "A\\F\\B"),  # decoded once
         ("|^~\\&", "\\XC3B1\\", "ñ"),
         ("|^~\\&", "\\XF1\\", "ñ"),
+        ("|^~\\&", "A\\X001F\\B\\X0D0A\\C", "A  B\r\nC"),
         ("|^~\\&", "A\\H\\B\\N\\C", "ABC"),
         ("|^~\\&", "A\\.sp2\\B\\.in+4\\C", "A\nB C"),
         ("|^~\\&", "half \\ open", "half \\ open"),
@@ -142,6 +143,12 @@ def test_escapes_are_decoded_once(delimiters, text, read_as):
 )  # fmt: skip
 def test_without_delimiters_it_is_no_message(head):
     assert read(f"{head}\r{PID}") == ([], [("message-structure", 1, "MSH-2")])
+
+
+def test_control_characters_are_blanks_and_told_once():
+    (message,), issues = read(f"{MSH}\r{PID}\x00\x1f\rPV1|\x01\t|I\x7f")
+    assert message.segments[1:] == (PID + "  ", "PV1| \t|I\x7f")
+    assert issues == [("file-encoding", 2, "")]
 
 
 # --- character sets
