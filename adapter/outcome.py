@@ -33,11 +33,17 @@ class Unit:
 
 @dataclass(slots=True)
 class Outcome:
-    """One unit converted. Refused whole (`ok` false, `bundle` None) when an issue failed it."""
+    """One unit converted. Refused whole (`ok` false, `bundle` None) when an issue failed it.
+
+    `event`   the trigger event of an HL7 v2 message (MSH-9.2), `""` for any other unit
+    `merges`  (urn of the survivor, urn of the loser) of each merge that the unit tells
+    """
 
     unit: Unit
     entries: list[Entry] = field(default_factory=list)
     issues: list[Issue] = field(default_factory=list)
+    event: str = ""
+    merges: tuple[tuple[str, str], ...] = ()
 
     @property
     def ok(self) -> bool:

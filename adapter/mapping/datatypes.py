@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +22,7 @@ _OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DAYS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,4})?")
 _CIN = re.compile(r"9[0-9]{7}[A-Z]")
+_MEDICAID = frozenset(("MA", "MC", "MI", "MCD"))
 _WHOLE = re.compile(r"[0-9]{1,10}")
 _NULL = '""'
 
@@ -149,17 +150,25 @@ def _identifier_type(code: str) -> Json:
 
 @datatype("cx", 10)
 def cx(run: Run, parts: list[str]) -> Json | None:
-    """CX to Identifier: system by CX.4, type by CX.5 (v2-to-FHIR CX[Identifier])."""
+    """CX to Identifier: system by CX.4, type by CX.5 (v2-to-FHIR CX[Identifier]).
+
+    A social security number is left out unless the sender's profile asks for it (CONF-0472).
+    """
     value = parts[0].strip()
     if not value:
         return None
     count = len(parts)
     kind = parts[4].strip().upper() if count > 4 else ""
+    if kind == "SS" and "ssn" not in run.feed.switches:
+        run.issue_once("unmapped", "SS", "a social security number is not carried")
+        return None
     item: Json = {}
-    if kind:
-        item["type"] = identifier_type(run, kind, 5)
-    system = _typed_system(run, kind, value)
-    item["system"] = system or authority(run, parts[3] if count > 3 else "", 4)
+    hd = parts[3] if count > 3 else ""
+    bare = not kind and not hd and run.label.startswith("PID-")
+    system = _typed_system(kind, value, bare)
+    if kind or system:
+        item["type"] = _medicaid(kind) if system == _cin() else identifier_type(run, kind, 5)
+    item["system"] = system or authority(run, hd, 4)
     item["value"] = value
     if count > 5:
         _cx_rest(run, item, parts)
@@ -168,13 +177,28 @@ def cx(run: Run, parts: list[str]) -> Json | None:
     return item
 
 
-def _typed_system(run: Run, kind: str, value: str) -> str:
-    """CIN and SSN have one system whoever sends them; a CIN only when it has the shape of one."""
+def _typed_system(kind: str, value: str, bare: bool) -> str:
+    """CIN and SSN have one system whoever sends them; a CIN only when it has the shape of one.
+
+    Feeds type a CIN as MA, MC or MI; `bare`, in PID without type and authority, its shape tells it.
+    """
     if kind == "SS":
         return terms.system("ssn")
-    if kind in ("MA", "MC", "MCD") and _CIN.fullmatch(value):
-        return terms.system("cin")
+    if (bare or kind in _MEDICAID) and _CIN.fullmatch(value):
+        return _cin()
     return ""
+
+
+@cache
+def _cin() -> str:
+    return terms.system("cin")
+
+
+def _medicaid(kind: str) -> Json:
+    """Identifier.type of a CIN: MA, beside the type that the sender gave it."""
+    if kind in ("", "MA"):
+        return _identifier_type("MA")
+    return {"coding": [*_identifier_type("MA")["coding"], *_identifier_type(kind)["coding"]]}
 
 
 def _cx_rest(run: Run, item: Json, parts: list[str]) -> None:

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from adapter import data
 from adapter.errors import DataFileError
 from adapter.mapping.fields import segment
-from adapter.mapping.records import Compiled
+from adapter.mapping.merges import MEANINGS, Meaning
+from adapter.mapping.paths import Target, target
+from adapter.mapping.routes import ROUTES, Routed
+from adapter.mapping.run import Run
 
 EVENT_KEYS = frozenset(
-    {"source", "confidence", "like", "event", "title", "needs", "wants", "segments", "set", "weak"}
-)
+    {
+        "source", "confidence", "like", "event", "title", "refuse", "needs", "wants", "segments",
+        "ignore", "group", "set", "weak", "occurred", "clear", "means",
+    }
+)  # fmt: skip
+
+
+class SegmentRules(Protocol):
+    """What is done with a segment: its compiled map, or one of several by what it says."""
+
+    def apply(self, run: Run, fields: Sequence[str], labels: Sequence[str]) -> None:
+        """Run the rules of one segment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +36,17 @@ class Event:
 
     code: str
     title: str
+    refuse: str
     needs: tuple[str, ...]
     wants: tuple[str, ...]
-    segments: Mapping[str, Compiled]
-    sets: tuple[tuple[str, str, str], ...]
+    segments: Mapping[str, SegmentRules]
+    ignored: frozenset[str]
+    group: str
+    sets: tuple[tuple[str, str, Any], ...]
     weak: Mapping[str, tuple[str, ...]]
+    occurred: tuple[tuple[str, Target], ...]
+    clears: tuple[tuple[str, Target], ...]
+    means: tuple[Meaning, ...]
 
 
 @cache
@@ -52,20 +71,45 @@ def _raw(stem: str) -> dict[str, Any]:
 
 def _event(stem: str) -> Event:
     raw = _raw(stem)
-    sets = []
-    for path, value in raw.get("set", {}).items():
-        name, element = path.split(".", 1)
-        sets.append((name, element, value))
     weak: dict[str, tuple[str, ...]] = {}
-    for path in raw.get("weak", ()):
-        name, element = path.split(".", 1)
+    for name, element in map(_split, raw.get("weak", ())):
         weak[name] = (*weak.get(name, ()), element)
     return Event(
         code=raw["event"],
         title=raw["title"],
+        refuse=raw.get("refuse", ""),
         needs=tuple(raw.get("needs", ())),
         wants=tuple(raw.get("wants", ())),
-        segments={name: segment(name) for name in raw["segments"]},
-        sets=tuple(sets),
+        segments={name[:3]: _rules(name) for name in raw.get("segments", ())},
+        ignored=frozenset(raw.get("ignore", ())),
+        group=raw.get("group", ""),
+        sets=tuple((*_split(path), value) for path, value in raw.get("set", {}).items()),
         weak=weak,
+        occurred=_targets(raw.get("occurred", ())),
+        clears=_targets(raw.get("clear", ())),
+        means=tuple(_meaning(stem, name) for name in raw.get("means", ())),
     )
+
+
+def _split(path: str) -> tuple[str, str]:
+    """`Encounter.period.end` as map and path."""
+    name, _, element = path.partition(".")
+    return name, element
+
+
+def _targets(paths: Sequence[str]) -> tuple[tuple[str, Target], ...]:
+    return tuple((name, target(path)) for name, path in map(_split, paths))
+
+
+def _rules(name: str) -> SegmentRules:
+    """The rules of a segment, or of one of its forms (`MRG_ACCOUNT`)."""
+    route = ROUTES.get(name)
+    if route is None:
+        return segment(name)
+    return Routed(route.choose, {form: segment(form) for form in route.forms})
+
+
+def _meaning(stem: str, name: str) -> Meaning:
+    if name not in MEANINGS:
+        raise DataFileError(stem, f"means {name}", f"one of {sorted(MEANINGS)}")
+    return MEANINGS[name]

@@ -13,7 +13,7 @@ from adapter.issues import Severity
 from adapter.mapping import builders, field_values, named  # noqa: F401  # rules name what they register
 from adapter.mapping.datatypes import alternate, components, concept
 from adapter.mapping.model import Map, Rule, load
-from adapter.mapping.paths import hl7_source, putter
+from adapter.mapping.paths import LINE, hl7_source, putter
 from adapter.mapping.records import Compiled, FieldFunction, ignored, skeleton, sourced
 from adapter.mapping.registry import CONVERTERS, Converter
 from adapter.mapping.run import BadValue, Run, restored
@@ -24,12 +24,12 @@ WIDEST = 120  # fields of the widest segment, and room
 
 
 @cache
-def segment(name: str) -> Compiled:
-    """The compiled map of a segment (mappings/hl7v2/segments/<name>.toml).
+def segment(name: str, folder: str = "segments") -> Compiled:
+    """The compiled map of a segment (mappings/hl7v2/<folder>/<name>.toml).
 
     A segment with several forms has a file for each: `ROL_VISIT` reads ROL.
     """
-    file = load(data.path("mappings", "hl7v2", "segments", f"{name.lower()}.toml"))
+    file = load(data.path("mappings", "hl7v2", folder, f"{name.lower()}.toml"))
     compiled = skeleton(file.maps, WIDEST)
     compiled.fields[0] = ignored
     by_field: dict[int, Field] = {}
@@ -280,7 +280,8 @@ def _as_word(found: Json, system: str) -> None:
 
 def _writer(item: Map, rule: Rule, read: Callable[[Run, list[str]], object]) -> PartsStep:
     draft_of, put = open_draft(item), putter(rule.to)
-    root, name = rule.to.root, item.name
+    root, name, shared = rule.to.root, item.name, item.once and rule.to.named
+    each = rule.to.steps[-1].slot != ""  # else the repetitions gather at the end of the path
     wrong = _complain(item, rule)
 
     def run_rule(run: Run, parts: list[str], rep: int) -> bool:
@@ -292,6 +293,8 @@ def _writer(item: Map, rule: Rule, read: Callable[[Run, list[str]], object]) -> 
         if value is not None:
             value = value if run.sub == "&" else restored(value)
             draft = run.drafts.get(name) or draft_of(run)
+            if shared:
+                rep = run.line * LINE + (rep if each else 0)
             put(draft, value, rep)
             draft.origins.append((run.line, root, run.label))
         return True

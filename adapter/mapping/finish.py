@@ -29,7 +29,7 @@ def finish(run: Run) -> Outcome:
         return outcome
     provenance = run.drafts.pop("Provenance", None)
     drafts = [d for d in run.made if d is not provenance and (len(d.resource) > 1 or d.cleared)]
-    if not drafts:
+    if not (drafts or run.side):
         return outcome
     _name(run, drafts)
     for draft in run.side.values():
@@ -117,6 +117,9 @@ def _text(resource: Resource, path: str) -> str:
     return data.dumps(value).decode()
 
 
+_GATHERED = ("identifier", "link")  # of one person in several groups of a merge message
+
+
 def _unique(drafts: list[Draft]) -> list[Draft]:
     """One draft a name: a later one of the same name adds what the first lacks."""
     seen: dict[str, Draft] = {}
@@ -124,9 +127,26 @@ def _unique(drafts: list[Draft]) -> list[Draft]:
         first = seen.setdefault(draft.urn, draft)
         if first is not draft:
             for element, value in draft.resource.items():
-                first.resource.setdefault(element, value)
+                known = first.resource.setdefault(element, value)
+                if known is not value and element in _GATHERED:
+                    first.resource[element] = _joined(known, value)
             first.origins += draft.origins
     return list(seen.values())
+
+
+def _joined(known: list[Any], more: list[Any]) -> list[Any]:
+    """Two lists as one, an identifier once: as the later one tells it (it may be old by then)."""
+    named = {(one["system"], one["value"]) for one in more if isinstance(one, dict) and _named(one)}
+    kept = [
+        one
+        for one in known
+        if not (isinstance(one, dict) and _named(one) and (one["system"], one["value"]) in named)
+    ]
+    return [*kept, *(one for one in more if one not in kept)]
+
+
+def _named(item: Resource) -> bool:
+    return "system" in item and "value" in item
 
 
 @cache
@@ -177,7 +197,8 @@ def _required() -> dict[str, dict[str, Any]]:
 def _entry(draft: Draft) -> Entry:
     resource, weak = draft.resource, []
     if draft.profile:
-        resource["meta"] = {"profile": [f"{BASE}/StructureDefinition/{draft.profile}"]}
+        profile = [f"{BASE}/StructureDefinition/{draft.profile}"]
+        resource["meta"] = {"profile": profile, **resource.get("meta", {})}
     for element, value in _required().get(draft.kind, {}).items():
         if element not in resource and element.removeprefix("_") not in resource:
             resource[element] = value
@@ -231,7 +252,7 @@ def _provenance(run: Run, draft: Draft | None, entries: list[Entry]) -> Entry:
         resource["agent"] = [{"type": {"coding": [_ASSEMBLER]}, "who": who}]
     place = {"system": terms.system("unit"), "value": unit.key or str(unit.at)}
     what = {"identifier": place, "display": str(unit.at)}
-    resource["entity"] = [{"role": "source", "what": what}]
+    resource["entity"] = [{"role": "source", "what": what}, *resource.get("entity", ())]
     return Entry(resource, urn("Provenance", unit.source, unit.key or str(unit.at)))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import cache
 
 from adapter.issues import Issue, Severity
+from adapter.mapping import groups, merges
 from adapter.mapping.events import Event, events
 from adapter.mapping.feeds import with_visit
 from adapter.mapping.fields import WIDEST
 from adapter.mapping.finish import finish
-from adapter.mapping.run import Feed, Run
+from adapter.mapping.run import Feed, Groups, Run
 from adapter.mapping.times import utc
 from adapter.outcome import Outcome, Unit
 from adapter.record import Location, Message
@@ -18,28 +19,35 @@ from adapter.record import Location, Message
 def convert(message: Message, feed: Feed, unit: Unit) -> Outcome:
     """One message as an Outcome; a message of an event without a file is refused, never guessed."""
     event = events().get(message.event)
-    if event is None:
-        text = "no mapping for this trigger event"
+    if event is None or event.refuse:
+        text = event.refuse if event else "no mapping for this trigger event"
         at = Location(unit.at.source, unit.at.line, "MSH-9")
         return Outcome(unit, issues=[Issue("error", "not-supported", text, at)])
     run = Run(unit, feed)
+    run.groups = spans = Groups(mark=-1)
     run.facts["facility"] = message.facility
     _check_segments(run, event, message)
     _order(run, message)
     for line, text in enumerate(with_visit(message.segments, feed.visit), unit.at.line):
         if text:
             run.line = line
+            if text[:3] == event.group:
+                groups.begin(run, event, spans)
             _segment(run, event, text)
-    _say(run, event)
-    return finish(run)
+    groups.close(run, event, spans)
+    outcome = finish(run)
+    outcome.event = event.code
+    outcome.issues = list(dict.fromkeys(outcome.issues))  # two maps may read one field
+    if spans.pairs and outcome.ok:
+        merges.told(outcome, spans)
+    return outcome
 
 
 def _segment(run: Run, event: Event, text: str) -> None:
     name = text[:3]
     compiled = event.segments.get(name)
     if compiled is None:
-        run.label = name
-        run.issue("information", "unmapped", "no map for this segment")
+        _unread(run, event, name, text)
         return
     fields = text.split("|")
     if name == "MSH":
@@ -47,6 +55,15 @@ def _segment(run: Run, event: Event, text: str) -> None:
     fields[0] = ""
     run.fields = fields
     compiled.apply(run, fields, _labels(name))
+
+
+def _unread(run: Run, event: Event, name: str, text: str) -> None:
+    """Report a segment that is not read; a PV1 of class N fills a place and says nothing."""
+    run.label = name
+    if name not in event.ignored:
+        run.issue("information", "unmapped", "no map for this segment")
+    elif name != "PV1" or text.split("|", 3)[2:3] not in (["N"], [""], []):
+        run.issue("information", "unmapped", "this event does not concern the visit")
 
 
 def _check_segments(run: Run, event: Event, message: Message) -> None:
@@ -73,19 +90,6 @@ def _order(run: Run, message: Message) -> None:
             break
     if first or sent:
         run.unit.as_of = f"{first or sent} {sent} {message.sequence:>15}".rstrip()
-
-
-def _say(run: Run, event: Event) -> None:
-    """What the event says by itself: an A03 is a finished Encounter."""
-    for name, element, value in event.sets:
-        draft = run.drafts.get(name)
-        if draft is not None:
-            draft.resource[element] = value
-            draft.origins.append((run.unit.at.line, element, "MSH-9"))
-    for name, elements in event.weak.items():
-        draft = run.drafts.get(name)
-        if draft is not None:
-            draft.weak = elements
 
 
 @cache

@@ -134,7 +134,10 @@ def _rule(file: str, kind: str, raw: dict[str, Any]) -> Rule:
 
 
 def _no_two_for_one(file: str, maps: tuple[Map, ...]) -> None:
-    """Two rules that write one element are a mistake, unless it repeats or they say when."""
+    """Two rules that write one element are a mistake, unless it repeats or they say when.
+
+    A builder may write nothing, or elsewhere; it says so itself.
+    """
     names = [item.name for item in maps]
     for name in names:
         if names.count(name) > 1:
@@ -142,7 +145,7 @@ def _no_two_for_one(file: str, maps: tuple[Map, ...]) -> None:
     seen: set[tuple[str, Target]] = set()
     for item in maps:
         for rule in item.rules:
-            if rule.where or rule.unless or rule.to.steps[-1].slot is not None:
+            if rule.where or rule.unless or rule.build or rule.to.steps[-1].slot is not None:
                 continue
             if (item.name, rule.to) in seen:
                 path = ".".join(step.key for step in rule.to.steps)

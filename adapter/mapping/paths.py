@@ -14,6 +14,10 @@ _PART = re.compile(r"^(?P<part>\d{1,2})(?:\.(?P<sub>\d{1,2}))?$")
 
 Put = Callable[[Draft, Any, int], None]
 
+# A slot of a map that several records share is each record's own: its repetitions count from here,
+# times the record's line.
+LINE = 1 << 20
+
 
 class Step(NamedTuple):
     """One step of a target: an object (`slot` None), an append (`""`) or a named slot."""
@@ -36,6 +40,11 @@ class Target(NamedTuple):
     def repeats(self) -> bool:
         """True when each repetition of the source yields an element of its own."""
         return any(step.slot is not None for step in self.steps)
+
+    @property
+    def named(self) -> bool:
+        """True when it leads through a named slot."""
+        return any(step.slot for step in self.steps)
 
 
 def target(text: str) -> Target:

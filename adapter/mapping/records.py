@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from adapter.errors import DataFileError
 from adapter.mapping.model import Map, MapFile, Rule
-from adapter.mapping.paths import constant, putter
+from adapter.mapping.paths import LINE, Put, constant, putter
 from adapter.mapping.run import Draft, Link, Run
 
 # Runs everything that reads one field, on that field's text.
@@ -22,7 +22,7 @@ class Compiled:
     needs: list[tuple[int, str, str]] = field(default_factory=list)
     fresh: tuple[str, ...] = ()
     beside: list[tuple[str, list[Callable[[Draft], None]]]] = field(default_factory=list)
-    links: list[tuple[str, Link]] = field(default_factory=list)
+    links: list[tuple[str, Link, bool]] = field(default_factory=list)
 
     def apply(self, run: Run, fields: Sequence[str], labels: Sequence[str]) -> None:
         """Run the rules of one record. `labels` name the fields as the source's people do."""
@@ -49,11 +49,14 @@ class Compiled:
             if draft is not None:
                 for function in functions:
                     function(draft)
-        for name, link in self.links:
+        for name, link, shared in self.links:
             draft = drafts.get(name)
             if draft is not None:
                 to = drafts.get(link.to) if isinstance(link.to, str) else link.to
-                draft.links.append(link._replace(to=to or link.to))
+                if to is None and link.to in self.fresh:
+                    continue  # this record made none
+                put = _of_line(link.put, run.line) if shared else link.put
+                draft.links.append(Link(link.root, put, to or link.to))
 
 
 def skeleton(maps: Sequence[Map], width: int) -> Compiled:
@@ -64,9 +67,16 @@ def skeleton(maps: Sequence[Map], width: int) -> Compiled:
         if constants:
             done.beside.append((item.name, constants))
         done.links += [
-            (item.name, Link(r.to.root, putter(r.to), r.link)) for r in item.rules if r.link
+            (item.name, Link(r.to.root, putter(r.to), r.link), item.once and r.to.named)
+            for r in item.rules
+            if r.link
         ]
     return done
+
+
+def _of_line(put: Put, line: int) -> Put:
+    """A link in a slot of a map that several records share belongs to its own record's slot."""
+    return lambda draft, reference, rep: put(draft, reference, rep + line * LINE)
 
 
 def ignored(run: Run, text: str) -> None:

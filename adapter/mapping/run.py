@@ -89,6 +89,7 @@ class Feed:
     `processing`  MSH-11 values that are taken; None: those of the installation
     `unique`      it never uses a message control id (MSH-10) twice
     `silence`     seconds without a message after which something is wrong, 0 for never
+    `switches`    what is left out unless a profile asks for it (mappings/README.md)
     """
 
     name: str
@@ -102,6 +103,23 @@ class Feed:
     processing: frozenset[str] | None = None
     unique: bool = True
     silence: int = 0
+    switches: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True, eq=False)
+class Groups:
+    """What spans the segment groups of one HL7 v2 message.
+
+    `later`   what waits for the end of the group, when all its segments are read
+    `closed`  the drafts of the groups that are complete
+    `mark`    how many drafts the complete groups made
+    `pairs`   (survivor, loser) of each merge that the message asks for
+    """
+
+    later: list[Callable[[Run], None]] = field(default_factory=list)
+    closed: list[dict[str, Draft | None]] = field(default_factory=list)
+    mark: int = 0
+    pairs: list[tuple[Draft, Draft]] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
@@ -121,6 +139,7 @@ class Run:
     issues: list[Issue] = field(default_factory=list)
     once: set[tuple[str, str]] = field(default_factory=set)
     facts: dict[str, str] = field(default_factory=dict)
+    groups: Groups | None = None
 
     def at(self, part: int = 0) -> Location:
         """The place of the value being read; `part` is the component, 0 the whole."""

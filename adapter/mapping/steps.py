@@ -8,7 +8,7 @@ from typing import Any
 from adapter import terms
 from adapter.errors import DataFileError
 from adapter.mapping.model import Map, Rule
-from adapter.mapping.paths import putter
+from adapter.mapping.paths import LINE, putter
 from adapter.mapping.registry import BUILDERS, CONVERTERS
 from adapter.mapping.run import BadValue, Draft, Run
 
@@ -92,7 +92,7 @@ def build_step(file: str, item: Map, rule: Rule) -> Callable[[Run, list[str]], N
     if build is None:
         raise DataFileError(file, rule.build, "no such builder")
     draft_of, put, root, need = open_draft(item), putter(rule.to), rule.to.root, rule.need
-    spread = rule.to.steps[-1].slot == ""
+    spread, shared = rule.to.steps[-1].slot == "", item.once and rule.to.named
 
     def run_build(run: Run, texts: list[str]) -> None:
         try:
@@ -102,9 +102,9 @@ def build_step(file: str, item: Map, rule: Rule) -> Callable[[Run, list[str]], N
             return
         if value is None or value == []:
             return
-        draft = draft_of(run)
+        draft, first = draft_of(run), run.line * LINE if shared else 0
         for rep, one in enumerate(value if spread and isinstance(value, list) else [value]):
-            put(draft, one, rep)
+            put(draft, one, first if shared else rep)
         draft.origins.append((run.line, root, run.label))
 
     return run_build

@@ -1,0 +1,136 @@
+"""Converters of AL1 and IAM: what a person cannot bear, how sure it is, and who said so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapter import terms
+from adapter.mapping.datatypes import V2, concept, repetitions
+from adapter.mapping.parts import HL7, added, also, first, gather, own, part, told
+from adapter.mapping.people import xpn
+from adapter.mapping.registry import builder, converter, datatype
+from adapter.mapping.run import BadValue, Draft, Link, Run
+
+Json = dict[str, Any]
+
+
+@datatype("allergy_source", 3)
+def allergy_source(run: Run, parts: list[str]) -> Json | None:
+    """AL1-2, AL1-4 as they came, beside the code that FHIR has for it (alternate-codes)."""
+    code, display = part(parts, 1), part(parts, 2)
+    if not code:
+        return None
+    table = "0127" if run.label.endswith("-2") else "0128"
+    coding = {"system": V2 + table, "code": code, **({"display": display} if display else {})}
+    concept = {"coding": [coding]}
+    url = HL7 + "alternate-codes"
+    return {"extension": [{"url": url, "valueCodeableConcept": concept}]}
+
+
+@builder("reaction_severity")
+def reaction_severity(run: Run, texts: list[str]) -> None:
+    """AL1-4, where a sender means the reaction by it and not what could come (v2-to-FHIR AL1-4)."""
+    draft, groups = run.drafts.get("AllergyIntolerance"), run.groups
+    if draft is None or groups is None or "severity-of-reaction" not in run.feed.switches:
+        return
+    target = terms.table("allergy-severity").get(part(texts[0].split("^"), 1))
+
+    def put(run: Run) -> None:
+        reactions = draft.resource.get("reaction", ())
+        for reaction in reactions if target is not None and target.code else ():
+            reaction["severity"] = target.code if target is not None else ""
+            draft.resource.pop("criticality", None)
+            draft.resource.pop("_criticality", None)
+
+    groups.later.append(put)
+
+
+@converter("deleted_allergy")
+def deleted_allergy(run: Run, text: str) -> Json | None:
+    """IAM-6: D takes the allergy back (table 0323; action codes of chapter 3.4.7)."""
+    if text.split("^")[0].strip().upper() != "D":
+        return None
+    _no_clinical_status(run)
+    return _verification("entered-in-error")
+
+
+@builder("allergy_status")
+def allergy_status(run: Run, texts: list[str]) -> None:
+    """IAM-17: how sure it is and whether it is active (table 0438, v2-to-FHIR IAM-17)."""
+    draft, code = run.drafts.get("AllergyIntolerance"), part(texts[0].split("^"), 1).upper()
+    if draft is None or "verificationStatus" in draft.resource:
+        return
+    sure = {"C": "confirmed", "I": "confirmed", "U": "unconfirmed", "P": "unconfirmed",
+            "S": "unconfirmed", "D": "unconfirmed", "E": "entered-in-error"}.get(code)  # fmt: skip
+    if sure is None:
+        raise BadValue("code-unknown", "not a clinical status of table 0438")
+    draft.resource["verificationStatus"] = _verification(sure)
+    system = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
+    if code == "I":
+        draft.resource["clinicalStatus"] = {"coding": [{"system": system, "code": "inactive"}]}
+    if code == "E":
+        _no_clinical_status(run)
+
+
+def _verification(code: str) -> Json:
+    system = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification"
+    return {"coding": [{"system": system, "code": code}]}
+
+
+def _no_clinical_status(run: Run) -> None:
+    """ait-2: what was entered in error has no clinical status."""
+    draft, groups = run.drafts.get("AllergyIntolerance"), run.groups
+    if draft is not None and groups is not None:
+        groups.later.append(lambda run: draft.resource.pop("clinicalStatus", None) and None)
+
+
+@datatype("recorder", 14, but=(8, 9, 11))
+def recorder(run: Run, parts: list[str]) -> Json | None:
+    """IAM-14 by IAM-15: a professional, the patient, or a relative by name (v2-to-FHIR IAM-14)."""
+    name = xpn(run, parts)
+    relation = own(run, 15).split("^")[0].strip().upper()
+    draft, patient = run.drafts.get("AllergyIntolerance"), run.drafts.get("Patient")
+    if name is None:
+        return None
+    if not relation:
+        return added(run, "Practitioner", {"name": [name]}, run.feed.source, str(name))
+    if relation in ("SEL", "SELF"):
+        if draft is not None and patient is not None:
+            draft.links.append(Link("recorder", _put_recorder, patient))
+        return None
+    found = also(run, 15, lambda run, parts: told(run, parts, "relationship"))
+    person: Json = {"active": True, "name": [name], **({"relationship": found} if found else {})}
+    reference = added(run, "RelatedPerson", person, run.feed.source, run.unit.key, str(name))
+    if patient is not None:
+        run.side[reference["reference"]].links.append(Link("patient", _put_patient, patient))
+    return reference
+
+
+def _put_recorder(draft: Draft, reference: Json, rep: int) -> None:
+    draft.resource["recorder"] = reference
+
+
+def _put_patient(draft: Draft, reference: Json, rep: int) -> None:
+    draft.resource["patient"] = reference
+
+
+@builder("sensitivity")
+def sensitivity(run: Run, texts: list[str]) -> None:
+    """IAM-9: whether it is an allergy or an intolerance (table 0436)."""
+    draft, code = run.drafts.get("AllergyIntolerance"), part(texts[0].split("^"), 1).upper()
+    found = {"AL": "allergy", "IN": "intolerance"}.get(code)
+    if draft is not None and found:
+        draft.resource["type"] = found
+        draft.origins.append((run.line, "type", run.label))
+
+
+@builder("clinician_code")
+def clinician_code(run: Run, texts: list[str]) -> None:
+    """IAM-27: the clinician's code beside that of IAM-3 (v2-to-FHIR IAM-27)."""
+    draft = run.drafts.get("AllergyIntolerance")
+    found = first([concept(run, parts, "") for parts in repetitions(run, texts)])
+    if draft is not None and found:
+        code = draft.resource.setdefault("code", {})
+        gather(code, "coding", found.get("coding", []))
+        if "text" in found:
+            code.setdefault("text", found["text"])

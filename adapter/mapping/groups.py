@@ -1,0 +1,114 @@
+"""The segment groups of a message: each is a person of its own, and none is joined to another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapter.mapping.events import Event
+from adapter.mapping.paths import Step
+from adapter.mapping.run import Draft, Groups, Link, Run
+
+
+def begin(run: Run, event: Event, groups: Groups) -> None:
+    """A group's first segment: what the group before made is complete, and is not written to."""
+    if groups.mark < 0:  # the first group is open from the start
+        groups.mark = 0
+        return
+    close(run, event, groups)
+    kept = ("Provenance",) if event.group == "PID" else ("Provenance", "Patient")
+    run.drafts = {name: run.drafts.get(name) for name in kept}
+    run.facts.pop("part", None)
+    run.facts.pop("no-visit", None)
+
+
+def close(run: Run, event: Event, groups: Groups) -> None:
+    """The end of a group: what waited for it, and what the event says by itself."""
+    for later in groups.later:
+        later(run)
+    groups.later.clear()
+    _say(run, event)
+    _clear(run, event)
+    for mean in event.means:
+        mean(run, groups)
+    if event.group:
+        _bind(run, groups)
+
+
+def _bind(run: Run, groups: Groups) -> None:
+    """Links by name mean the resources of this group."""
+    for draft in run.made[max(groups.mark, 0) :]:
+        bound = (_bound(run, link) for link in draft.links)
+        draft.links = [link for link in bound if link is not None]
+    groups.closed.append(run.drafts)
+    groups.mark = len(run.made)
+
+
+def _bound(run: Run, link: Link) -> Link | None:
+    if not isinstance(link.to, str):
+        return link
+    aim = run.drafts.get(link.to)
+    return link._replace(to=aim) if aim is not None else None
+
+
+def _say(run: Run, event: Event) -> None:
+    """What the event says by itself: an A03 is a finished Encounter."""
+    line = run.unit.at.line
+    for name, element, value in event.sets:
+        draft = run.drafts.get(name)
+        if draft is not None:
+            draft.resource[element] = value
+            draft.origins.append((line, element, "MSH-9"))
+    for name, elements in event.weak.items():
+        draft = run.drafts.get(name)
+        if draft is not None:
+            draft.weak = elements
+    when = run.facts.get("occurred")
+    for name, path in event.occurred if when else ():
+        draft = run.drafts.get(name)
+        if draft is not None and when and _fill(draft, path.steps, when):
+            draft.origins.append((line, path.root, "EVN-6"))
+
+
+def _clear(run: Run, event: Event) -> None:
+    """What the event takes back: gone from the message, and outdated in a store (`cleared`)."""
+    for name, path in event.clears:
+        draft = run.drafts.get(name)
+        if draft is not None:
+            _take(draft, path.steps)
+            if not path.named:
+                draft.cleared.append(".".join(step.key for step in path.steps))
+
+
+def _fill(draft: Draft, steps: tuple[Step, ...], value: str) -> bool:
+    """Write a time where the message gives none: in the resource, or in each element of a slot."""
+    boxes: list[dict[str, Any]] = [draft.resource]
+    name: tuple[str, ...] = ()
+    for key, slot in steps[:-1]:
+        name = (*name, key, slot or "")
+        if slot is None:
+            boxes = [box.setdefault(key, {}) for box in boxes]
+        else:
+            boxes = [element for (own, _), element in draft.slots.items() if own == name]
+    last = steps[-1].key
+    open_boxes = [box for box in boxes if last not in box and not (last == "start" and box)]
+    for box in open_boxes:
+        box[last] = value
+    return bool(open_boxes)
+
+
+def _take(draft: Draft, steps: tuple[Step, ...]) -> None:
+    """Take an element, or every element of a slot, out of the resource."""
+    box: Any = draft.resource
+    for step in steps[:-1]:
+        box = box.get(step.key) if isinstance(box, dict) else None
+    key, slot = steps[-1]
+    if not isinstance(box, dict) or key not in box:
+        return
+    if slot:
+        name = tuple(text for step in steps for text in (step.key, step.slot or ""))
+        gone = [element for (own, _), element in draft.slots.items() if own == name]
+        box[key] = [element for element in box[key] if element not in gone]
+    if not slot or not box[key]:
+        del box[key]
+    if not box:
+        draft.resource.pop(steps[0].key, None)

@@ -1,0 +1,190 @@
+"""The value of an observation by its HL7 v2 type (OBX-2): one function a type."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from typing import Any
+
+from adapter.mapping.datatypes import V2, alternate, coding_system, concept
+from adapter.mapping.parts import part
+from adapter.mapping.run import BadValue, Run
+from adapter.mapping.times import dr, dtm
+
+Json = dict[str, Any]
+_NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,9})?")
+_TIME = re.compile(r"([01][0-9]|2[0-3])([0-5][0-9])([0-5][0-9])?(?:\.[0-9]+)?(?:[+-][0-9]{4})?")
+_COMPARATORS = ("<", "<=", ">=", ">")
+_R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Observation."
+
+# Content types by ED.2 or RP.3 (table 0191) and ED.3 or RP.4 (table 0291).
+_KINDS = {"AP": "application", "AU": "audio", "IM": "image", "TEXT": "text", "FT": "text"}
+_SUBTYPES = {"JPG": "jpeg", "TIF": "tiff", "RTF": "rtf", "": "octet-stream"}
+
+
+def number(text: str) -> int | float:
+    """A numeric text as JSON has it. Raises BadValue for any other."""
+    plain = text.strip().replace(" ", "")
+    if not _NUMBER.fullmatch(plain):
+        raise BadValue("number-format", "expected a number")
+    return float(plain) if "." in plain else int(plain)
+
+
+def unit(parts: list[str]) -> Json:
+    """OBX-6: unit, and code and system where it names one (v2-to-FHIR CWE[Quantity])."""
+    code, display, system = part(parts, 1), part(parts, 2), part(parts, 3)
+    item = {"unit": display or code} if display or code else {}
+    if code and system:
+        item |= {"system": coding_system(system), "code": " ".join(code.split())}
+    return item
+
+
+def _numeric(run: Run, parts: list[str], units: Json) -> Json:
+    try:
+        return {"valueQuantity": {"value": number(parts[0]), **units}}
+    except BadValue:
+        run.issue("warning", "number-format", "kept as text: not a number")
+        return {"valueString": parts[0].strip()}
+
+
+def _text(run: Run, parts: list[str], units: Json) -> Json:
+    return {"valueString": "^".join(parts).strip()}
+
+
+def _concept(run: Run, parts: list[str], units: Json) -> Json:
+    item = concept(run, parts, "")
+    return {"valueCodeableConcept": item} if item else {}
+
+
+def _period(run: Run, parts: list[str], units: Json) -> Json:
+    item = dr(run, parts)
+    return {"valuePeriod": item} if item else {}
+
+
+def _moment(run: Run, parts: list[str], units: Json) -> Json:
+    return {"valueDateTime": dtm(run, parts[0])}
+
+
+def _clock(run: Run, parts: list[str], units: Json) -> Json:
+    match = _TIME.fullmatch(parts[0].strip())
+    if match is None:
+        raise BadValue("date-format", "expected HHMM[SS]")
+    hour, minute, second = match.groups()
+    return {"valueTime": f"{hour}:{minute}:{second or '00'}"}
+
+
+def _range(run: Run, parts: list[str], units: Json) -> Json:
+    ends = zip(("low", "high"), (part(parts, 1), part(parts, 2)), strict=True)
+    item = {key: {"value": number(text), **units} for key, text in ends if text}
+    return {"valueRange": item} if item else {}
+
+
+def _span(run: Run, parts: list[str], units: Json) -> Json:
+    """VR: a range of values as text."""
+    return {"valueString": f"{part(parts, 1)}-{part(parts, 2)}"}
+
+
+def _structured(run: Run, parts: list[str], units: Json) -> Json:
+    """SN: a comparator, a number, a separator and a number (v2-to-FHIR SN[...])."""
+    sign, low, between, high = (part(parts, place) for place in (1, 2, 3, 4))
+    written = " ".join(text for text in (sign, low, between, high, units.get("unit", "")) if text)
+    try:
+        if sign != "<>" and between in (":", "/"):
+            ends = (("numerator", low), ("denominator", high))
+            return {"valueRatio": {key: {"value": number(text), **units} for key, text in ends}}
+        if sign != "<>" and between == "-":
+            return _range(run, [low, high], units)
+        if sign != "<>" and not between:
+            compared = {"comparator": sign} if sign in _COMPARATORS else {}
+            return {"valueQuantity": {"value": number(low), **compared, **units}}
+    except BadValue:
+        run.issue("warning", "number-format", "kept as text: not numbers")
+    return {"valueString": written}
+
+
+def _sampled(run: Run, parts: list[str], units: Json) -> Json:
+    """NA: an array of numbers; how long lies between two of them OBX does not say."""
+    numbers = [str(number(text)) for text in parts if text.strip()]
+    absent = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason"}
+    return {
+        "valueSampledData": {
+            "origin": {"value": 0, **units},
+            "_period": {"extension": [{**absent, "valueCode": "unknown"}]},
+            "dimensions": 1,
+            "data": " ".join(numbers),
+        }
+    }
+
+
+def _content_type(kind: str, subtype: str) -> str:
+    """A media type of the two codes; one that is written as such stays."""
+    family = _KINDS.get(kind.upper(), "")
+    if not family:
+        return f"{kind}/{subtype}".lower() if kind.isalpha() and subtype else ""
+    small = subtype.split("/")[-1]
+    return f"{family}/{_SUBTYPES.get(small.upper(), small.lower())}"
+
+
+def attachment(parts: list[str], kind: str) -> Json:
+    """ED or RP as Attachment (v2-to-FHIR ED[Attachment], RP[Attachment]). Raises BadValue."""
+    family, subtype = (part(parts, 2), part(parts, 3)) if kind == "ED" else (
+        part(parts, 3), part(parts, 4)
+    )  # fmt: skip
+    item: Json = {}
+    if content := _content_type(family, subtype):
+        item["contentType"] = content
+    elif family or subtype:
+        item = alternate(V2 + "0191", family or subtype)
+    if kind == "RP":
+        pointer = part(parts, 1)
+        return {**item, ("title" if re.search(r"\s", pointer) else "url"): pointer}
+    return {**item, "data": _data(part(parts, 4), part(parts, 5))}
+
+
+def _data(encoding: str, text: str) -> str:
+    """ED.5 in base64: sent as such, or as hexadecimal or plain text (table 0299)."""
+    try:
+        if encoding.upper() == "HEX":
+            return base64.b64encode(bytes.fromhex(text)).decode()
+        if encoding.upper() in ("A", ""):
+            return base64.b64encode(text.encode()).decode()
+        base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        raise BadValue("value-format", "not in the encoding that ED.4 names") from None
+    return text
+
+
+def _attached(kind: str) -> Callable[[Run, list[str], Json], Json]:
+    def read(run: Run, parts: list[str], units: Json) -> Json:
+        item = attachment(parts, kind)
+        return {"extension": [{"url": _R5 + "valueAttachment", "valueAttachment": item}]}
+
+    return read
+
+
+Read = Callable[[Run, list[str], Json], Json]
+
+TYPES: dict[str, Read] = {
+    "NM": _numeric,
+    "SN": _structured,
+    "NR": _range,
+    "VR": _span,
+    "NA": _sampled,
+    "DR": _period,
+    "TM": _clock,
+    "ED": _attached("ED"),
+    "RP": _attached("RP"),
+    **dict.fromkeys(("CF", "CNE", "CE", "CWE", "IS", "ID"), _concept),
+    **dict.fromkeys(("DTM", "DT", "TS"), _moment),
+}
+DOCUMENTS = frozenset(("ED", "RP"))
+
+
+def value(run: Run, kind: str, parts: list[str], units: Json) -> Json:
+    """The elements that hold a value: `{"valueQuantity": ...}`; any other type is kept as text.
+
+    Raises BadValue for a value that is not of its type.
+    """
+    return TYPES.get(kind, _text)(run, parts, units)

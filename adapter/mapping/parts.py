@@ -1,0 +1,114 @@
+"""What converters of HL7 v2 fields share: parts of a field, other fields, and new resources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapter import terms
+from adapter.mapping.datatypes import V2, concept, repetitions
+from adapter.mapping.registry import ConvertParts, datatype
+from adapter.mapping.run import BadValue, Run
+
+Json = dict[str, Any]
+HL7 = "http://hl7.org/fhir/StructureDefinition/"
+
+
+def part(parts: list[str], place: int) -> str:
+    """A component by its number, outer space removed; `""` beyond the end."""
+    return parts[place - 1].strip() if place <= len(parts) else ""
+
+
+def own(run: Run, place: int) -> str:
+    """Another field of the segment being read; `""` when it is absent or to be deleted."""
+    text = run.fields[place] if place < len(run.fields) else ""
+    return "" if text == '""' else text
+
+
+def also(run: Run, place: int, convert: ConvertParts) -> list[Any]:
+    """Another field of the segment converted, one value a repetition; findings get its place."""
+    text = own(run, place)
+    if not text:
+        return []
+    kept = run.label, run.rep, run.sub
+    run.label = f"{run.label[:3]}-{place}"
+    found = [_tried(run, parts, convert) for parts in repetitions(run, text.split("~"))]
+    run.label, run.rep, run.sub = kept
+    return [value for value in found if value is not None]
+
+
+def _tried(run: Run, parts: list[str], convert: ConvertParts) -> Any:
+    try:
+        return convert(run, parts)
+    except BadValue as bad:
+        run.issue("warning", bad.detail, bad.text, bad.part)
+        return None
+
+
+def first(values: list[Any]) -> Any:
+    """The first of some values, None when there is none."""
+    return values[0] if values else None
+
+
+def added(run: Run, kind: str, resource: Json, *key: str) -> Json:
+    """A reference to a resource of the unit that a value names."""
+    return {"reference": run.add(kind, {"resourceType": kind, **resource}, *key)}
+
+
+def of(run: Run, reference: Json | None) -> Json:
+    """The resource of the unit behind such a reference."""
+    return run.side[reference["reference"]].resource if reference else {}
+
+
+def gather(resource: Json, element: str, values: list[Any]) -> None:
+    """Add values to a list of the resource, each once."""
+    known = resource.get(element, [])
+    fresh = [value for value in values if value not in known]
+    if fresh:
+        resource[element] = [*known, *fresh]
+
+
+def told(run: Run, parts: list[str], name: str) -> Json | None:
+    """A coded value with its table's target before it, as a rule with `table` and `cwe` has it."""
+    table = terms.table(name)
+    item = concept(run, parts, table.system)
+    code = part(parts, 1)
+    if item is None or not code:
+        return item
+    target = table.get(code)
+    if target is None:
+        run.issue("warning", "code-unknown", f"kept as it came: not in table {name}")
+    elif target.code and (target.system, target.code) != (table.system, code):
+        coding = {"system": target.system, "code": target.code, "display": target.display}
+        item["coding"] = [{k: v for k, v in coding.items() if v}, *item.get("coding", ())]
+    return item
+
+
+def later(run: Run) -> bool:
+    """Whether this is not the first repetition of a field whose element has room for one."""
+    if run.rep:
+        run.issue("information", "unmapped", "only the first repetition has an element")
+    return run.rep > 0
+
+
+def _of_table(number: str) -> None:
+    """A datatype `cwe_<number>`: a code without a system of its own is of this HL7 table."""
+
+    @datatype(f"cwe_{number}", 20, but=(15, 16, 18, 19))
+    def read(run: Run, parts: list[str]) -> Json | None:
+        return concept(run, parts, V2 + number)
+
+
+for _number in (
+    "0046",
+    "0050",
+    "0080",
+    "0182",
+    "0230",
+    "0338",
+    "0406",
+    "0436",
+    "0717",
+    "0936",
+    "0937",
+):
+    _of_table(_number)

@@ -1,0 +1,117 @@
+"""Converters of PR1 and DG1: what was done, and what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from adapter.mapping.datatypes import ei, repetitions
+from adapter.mapping.parts import also, first, own, part, told
+from adapter.mapping.registry import builder, converter, datatype
+from adapter.mapping.run import Draft, Link, Run
+from adapter.mapping.times import dtm
+
+Json = dict[str, Any]
+
+
+def _logical(run: Run, parts: list[str], kind: str, name: str) -> Json | None:
+    """A reference to what has this identifier, in the message if it is there."""
+    item = ei(run, parts)
+    if item is None:
+        return None
+    reference: Json = {"type": kind, "identifier": item}
+
+    def find(run: Run) -> None:
+        for draft in run.made:
+            if draft.kind == kind and item in draft.resource.get("identifier", ()):
+                mine = next((d for d in run.made if d.line == line and d.name == name), None)
+                if mine is not None:
+                    mine.links.append(Link("", _into(reference), draft))
+                return
+
+    line = run.line
+    if run.groups is not None:
+        run.groups.later.append(find)
+    return reference
+
+
+def _into(reference: Json) -> Callable[[Draft, Any, int], None]:
+    def put(draft: Draft, found: Any, rep: int) -> None:
+        reference.update(found)
+
+    return put
+
+
+@datatype("parent_diagnosis", 4)
+def parent_diagnosis(run: Run, parts: list[str]) -> Json | None:
+    """DG1-22: the diagnosis that this one is due to (v2-to-FHIR EI[Condition])."""
+    return _logical(run, parts, "Condition", "Condition")
+
+
+@datatype("parent_procedure", 4)
+def parent_procedure(run: Run, parts: list[str]) -> Json | None:
+    """PR1-25: the procedure that this one is part of (v2-to-FHIR PR1-25)."""
+    return _logical(run, parts, "Procedure", "Procedure")
+
+
+@builder("episode_diagnosis")
+def episode_diagnosis(run: Run, texts: list[str]) -> None:
+    """DG1-3, -6, -15 in an episode of service: its link to the Condition (DG1[EpisodeOfCare])."""
+    episode, condition = run.drafts.get("ServiceEpisode"), run.drafts.get("Condition")
+    if episode is None or condition is None:
+        return
+    item: Json = {}
+    if role := first(also(run, 6, lambda run, parts: told(run, parts, "diagnosis-type"))):
+        item["role"] = role
+    rank = own(run, 15)
+    if rank.isascii() and rank.isdigit() and int(rank[:9]) > 0:
+        item["rank"] = int(rank[:9])
+
+    def put(draft: Draft, reference: Json, rep: int) -> None:
+        draft.resource.setdefault("diagnosis", []).append({"condition": reference, **item})
+
+    episode.links.append(Link("diagnosis", put, condition))
+
+
+# --- PR1
+
+
+@builder("performed")
+def performed(run: Run, texts: list[str]) -> None:
+    """PR1-5 with PR1-7 minutes: a period where the start has a time of day (v2-to-FHIR PR1-7)."""
+    draft = run.drafts.get("Procedure")
+    start = dtm(run, texts[0].split("^")[0])
+    minutes = own(run, 7)
+    if draft is None:
+        return
+    if not minutes.isdigit() or len(start) < 11:
+        draft.resource["performedDateTime"] = start
+    else:
+        end = datetime.fromisoformat(start) + timedelta(minutes=min(int(minutes[:7]), 10**6))
+        draft.resource["performedPeriod"] = {"start": start, "end": end.isoformat()}
+    draft.origins.append((run.line, "performed", run.label))
+
+
+@builder("procedure_words")
+def procedure_words(run: Run, texts: list[str]) -> None:
+    """PR1-4: the text of the code where PR1-3.9 gives none (v2-to-FHIR PR1-4)."""
+    draft, text = run.drafts.get("Procedure"), next(repetitions(run, texts), [""])[0].strip()
+    if draft is not None and text:
+        draft.resource.setdefault("code", {}).setdefault("text", text)
+
+
+@builder("modifiers")
+def modifiers(run: Run, texts: list[str]) -> None:
+    """PR1-16: modifiers behind the code, with colons (v2-to-FHIR PR1-16)."""
+    draft = run.drafts.get("Procedure")
+    found = [part(parts, 1) for parts in repetitions(run, texts)]
+    codings = draft.resource.get("code", {}).get("coding") if draft is not None else None
+    if codings:
+        codings[0]["code"] = ":".join([codings[0]["code"], *filter(None, found)])
+
+
+@converter("deleted_procedure")
+def deleted_procedure(run: Run, text: str) -> str | None:
+    """PR1-20: D takes the procedure back (table 0206)."""
+    return "entered-in-error" if text.strip().upper() == "D" else None

@@ -1,0 +1,149 @@
+"""Which of its maps a segment takes, by what it says and by what stands before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from adapter.mapping.records import Compiled
+from adapter.mapping.run import Draft, Link, Run
+
+# The name of the form that reads a segment, "" for none.
+Choose = Callable[[Run, Sequence[str]], str]
+
+
+class Route(NamedTuple):
+    """The forms of a segment (mappings/hl7v2/segments/<form>.toml), and what chooses one."""
+
+    choose: Choose
+    forms: tuple[str, ...]
+
+
+class Routed(NamedTuple):
+    """A segment with several compiled forms."""
+
+    choose: Choose
+    forms: Mapping[str, Compiled]
+
+    def apply(self, run: Run, fields: Sequence[str], labels: Sequence[str]) -> None:
+        """Run the rules of the form that the segment's content asks for."""
+        form = self.choose(run, fields)
+        if form:
+            self.forms[form].apply(run, fields, labels)
+
+
+def _code(fields: Sequence[str], place: int) -> str:
+    """The first component of a field, in capitals."""
+    text = fields[place] if place < len(fields) else ""
+    return text.partition("~")[0].partition("^")[0].strip().upper()
+
+
+def _visit(run: Run, fields: Sequence[str]) -> str:
+    """PV1-2 N: the message is about the person, and its PV1 only fills a place (chapter 3.3.28)."""
+    run.facts["part"] = "visit"
+    if _code(fields, 2) != "N":
+        return "PV1"
+    run.facts["no-visit"] = "N"
+    if _code(fields, 19):
+        run.label = "PV1-19"
+        run.issue("information", "unmapped", "patient class N: the visit is not read")
+    return ""
+
+
+def _visit_rest(run: Run, fields: Sequence[str]) -> str:
+    return "" if "no-visit" in run.facts else "PV2"
+
+
+def _diagnosis(run: Run, fields: Sequence[str]) -> str:
+    """Without a visit a diagnosis belongs to the person's list of problems."""
+    return "DG1" if run.drafts.get("Encounter") else "DG1_PERSON"
+
+
+def _relative(run: Run, fields: Sequence[str]) -> str:
+    """Employers, agencies and insurers are contacts and no relatives (message map ADT_A01)."""
+    return "NK1_AGENCY" if _code(fields, 3) in ("EMR", "E", "F", "I", "S") else "NK1"
+
+
+_GONE = frozenset(("D", "DE", "UN"))  # tables 0206 and 0287: delete, unlink
+
+
+def _role(run: Run, fields: Sequence[str]) -> str:
+    """After PV1 a part in the stay; after PID the family doctor, or one of the care team."""
+    if _code(fields, 2) in _GONE:
+        run.label = "ROL-2"
+        run.issue("information", "cleared", "a role that the sender takes back is not written")
+        return ""
+    if run.facts.get("part") == "visit" and run.drafts.get("Encounter"):
+        return "ROL_VISIT"
+    return "ROL_PATIENT" if _code(fields, 3) == "PP" else "ROL"
+
+
+def _participation(run: Run, fields: Sequence[str]) -> str:
+    """The family doctor by name, or with a role where more is said; anyone else in the team."""
+    if _code(fields, 2) in _GONE:
+        run.label = "PRT-2"
+        run.issue("information", "cleared", "a part that the sender takes back is not written")
+        return ""
+    if _code(fields, 4) != "PP":
+        return "PRT"
+    more = (6, 8, 9, 11, 12, 14, 15, 24)
+    return "PRT_ROLE" if any(_code(fields, place) for place in more) else "PRT_PATIENT"
+
+
+def _procedure(run: Run, fields: Sequence[str]) -> str:
+    run.facts["part"] = "procedure"
+    return "PR1"
+
+
+def _insurance(run: Run, fields: Sequence[str]) -> str:
+    run.facts["part"] = "insurance"
+    run.facts["insured"] = _code(fields, 17)  # whose numbers IN1-36 and IN2 hold
+    return "IN1"
+
+
+def _guarantor(run: Run, fields: Sequence[str]) -> str:
+    """GT1-11 SEL: the patient pays; the account says so, and nobody is to be written."""
+    if _code(fields, 11) not in ("SEL", "SELF", "18", "S"):
+        return "GT1"
+    account, patient = run.drafts.get("Account"), run.drafts.get("Patient")
+    if account is not None and patient is not None:
+        account.links.append(Link("guarantor", _pays, patient))
+    return ""
+
+
+def _pays(draft: Draft, reference: Any, rep: int) -> None:
+    draft.resource.setdefault("guarantor", []).append({"party": reference})
+
+
+def _restriction(run: Run, fields: Sequence[str]) -> str:
+    """ARV after PV1 concerns the stay, after PID the person (HL7 v2.9 chapter 3.4.14)."""
+    if _code(fields, 2) in _GONE:
+        run.label = "ARV-2"
+        run.issue("information", "cleared", "a restriction that the sender takes back")
+        return ""
+    after = run.facts.get("part") == "visit" and run.drafts.get("Encounter")
+    return "ARV_VISIT" if after else "ARV"
+
+
+def _note(run: Run, fields: Sequence[str]) -> str:
+    """NTE says more of the segment before it; only of an observation is it kept."""
+    if run.drafts.get("Observation"):
+        return "NTE"
+    run.label = "NTE"
+    run.issue("information", "unmapped", "a note that follows no observation")
+    return ""
+
+
+ROUTES: dict[str, Route] = {
+    "PV1": Route(_visit, ("PV1",)),
+    "PV2": Route(_visit_rest, ("PV2",)),
+    "DG1": Route(_diagnosis, ("DG1", "DG1_PERSON")),
+    "NK1": Route(_relative, ("NK1", "NK1_AGENCY")),
+    "ROL": Route(_role, ("ROL", "ROL_PATIENT", "ROL_VISIT")),
+    "PRT": Route(_participation, ("PRT", "PRT_PATIENT", "PRT_ROLE")),
+    "PR1": Route(_procedure, ("PR1",)),
+    "IN1": Route(_insurance, ("IN1",)),
+    "GT1": Route(_guarantor, ("GT1",)),
+    "ARV": Route(_restriction, ("ARV", "ARV_VISIT")),
+    "NTE": Route(_note, ("NTE",)),
+}
