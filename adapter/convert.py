@@ -232,7 +232,10 @@ def _faults(outcome: Outcome) -> list[Issue]:
 def _left_out(entry: Entry, issue: Issue, element: str) -> bool:
     """Take the faulty element, or the claim of the profile, out of a resource."""
     if issue.detail == "profile":
-        entry.resource.pop("meta", None)
+        meta = entry.resource.pop("meta", {})
+        kept = {key: value for key, value in meta.items() if key != "profile"}
+        if kept:  # security labels stay, whatever the profile
+            entry.resource["meta"] = kept
         return True
     return entry.resource.pop(element, None) is not None
 
