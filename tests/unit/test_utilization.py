@@ -1,0 +1,250 @@
+"""Who reaches the thresholds of population of focus 2, at every edge of window, day and age."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapter.program import utilization
+from adapter.program.utilization import Usage, months_before, usage
+
+ON = date(2026, 7, 10)
+ADULT, CHILD = date(1985, 3, 14), date(2015, 3, 14)
+NUBC = "https://www.nubc.org/CodeSystem/PriorityTypeOfAdmitOrVisit"
+POS = "https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set"
+Json = dict[str, Any]
+numbers = itertools.count(1)
+
+
+def stay(start: str, code: str = "EMER", end: str = "", **more: Any) -> Json:
+    """An Encounter of a class from a FHIR dateTime on; its id is new unless given."""
+    period = {"start": start} | ({"end": end} if end else {})
+    made = {"resourceType": "Encounter", "id": f"e{next(numbers)}", "status": "finished"}
+    return {**made, "class": {"code": code}, "period": period, **more}
+
+
+def of_type(system: str, code: str) -> list[Json]:
+    return [{"coding": [{"system": system, "code": code}]}]
+
+
+def visits(*days: str) -> list[Json]:
+    return [stay(f"{day}T12:00:00-07:00") for day in days]
+
+
+def admissions(*days: str) -> list[Json]:
+    return [stay(f"{day}T12:00:00-07:00", "IMP") for day in days]
+
+
+def counts(found: Usage) -> tuple[int, int]:
+    return len(found.emergency), len(found.stays)
+
+
+SPRING = ["2026-03-01", "2026-03-10", "2026-04-01", "2026-05-01", "2026-06-01"]
+YEAR = ["2025-08-01", "2025-12-01", "2026-04-01"]
+
+
+@pytest.mark.parametrize(
+    ("birth", "encounters", "reached"),
+    [
+        pytest.param(ADULT, visits(*SPRING), ("emergency",), id="adult, five visits"),
+        pytest.param(ADULT, visits(*SPRING[:4]), (), id="adult, four visits"),
+        pytest.param(ADULT, admissions(*SPRING[:3]), ("stays",), id="adult, three stays"),
+        pytest.param(ADULT, admissions(*SPRING[:2]), (), id="adult, two stays"),
+        pytest.param(ADULT, admissions(*YEAR), (), id="adult, three stays in a year"),
+        pytest.param(CHILD, visits(*YEAR), ("emergency",), id="child, three visits in a year"),
+        pytest.param(CHILD, visits(*YEAR[:2]), (), id="child, two visits"),
+        pytest.param(CHILD, admissions(*YEAR[:2]), ("stays",), id="child, two stays in a year"),
+        pytest.param(CHILD, admissions(*YEAR[:1]), (), id="child, one stay"),
+        pytest.param(None, visits(*YEAR), (), id="unknown age, enough for a child only"),
+        pytest.param(None, visits(*SPRING), ("emergency",), id="unknown age, enough for all"),
+        pytest.param(ADULT, [], (), id="nothing"),
+        pytest.param(
+            ADULT,
+            [*visits(*SPRING), *admissions("2026-01-20", "2026-02-10", "2026-02-20")],
+            ("emergency", "stays"),
+            id="both",
+        ),
+    ],
+)
+def test_who_reaches_a_threshold(birth, encounters, reached) -> None:
+    found = usage(encounters, birth, ON)
+    assert found.reached == reached
+    assert len(found.evidence) == sum(counts(found))
+    assert set(found.evidence) <= {f"Encounter/{one['id']}" for one in encounters}
+
+
+@pytest.mark.parametrize(
+    ("birth", "on", "group"),
+    [
+        (date(2005, 7, 10), ON, "adult"),  # 21 today
+        (date(2005, 7, 11), ON, "child"),  # 21 tomorrow
+        (date(2004, 2, 29), date(2025, 2, 28), "child"),
+        (date(2004, 2, 29), date(2025, 3, 1), "adult"),
+        (None, ON, "adult"),
+    ],
+)
+def test_the_age_is_that_of_the_day(birth, on, group) -> None:
+    assert usage([], birth, on).threshold.group == group
+
+
+@pytest.mark.parametrize(
+    ("on", "start", "inside"),
+    [
+        (ON, "2026-01-10T23:59:00-08:00", False),  # six months ago to the day
+        (ON, "2026-01-11T00:00:00-08:00", True),
+        (ON, "2026-01-11T07:59:00Z", False),  # the evening before, in California
+        (ON, "2026-01-11T08:00:00Z", True),
+        (ON, "2026-01-11", True),
+        (ON, "2026-01-10", False),
+        (ON, "2026-07-10T23:59:59-07:00", True),
+        (ON, "2026-07-11T06:59:00Z", True),  # still the tenth in California
+        (ON, "2026-07-11T00:00:00-07:00", False),  # tomorrow
+        (date(2026, 8, 31), "2026-02-28T12:00:00-08:00", False),  # no 31 February
+        (date(2026, 8, 31), "2026-03-01T00:00:00-08:00", True),
+        (date(2024, 8, 31), "2024-02-29T12:00:00-08:00", False),
+        (date(2026, 9, 8), "2026-03-08T23:30:00-07:00", False),  # the day that lost an hour
+        (date(2026, 9, 7), "2026-03-08T01:30:00-08:00", True),
+        (date(2026, 11, 1), "2026-11-01T01:30:00-07:00", True),  # the hour that comes twice
+        (date(2026, 11, 1), "2026-11-01T01:30:00-08:00", True),
+        (date(2026, 10, 31), "2026-11-01T00:30:00-07:00", False),
+    ],
+)
+def test_a_window_is_of_whole_days_of_california(on, start, inside) -> None:
+    assert counts(usage([stay(start)], ADULT, on)) == (int(inside), 0)
+
+
+@pytest.mark.parametrize(
+    ("day", "months", "before"),
+    [
+        (date(2026, 3, 31), 1, date(2026, 2, 28)),
+        (date(2024, 8, 30), 6, date(2024, 2, 29)),
+        (date(2026, 1, 1), 12, date(2025, 1, 1)),
+        (date(2026, 1, 15), 1, date(2025, 12, 15)),
+    ],
+)
+def test_months_before(day, months, before) -> None:
+    assert months_before(day, months) == before
+
+
+ED = stay("2026-06-01T10:00:00-07:00", "EMER", "2026-06-01T15:00:00-07:00", id="ed")
+EARLY = stay("2026-06-01T01:00:00-07:00", "EMER", "2026-06-01T03:00:00-07:00", id="early")
+
+
+@pytest.mark.parametrize(
+    ("encounters", "counted"),
+    [
+        pytest.param([ED], (1, 0), id="a visit"),
+        pytest.param([ED, stay("2026-06-01T14:00:00-07:00", "IMP")], (0, 1), id="overlapping"),
+        pytest.param([ED, stay("2026-06-02T15:00:00-07:00", "IMP")], (0, 1), id="24 hours later"),
+        pytest.param([ED, stay("2026-06-02T15:01:00-07:00", "IMP")], (1, 1), id="a minute more"),
+        pytest.param([ED, stay("2026-06-01T09:59:00-07:00", "IMP")], (1, 1), id="before the visit"),
+        pytest.param(
+            [ED, stay("2026-06-20", "IMP", id="x", partOf={"reference": "Encounter/ed"})],
+            (0, 1),
+            id="linked, much later",
+        ),
+        pytest.param(
+            [ED | {"partOf": {"reference": "Encounter/x"}}, stay("2026-06-20", "IMP", id="x")],
+            (0, 1),
+            id="linked the other way",
+        ),
+        pytest.param(
+            [EARLY, ED, stay("2026-06-01T16:00:00-07:00", "IMP")],
+            (1, 1),
+            id="only the last visit before the admission",
+        ),
+        pytest.param(
+            [stay("2026-06-01", "IMP", classHistory=[{"class": {"code": "EMER"}}])],
+            (0, 1),
+            id="one encounter that became inpatient",
+        ),
+        pytest.param(
+            [ED, stay("2026-06-01T14:00:00-07:00", "IMP", type=of_type(NUBC, "3"))],
+            (1, 0),
+            id="elective",
+        ),
+        pytest.param(
+            [stay("2026-06-01", "IMP", type=of_type(NUBC, "1"))], (0, 1), id="emergency type"
+        ),
+        pytest.param([stay("2026-06-01", "IMP", status="cancelled")], (0, 0), id="cancelled"),
+        pytest.param([stay("2026-06-01", "IMP", status="planned")], (0, 0), id="planned"),
+        pytest.param([stay("2026-06-01", "IMP", status="entered-in-error")], (0, 0), id="an error"),
+        pytest.param([stay("2026-06-01", "IMP", status="in-progress")], (0, 1), id="still there"),
+        pytest.param([stay("2026-06-01", "AMB")], (0, 0), id="an office visit"),
+        pytest.param([stay("2026-06-01", "OBSENC")], (0, 0), id="observation"),
+        pytest.param(
+            [stay("2026-02-01", "IMP", "2026-04-01", type=of_type(POS, "31"))],
+            (0, 1),
+            id="short nursing facility stay",
+        ),
+        pytest.param(
+            [stay("2026-02-01", "IMP", "2026-06-01", type=of_type(POS, "31"))],
+            (0, 0),
+            id="long nursing facility stay",
+        ),
+        pytest.param([stay("2026-02-01", "IMP", "2026-06-01")], (0, 1), id="long hospital stay"),
+        pytest.param([stay("")], (0, 0), id="no time"),
+        pytest.param([stay("2026-06")], (0, 0), id="a month only"),
+        pytest.param([ED, ED], (1, 0), id="the same twice"),
+        pytest.param([ED, ED | {"id": "other-feed"}], (1, 0), id="told by two feeds"),
+        pytest.param(
+            [ED, ED | {"id": "z", "period": {"start": "2026-06-01T17:00:40Z"}}],
+            (1, 0),
+            id="told in another zone, with seconds",
+        ),
+    ],
+)
+def test_what_counts_as_what(encounters, counted) -> None:
+    assert counts(usage(encounters, ADULT, ON)) == counted
+
+
+# --- whatever stays there are
+
+HOURS = st.integers(0, 24 * 300)
+
+
+@st.composite
+def encounter(draw: st.DrawFn, code: str = "") -> Json:
+    begin = datetime(2025, 10, 1, tzinfo=UTC) + timedelta(hours=draw(HOURS))
+    end = begin + timedelta(hours=draw(st.integers(0, 60)))
+    made = code or draw(st.sampled_from(["EMER", "EMER", "IMP", "ACUTE", "AMB"]))
+    period = {"start": begin.isoformat()} | draw(st.sampled_from([{}, {"end": end.isoformat()}]))
+    status = draw(st.sampled_from(["finished", "in-progress", "cancelled"]))
+    uid = f"e{draw(st.integers(0, 10**9))}"
+    return {"id": uid, "status": status, "class": {"code": made}, "period": period}
+
+
+SOME = st.lists(encounter(), max_size=12, unique_by=lambda one: one["id"])
+BIRTH = st.sampled_from([ADULT, CHILD, None])
+
+
+@given(SOME, BIRTH, st.randoms(use_true_random=False))
+def test_order_and_repeats_do_not_count(some, birth, chance) -> None:
+    mixed = [*some, *some[:5]]
+    chance.shuffle(mixed)
+    assert usage(mixed, birth, ON) == usage(some, birth, ON)
+
+
+@given(SOME, encounter("EMER"), BIRTH)
+def test_one_more_visit_never_unflags(some, more, birth) -> None:
+    before, after = usage(some, birth, ON), usage([*some, more], birth, ON)
+    assert set(before.reached) <= set(after.reached)
+
+
+@given(SOME, encounter("IMP"), BIRTH)
+def test_one_more_stay_never_takes_a_stay_away(some, more, birth) -> None:
+    """It may turn one emergency visit into this stay (ID-2); the sum of both never falls."""
+    before, after = usage(some, birth, ON), usage([*some, more], birth, ON)
+    assert len(after.stays) >= len(before.stays)
+    assert sum(counts(after)) >= sum(counts(before))
+    assert len(after.emergency) >= len(before.emergency) - 1
+    assert set(before.reached) - {"emergency"} <= set(after.reached)
+
+
+def test_the_earliest_day_that_can_count() -> None:
+    assert utilization.rules().earliest(ON) == date(2025, 7, 10)
