@@ -63,17 +63,18 @@ def told() -> Iterator[None]:
 
 
 def laid(connection: Connection) -> bool:
-    """True when the tables are there. Raises StoreError for tables of another version."""
-    if not inspect(connection).has_table(schema.setting.name):
+    """True when all tables are there. Raises StoreError for tables of another version."""
+    known = set(inspect(connection).get_table_names())
+    if schema.setting.name not in known:
         return False
     found = setting(connection, "schema")
     if found not in (None, schema.VERSION):
         raise StoreError(f"the database has schema {found}, this program {schema.VERSION}")
-    return found is not None
+    return found is not None and known >= schema.metadata.tables.keys()
 
 
 def lay(connection: Connection) -> None:
-    """Create the tables when there are none. Raises StoreError for tables of another version."""
+    """Create the tables that are missing. Raises StoreError for tables of another version."""
     if not laid(connection):
         schema.metadata.create_all(connection)
         remember(connection, "schema", schema.VERSION)

@@ -82,6 +82,79 @@ class Cell(NamedTuple):
     refs: tuple[str, ...]  # "Patient/abc#name"
 
 
+# waiting  to go out, now or when `due`     delivered  the recipient took it
+# stopped  refused until somebody mends the endpoint (401, 404)   failed  given up
+# withdrawn  taken back before it went out    unaddressed  nobody is named for this member
+LetterState = Literal["waiting", "delivered", "stopped", "failed", "withdrawn", "unaddressed"]
+LetterSense = Literal["new", "update", "withdrawal"]
+
+
+class Letter(NamedTuple):
+    """One message about a stay to a care team's system; times are UTC, `""` when there is none.
+
+    `id`        that of the message Bundle: who takes it twice knows it by this
+    `at`        when the event was; with `encounter`, `event` and `revision` it is unique
+    `sense`     `new`, `update` or `withdrawal` of what was said before
+    `due`       when to try next; `told`: when it was delivered
+    `fault`     why it did not go out the last time: a status or an error's name, no text of it
+    """
+
+    id: str
+    encounter: str
+    event: str
+    at: str
+    revision: int
+    sense: LetterSense
+    recipient: str
+    state: LetterState
+    attempts: int = 0
+    due: str = ""
+    made: str = ""
+    told: str = ""
+    fault: str = ""
+    body: str = ""
+
+
+class Outbox(Protocol):
+    """Which stays have changed, and what care teams are told of them, each thing once."""
+
+    def changed(self, count: int) -> list[Stored]:
+        """Stays that changed since they were last `seen`, as they are now; deleted ones flagged."""
+
+    def seen(self, changed: Sequence[Stored]) -> None:
+        """Forget that these changed; what changes later is told again."""
+
+    def of_stay(self, encounter: str) -> list[Letter]:
+        """Every message about a stay (id of the Encounter), oldest first, without bodies."""
+
+    def letters(self, *states: LetterState) -> list[Letter]:
+        """Messages in these states (all when none is named), oldest first, without bodies."""
+
+    def counts(self) -> dict[tuple[str, LetterState], int]:
+        """How many messages each recipient has in each state."""
+
+    def post(self, letter: Letter) -> bool:
+        """Put a message in; False when one of its id or (stay, event, time, revision) is there."""
+
+    def recall(self, uid: str) -> bool:
+        """Take a message back that was never tried; False when it may have gone out."""
+
+    def claim(self, now: str, until: str, count: int) -> list[Letter]:
+        """Messages that are due, with bodies, oldest first; nobody else gets them before `until`.
+
+        The messages of a stay go out in order, and none to a recipient that is stopped.
+        """
+
+    def settle(self, letter: Letter) -> None:
+        """Write down what became of a claimed message: state, attempts, due, told and fault."""
+
+    def versions(self, kind: str) -> dict[str, int]:
+        """The version of each resource of a type by id, deleted ones left out."""
+
+    def retry(self, now: str, recipient: str = "", to: str = "") -> int:
+        """Let stopped and failed messages go again, to another recipient if named; how many."""
+
+
 class Reader(Protocol):
     """What rules, reports and claims need."""
 
@@ -113,6 +186,10 @@ class Reader(Protocol):
 
 class Store(Reader, Protocol):
     """What the pipeline and the API need besides."""
+
+    @property
+    def outbox(self) -> Outbox:
+        """What care teams are told; its writes belong to the store's transactions."""
 
     def vread(self, kind: str, uid: str, version: int) -> Stored | None:
         """One version, or None."""

@@ -138,5 +138,34 @@ cell = Table(
 
 sequence = Table("sequence", metadata, _text("name", primary_key=True), _number("value"))
 
+# Stays whose notices have not been derived from this version yet: written with it, so that no
+# crash can part them.
+WATCHED = frozenset({"Encounter"})
+change = Table("change", metadata, _key("rid"), _number("version"))
+
+# Messages to care teams, whole as they go out. Times are UTC texts of one form that sort by time.
+outbox = Table(
+    "outbox",
+    metadata,
+    _key("number"),
+    _text("id", unique=True),
+    _text("encounter"),
+    _text("event"),
+    _text("at"),
+    _number("revision"),
+    _text("sense"),
+    _text("recipient"),
+    _text("state"),
+    _number("attempts"),
+    _text("due"),
+    _text("made"),
+    _text("told"),
+    _text("fault"),
+    _text("body"),
+    UniqueConstraint("encounter", "event", "at", "revision"),
+    Index("outbox_due", "state", "due"),
+    Index("outbox_recipient", "recipient", "state"),
+)
+
 # What the store must remember about itself: schema, search parameters indexed, id namespace.
 setting = Table("setting", metadata, _text("name", primary_key=True), _text("value"))

@@ -29,6 +29,7 @@ from adapter.store.engine import (
     unguessable,
 )
 from adapter.store.fold import Precedence
+from adapter.store.outbox import SqlOutbox
 from adapter.store.protocol import (
     Activity,
     BadSearch,
@@ -78,6 +79,11 @@ class SqlStore:
     def close(self) -> None:
         """Let go of every connection."""
         self._engine.dispose()
+
+    @property
+    def outbox(self) -> SqlOutbox:
+        """What care teams are told; its writes belong to this store's transactions."""
+        return SqlOutbox(self._write, self._reading)
 
     # -- reading ----------------------------------------------------------------------------
 

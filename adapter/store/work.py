@@ -256,6 +256,8 @@ class Work:
         self.broken = True  # until all is sent: half of it must not be committed
         bulk.upsert(run, schema.resource, list(self._resources.values()))
         bulk.insert(run, schema.version, self._versions)
+        changed = [(r[0], r[3]) for r in self._resources.values() if r[1] in schema.WATCHED]
+        bulk.upsert(run, schema.change, changed)
         bulk.upsert(run, schema.contribution, self._packed())
         bulk.delete(run, schema.term, sorted(self._terms.gone))
         bulk.insert(run, schema.term, sorted(self._terms.new))

@@ -1,0 +1,169 @@
+"""The queue of messages to care teams, and which stays have changed since notices were derived."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection, Select, and_, case, exists, func, or_, select, update
+
+from adapter.store import reads, schema
+from adapter.store.protocol import Letter, LetterState, Stored
+from adapter.store.work import Work
+
+T = TypeVar("T")
+_TABLE, _CHANGE = schema.outbox, schema.change
+_SHOWN = tuple(column for column in _TABLE.c if column.name not in ("number", "body"))
+_OPEN = ("waiting", "stopped")  # what must go out before anything later of the same stay
+
+
+class Write(Protocol):
+    """Runs a write in a transaction of its own, or in the batch of this thread."""
+
+    def __call__(self, write: Callable[[Work], T], /) -> T:
+        """What the write returns."""
+
+
+class SqlOutbox:
+    """Implements `protocol.Outbox`; made by the store, in whose transactions it writes."""
+
+    def __init__(
+        self, write: Write, read: Callable[[], AbstractContextManager[Connection]]
+    ) -> None:
+        self._write, self._read = write, read
+
+    def changed(self, count: int) -> list[Stored]:
+        """Stays that changed since they were last `seen`, as they are now; deleted ones flagged."""
+        query = select(_CHANGE.c.rid).order_by(_CHANGE.c.rid).limit(count)
+        with self._read() as connection:
+            return reads.current(connection, [row[0] for row in connection.execute(query)])
+
+    def seen(self, changed: Sequence[Stored]) -> None:
+        """Forget that these changed; what changes after this version is told again."""
+        ids = [str(one.resource["id"]) for one in changed]
+        kinds = {str(one.resource["resourceType"]) for one in changed}
+        table = schema.resource
+        which = select(table.c.rid).where(table.c.id.in_(ids), table.c.kind.in_(kinds))
+        self._write(
+            lambda work: work.connection.execute(_CHANGE.delete().where(_CHANGE.c.rid.in_(which)))
+        )
+
+    def versions(self, kind: str) -> dict[str, int]:
+        """The version of each resource of a type by id, deleted ones left out."""
+        table = schema.resource
+        query = select(table.c.id, table.c.version).where(table.c.kind == kind)
+        with self._read() as connection:
+            rows = connection.execute(query.where(table.c.deleted == 0))
+            return {str(row[0]): int(row[1]) for row in rows}
+
+    def of_stay(self, encounter: str) -> list[Letter]:
+        """Every message about a stay (id of the Encounter), oldest first, without bodies."""
+        return self._letters(_shown().where(_TABLE.c.encounter == encounter))
+
+    def letters(self, *states: LetterState) -> list[Letter]:
+        """Messages in these states (all when none is named), oldest first, without bodies."""
+        query = _shown()
+        return self._letters(query.where(_TABLE.c.state.in_(states)) if states else query)
+
+    def counts(self) -> dict[tuple[str, LetterState], int]:
+        """How many messages each recipient has in each state."""
+        query = select(_TABLE.c.recipient, _TABLE.c.state, func.count())
+        with self._read() as connection:
+            rows = connection.execute(query.group_by(_TABLE.c.recipient, _TABLE.c.state))
+            return {(recipient, state): number for recipient, state, number in rows}
+
+    def post(self, letter: Letter) -> bool:
+        """Put a message in; False when one of its id or (stay, event, time, revision) is there."""
+
+        def write(work: Work) -> bool:
+            same = and_(*(_TABLE.c[name] == getattr(letter, name) for name in _UNIQUE))
+            known = select(_TABLE.c.id).where(or_(_TABLE.c.id == letter.id, same))
+            if work.connection.execute(known).first():
+                return False
+            number = select(func.coalesce(func.max(_TABLE.c.number), 0) + 1).scalar_subquery()
+            work.connection.execute(_TABLE.insert().values(number=number, **letter._asdict()))
+            return True
+
+        return self._write(write)
+
+    def recall(self, uid: str) -> bool:
+        """Take a message back that was never tried; False when it may have gone out."""
+        unsent = and_(_TABLE.c.id == uid, _TABLE.c.attempts == 0)
+        states = ("waiting", "unaddressed")
+        changed = update(_TABLE).where(unsent, _TABLE.c.state.in_(states)).values(state="withdrawn")
+        return self._write(lambda work: work.connection.execute(changed).rowcount > 0)
+
+    def claim(self, now: str, until: str, count: int) -> list[Letter]:
+        """Messages that are due, with bodies, oldest first; nobody else gets them before `until`.
+
+        The messages of a stay go out in order, and none to a recipient that is stopped.
+        """
+        with self._read() as connection:  # to look does not keep a writer waiting
+            if not connection.execute(_due(now, 1)).first():
+                return []
+
+        def write(work: Work) -> list[Letter]:
+            found = [_letter(row) for row in work.connection.execute(_due(now, count))]
+            ids = [letter.id for letter in found]
+            tried = update(_TABLE).where(_TABLE.c.id.in_(ids))
+            work.connection.execute(tried.values(due=until, attempts=_TABLE.c.attempts + 1))
+            return [letter._replace(due=until, attempts=letter.attempts + 1) for letter in found]
+
+        return self._write(write)
+
+    def settle(self, letter: Letter) -> None:
+        """Write down what became of a claimed message: state, attempts, due, told and fault."""
+        names = ("state", "attempts", "due", "told", "fault")
+        fresh = {name: getattr(letter, name) for name in names}
+        undelivered = and_(_TABLE.c.id == letter.id, _TABLE.c.state != "delivered")
+        changed = update(_TABLE).where(undelivered).values(**fresh)
+        self._write(lambda work: work.connection.execute(changed))
+
+    def retry(self, now: str, recipient: str = "", to: str = "") -> int:
+        """Let stopped and failed messages go again, to another recipient if named; how many.
+
+        `recipient`  only those to this one; `to` also addresses those that had no recipient
+        """
+        states = ["stopped", "failed", *(["unaddressed"] if to else [])]
+        query = update(_TABLE).where(_TABLE.c.state.in_(states), _TABLE.c.body != "")
+        if recipient:
+            query = query.where(_TABLE.c.recipient.in_((recipient, "") if to else (recipient,)))
+        values: dict[str, Any] = {"state": "waiting", "due": now, "fault": "", "made": _made(now)}
+        values |= {"recipient": to} if to else {}
+        return self._write(lambda work: work.connection.execute(query.values(**values)).rowcount)
+
+    def _letters(self, query: Select[Any]) -> list[Letter]:
+        with self._read() as connection:
+            return [_letter(row) for row in connection.execute(query.order_by(_TABLE.c.number))]
+
+
+_UNIQUE = ("encounter", "event", "at", "revision")
+
+
+def _made(now: str) -> Any:
+    """A message that had given up gets its whole time again."""
+    return case((_TABLE.c.state == "failed", now), else_=_TABLE.c.made)
+
+
+def _shown() -> Select[Any]:
+    return select(*_SHOWN)
+
+
+def _due(now: str, count: int) -> Select[Any]:
+    earlier, blocked = _TABLE.alias("earlier"), _TABLE.alias("blocked")
+    before = exists().where(
+        earlier.c.encounter == _TABLE.c.encounter,
+        earlier.c.number < _TABLE.c.number,
+        earlier.c.state.in_(_OPEN),
+    )
+    stopped = exists().where(
+        blocked.c.state == "stopped", blocked.c.recipient == _TABLE.c.recipient
+    )
+    ready = and_(_TABLE.c.state == "waiting", _TABLE.c.due <= now)
+    query = select(*_SHOWN, _TABLE.c.body).where(ready, ~before, ~stopped)
+    return query.order_by(_TABLE.c.number).limit(count)
+
+
+def _letter(row: Any) -> Letter:
+    return Letter(**row._mapping)

@@ -1,0 +1,139 @@
+"""The queue of messages: in order, each thing once, claimed by one, and tied to what is stored."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from adapter.store import SqlStore
+from adapter.store.protocol import Letter
+from tests.store.made import NOW
+
+T0, T1, T2, T9 = (f"2026-03-02T08:00:0{n}Z" for n in (0, 1, 2, 9))
+STAY = {"resourceType": "Encounter", "id": "s1", "status": "in-progress", "class": {"code": "IMP"}}
+
+
+def letter(number: int, **more) -> Letter:
+    made = Letter(f"m{number}", "s1", "admit", T0, number, "new", "harbor", "waiting", due=T0)
+    return made._replace(**{"body": "{}", **more})
+
+
+def ids(letters: list[Letter]) -> list[str]:
+    return [one.id for one in letters]
+
+
+def test_a_changed_stay_is_told_until_it_is_seen(store: SqlStore) -> None:
+    store.put(STAY, NOW)
+    store.put({"resourceType": "Patient", "id": "p1"}, NOW)
+    found = store.outbox.changed(10)
+    assert [(one.resource["id"], one.version, one.deleted) for one in found] == [("s1", 1, False)]
+    assert store.outbox.changed(10) == found
+    store.outbox.seen(found)
+    assert store.outbox.changed(10) == []
+    store.put(STAY, NOW)  # the same again is no change
+    assert store.outbox.changed(10) == []
+    store.put(STAY | {"status": "finished"}, NOW)
+    store.put(STAY | {"status": "onleave"}, NOW)
+    assert [one.version for one in store.outbox.changed(10)] == [3]
+    store.delete("Encounter", "s1", NOW)
+    assert [one.deleted for one in store.outbox.changed(10)] == [True]
+    store.outbox.seen([])
+    assert len(store.outbox.changed(10)) == 1
+
+
+def test_what_is_undone_was_never_changed_nor_posted(store: SqlStore) -> None:
+    with pytest.raises(ZeroDivisionError), store.batch():
+        store.put(STAY, NOW)
+        store.outbox.post(letter(1))
+        assert len(store.outbox.changed(10)) == len(store.outbox.letters()) == 1
+        raise ZeroDivisionError
+    assert store.outbox.changed(10) == [] == store.outbox.letters()
+
+
+def test_a_message_is_posted_once(store: SqlStore) -> None:
+    assert store.outbox.post(letter(1))
+    assert not store.outbox.post(letter(1, body="other"))
+    assert not store.outbox.post(letter(1, id="other"))  # same stay, event, time and revision
+    assert store.outbox.post(letter(1, id="other", at=T1))
+    assert ids(store.outbox.of_stay("s1")) == ["m1", "other"]
+    assert store.outbox.of_stay("s2") == []
+    assert {one.body for one in store.outbox.letters("waiting")} == {""}
+
+
+def test_messages_of_a_stay_go_out_in_order(store: SqlStore) -> None:
+    box = store.outbox
+    for one in (letter(1), letter(2), letter(3, encounter="s2"), letter(4, encounter="s3", due=T9)):
+        box.post(one)
+    assert box.claim("2026-03-02T07:59:59Z", T9, 10) == []
+    first = box.claim(T0, T2, 10)
+    assert ids(first) == ["m1", "m3"]
+    assert {(one.attempts, one.body) for one in first} == {(1, "{}")}
+    assert box.claim(T1, T2, 10) == []  # claimed by somebody until T2
+    box.settle(first[0]._replace(state="delivered", told=T1))
+    assert ids(box.claim(T1, T9, 10)) == ["m2"]
+    assert ids(box.claim(T2, T9, 10)) == ["m3"]  # never settled: whoever had it died
+    box.settle(first[0]._replace(state="waiting"))  # delivered stays delivered
+    assert ids(box.letters("delivered")) == ["m1"]
+    assert ids(box.claim(T9, T9, 1)) == ["m2"]
+
+
+def test_a_stopped_recipient_gets_nothing_until_it_is_retried(store: SqlStore) -> None:
+    box = store.outbox
+    for one in (letter(1), letter(2, encounter="s2"), letter(3, encounter="s3", recipient="bay")):
+        box.post(one)
+    (first, second, third) = box.claim(T0, T1, 10)
+    box.settle(first._replace(state="stopped", fault="401"))
+    box.settle(second._replace(state="waiting", due=T1, fault="503"))
+    box.settle(third._replace(state="failed", fault="422"))
+    assert box.counts() == {
+        ("harbor", "stopped"): 1, ("harbor", "waiting"): 1, ("bay", "failed"): 1
+    }  # fmt: skip
+    assert box.claim(T9, T9, 10) == []
+    assert box.retry(T2, "harbor") == 1
+    assert ids(box.claim(T9, T9, 10)) == ["m1", "m2"]
+    assert box.retry(T2) == 1
+    assert ids(box.letters("failed")) == []
+
+
+def test_a_message_without_recipient_waits_for_one(store: SqlStore) -> None:
+    box = store.outbox
+    box.post(letter(1, recipient="", state="unaddressed"))
+    assert box.claim(T9, T9, 10) == [] and box.retry(T2) == 0
+    assert box.retry(T2, to="harbor") == 1
+    assert [one.recipient for one in box.claim(T9, T9, 10)] == ["harbor"]
+
+
+def test_only_what_was_never_tried_is_taken_back(store: SqlStore) -> None:
+    box = store.outbox
+    box.post(letter(1))
+    assert box.recall("m1") and not box.recall("m1") and not box.recall("m9")
+    assert box.claim(T9, T9, 10) == []
+    box.post(letter(2))
+    box.claim(T0, T1, 1)
+    assert not box.recall("m2")
+
+
+def test_two_workers_never_get_the_same_message(opened) -> None:
+    stores, got = [opened(), opened()], []
+    for number in range(40):
+        stores[0].outbox.post(letter(number, encounter=f"s{number}"))
+
+    def work(box) -> None:
+        while some := box.claim(T0, T9, 3):
+            got.extend(ids(some))
+
+    threads = [threading.Thread(target=work, args=(one.outbox,)) for one in stores]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(30)
+    assert sorted(got) == sorted(f"m{number}" for number in range(40))
+
+
+def test_a_database_of_before_gets_the_tables(store: SqlStore, opened) -> None:
+    store.put(STAY, NOW)
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE outbox")
+    again = opened()
+    assert again.outbox.post(letter(1)) and again.read("Encounter", "s1") is not None
