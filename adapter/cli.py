@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int)
     for name, does in (("report", "a plan's return file"), ("claims", "a plan's 837P file")):
         _outputs(sub.add_parser(name, help=does), name)
+    _care(sub)
     explain = sub.add_parser("explain", help="from a resource, cell or segment back to the source")
     explain.add_argument("ref", metavar="REF", help="Patient/ID, Patient/ID#name, FILE:LINE:FIELD")
     demo = sub.add_parser("demo", help="the whole chain on the shipped fixtures")
@@ -58,6 +59,20 @@ def _inputs(command: argparse.ArgumentParser, name: str, kind: str) -> None:
         command.add_argument("--issues", type=Path, metavar="FILE", help="OperationOutcomes")
     else:
         command.add_argument("--rejects", type=Path, metavar="FILE", help="refused units as CSV")
+
+
+def _care(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    alerts = sub.add_parser("alerts", help="care teams' alerts: list, send, retry")
+    choices = ["list", "send", "retry"]
+    alerts.add_argument("action", nargs="?", default="list", choices=choices)
+    alerts.add_argument("--recipient", default="", metavar="NAME", help="retry: only theirs")
+    to = "retry: send to this recipient, also what had none"
+    alerts.add_argument("--to", default="", metavar="NAME", help=to)
+    use = sub.add_parser("utilization", help="members who use hospitals often")
+    use.add_argument("--plan", required=True)
+    use.add_argument("--on", default="", metavar="YYYY-MM-DD", help="default: today")
+    use.add_argument("--out", type=Path, metavar="FILE", help="CSV with the stays as evidence")
+    use.add_argument("--flags", action="store_true", help="keep a Flag of each such member")
 
 
 def _outputs(command: argparse.ArgumentParser, name: str) -> None:

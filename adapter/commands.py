@@ -216,6 +216,23 @@ def explain(options: Namespace) -> int:
     return int(not found)
 
 
+# --- care teams
+
+
+def alerts(options: Namespace) -> int:
+    """List, send or retry the alerts to care teams."""
+    from adapter import alert_commands
+
+    return alert_commands.alerts(open_pipeline(options), options, say)
+
+
+def utilization(options: Namespace) -> int:
+    """Say who of a plan's members uses hospitals often."""
+    from adapter import alert_commands
+
+    return alert_commands.utilization(open_pipeline(options), options, say)
+
+
 # --- serve, demo
 
 

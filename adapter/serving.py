@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from adapter import api, settings
+from adapter import alert_commands, api, settings
 from adapter.api import serve
 from adapter.api.seams import LOOPBACK
 from adapter.console import landing
@@ -32,5 +32,6 @@ def run(house: Pipeline, host: str | None, port: int | None, say: Callable[..., 
     given = replace(given, host=host or given.host, port=given.port if port is None else port)
     app = application(house, given)
     say(f"Serving on http://{given.host}:{given.port}  (Ctrl-C stops)")
-    serve.run(app, given.host, given.port)
+    with alert_commands.working(house, given):
+        serve.run(app, given.host, given.port)
     return 0

@@ -6,7 +6,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
+from adapter import data
 from adapter.errors import SettingError
 
 
@@ -18,6 +22,7 @@ class Settings:
     `host`, `port`  where `serve` listens; any host but loopback needs a token
     `token`     bearer token of the API
     `max_body`  bytes of one intake request
+    `alerts`    TOML file of the care teams' systems that take alerts
     """
 
     database: str = "sqlite:///ecm-adapter.sqlite"
@@ -25,6 +30,7 @@ class Settings:
     port: int = 8000
     token: str = ""
     max_body: int = 64 * 1024 * 1024
+    alerts: str = ""
 
 
 VARIABLES = {
@@ -33,6 +39,7 @@ VARIABLES = {
     "ECM_PORT": "port",
     "ECM_TOKEN": "token",
     "ECM_MAX_BODY": "max_body",
+    "ECM_ALERTS": "alerts",
 }
 
 
@@ -56,3 +63,47 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
 def now() -> datetime:
     """The clock: the present instant in UTC."""
     return datetime.now(UTC)
+
+
+class Recipient(NamedTuple):
+    """A care team's system that takes alerts by `[url]/$process-message`.
+
+    `plan`, `provider`  only for members of this plan, of this provider (NPI); empty for all
+    `token`     the environment variable that holds its bearer token, `""` for none
+    `authority` PEM file of the authority that its certificate is from, `""` for the usual ones
+    """
+
+    name: str
+    url: str
+    plan: str = ""
+    provider: str = ""
+    token: str = ""
+    authority: str = ""
+
+
+def recipients(file: str = "") -> tuple[Recipient, ...]:
+    """The recipients of a TOML file (default: mappings/outbound/alerts.toml), in its order.
+
+    Raises SettingError for a row that is not understood, or a URL without TLS that leaves this
+    machine.
+    """
+    path = Path(file) if file else data.path("mappings", "outbound", "alerts.toml")
+    rows = data.toml(path).get("recipient", [])
+    found = tuple(_recipient(row, number) for number, row in enumerate(rows, 1))
+    if len({one.name for one in found}) != len(found):
+        raise SettingError("alerts: two recipients of one name")
+    return found
+
+
+def _recipient(row: Mapping[str, Any], number: int) -> Recipient:
+    known = set(Recipient._fields)
+    right = all(isinstance(value, str) for value in row.values())
+    if not right or not {"name", "url"} <= row.keys() or row.keys() - known:
+        raise SettingError(f"alerts: recipient {number}: expected texts {', '.join(sorted(known))}")
+    url = urlsplit(row["url"])
+    local = url.hostname in ("127.0.0.1", "::1", "localhost")
+    if url.scheme != "https" and not (url.scheme == "http" and local):
+        raise SettingError(f"alerts: recipient {number}: url must begin with https://")
+    if url.username or url.query or url.fragment:
+        raise SettingError(f"alerts: recipient {number}: url must be a base without more")
+    return Recipient(**{**row, "url": row["url"].rstrip("/")})

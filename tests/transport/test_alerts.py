@@ -1,0 +1,322 @@
+"""Alerts arrive once: taken, refused, interrupted, killed; and nothing of a member is logged."""
+
+from __future__ import annotations
+
+import logging
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from adapter import settings
+from adapter import store as stores
+from adapter.errors import SettingError, StoreError
+from adapter.identity.match import resolve
+from adapter.program import notices
+from adapter.settings import Recipient
+from adapter.store import SqlStore
+from adapter.store.protocol import Letter
+from adapter.transport import alerts
+from tests.transport.receiver import Receiver, receiving
+from tests.transport.sender import STAYS
+
+ROOT = Path(__file__).resolve().parents[2]
+T0 = datetime(2026, 7, 9, 12, 0, tzinfo=UTC)
+KILLS = 8
+
+
+class Clock:
+    """An instant that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = T0
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as server:
+        yield server
+
+
+@pytest.fixture
+def store() -> Iterator[SqlStore]:
+    made = stores.open("sqlite://", resolve)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def post(store: SqlStore, number: int, recipient: str = "harbor", stay: str = "") -> None:
+    now = notices.stamp(T0)
+    body = f'{{"resourceType":"Bundle","id":"m{number}"}}'
+    letter = Letter(f"m{number}", stay or f"s{number}", "admit", now, number, "new", recipient,
+                    "waiting", due=now, made=now, body=body)  # fmt: skip
+    assert store.outbox.post(letter)
+
+
+def states(store: SqlStore) -> list[str]:
+    return [one.state for one in store.outbox.letters()]
+
+
+def test_a_message_is_posted_to_process_message(store, receiver, clock, monkeypatch) -> None:
+    monkeypatch.setenv("ECM_ALERTS_TOKEN_HARBOR", "invented-token-of-a-test")
+    harbor = Recipient("harbor", receiver.url, token="ECM_ALERTS_TOKEN_HARBOR")
+    post(store, 1)
+    assert alerts.send(store.outbox, [harbor], clock) == 1
+    (request,) = receiver.got
+    assert request.path == "/fhir/$process-message"
+    assert request.headers["Content-Type"] == "application/fhir+json"
+    assert request.headers["Authorization"] == "Bearer invented-token-of-a-test"
+    assert request.id == "m1"
+    (letter,) = store.outbox.letters()
+    assert (letter.state, letter.told, letter.attempts) == ("delivered", notices.stamp(T0), 1)
+    clock.now += timedelta(days=9)
+    assert alerts.send(store.outbox, [harbor], clock) == 0 and len(receiver.got) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        (200, "delivered"), (202, "delivered"), (204, "delivered"),
+        (201, "waiting"), (408, "waiting"), (429, "waiting"), (500, "waiting"), (503, "waiting"),
+        (301, "stopped"), (401, "stopped"), (403, "stopped"), (404, "stopped"),
+        (400, "failed"), (409, "failed"), (413, "failed"), (422, "failed"),
+    ],
+)  # fmt: skip
+def test_what_an_answer_means(store, receiver, clock, status, state) -> None:
+    receiver.statuses = [status]
+    receiver.extra = {"Location": "http://127.0.0.1:1/elsewhere"} if status == 301 else {}
+    post(store, 1)
+    alerts.send(store.outbox, [Recipient("harbor", receiver.url)], clock)
+    assert states(store) == [state] and len(receiver.got) == 1
+    (letter,) = store.outbox.letters()
+    assert letter.fault == ("" if state == "delivered" else str(status))
+
+
+def test_it_is_tried_again_later_each_time(store, receiver, clock) -> None:
+    receiver.statuses = [503] * 4
+    post(store, 1)
+    tried = []
+    for second in range(120):
+        clock.now = T0 + timedelta(seconds=second)
+        before = len(receiver.got)
+        alerts.send(store.outbox, [Recipient("harbor", receiver.url)], clock)
+        tried += [second] * (len(receiver.got) - before)
+    assert tried == [0, 5, 15, 35, 75]
+    assert states(store) == ["delivered"]
+    assert len({request.body for request in receiver.got}) == 1
+
+
+def test_a_recipient_may_ask_for_more_time(store, receiver, clock) -> None:
+    receiver.statuses, receiver.extra = [429], {"Retry-After": "90"}
+    post(store, 1)
+    alerts.send(store.outbox, [Recipient("harbor", receiver.url)], clock)
+    (letter,) = store.outbox.letters()
+    assert letter.due == notices.stamp(T0 + timedelta(seconds=90))
+
+
+def test_it_is_given_up_and_can_be_asked_for_again(store, receiver, clock) -> None:
+    receiver.statuses = [500, 500]
+    post(store, 1)
+    harbor = Recipient("harbor", receiver.url)
+    alerts.send(store.outbox, [harbor], clock)
+    clock.now += timedelta(days=3, seconds=1)
+    alerts.send(store.outbox, [harbor], clock)
+    assert states(store) == ["failed"]
+    assert store.outbox.retry(notices.stamp(clock.now)) == 1
+    assert alerts.send(store.outbox, [harbor], clock) == 1
+
+
+def test_a_stopped_endpoint_is_left_alone_until_it_is_mended(store, receiver, clock) -> None:
+    receiver.statuses = [401]
+    for number in (1, 2, 3):
+        post(store, number)
+    harbor = Recipient("harbor", receiver.url)
+    alerts.send(store.outbox, [harbor], clock)
+    assert states(store) == ["stopped", "waiting", "waiting"] and len(receiver.got) == 1
+    assert [one.attempts for one in store.outbox.letters()] == [1, 0, 0]
+    clock.now += timedelta(days=1)
+    assert alerts.send(store.outbox, [harbor], clock) == 0 and len(receiver.got) == 1
+    store.outbox.retry(notices.stamp(clock.now))
+    assert alerts.send(store.outbox, [harbor], clock) == 3
+    assert [request.id for request in receiver.got] == ["m1", "m1", "m2", "m3"]
+
+
+def test_one_recipient_s_silence_is_not_another_s(store, receiver, clock) -> None:
+    post(store, 1, "silent")
+    post(store, 2, "silent")
+    post(store, 3)
+    found = [Recipient("silent", "http://127.0.0.1:9"), Recipient("harbor", receiver.url)]
+    assert alerts.send(store.outbox, found, clock) == 1
+    assert states(store) == ["waiting", "waiting", "delivered"]
+    assert [one.fault for one in store.outbox.letters()] == ["ConnectError", "", ""]
+
+
+def test_messages_of_a_stay_arrive_in_order(store, receiver, clock) -> None:
+    for number in range(5):
+        post(store, number, stay="s1")
+    receiver.statuses = [200, 503]
+    harbor = Recipient("harbor", receiver.url)
+    alerts.send(store.outbox, [harbor], clock)
+    assert states(store) == ["delivered", "waiting", "waiting", "waiting", "waiting"]
+    clock.now += timedelta(minutes=1)
+    assert alerts.send(store.outbox, [harbor], clock) == 4
+    assert [request.id for request in receiver.got] == ["m0", "m1", "m1", "m2", "m3", "m4"]
+
+
+@pytest.mark.parametrize("known", [[], [Recipient("harbor", "http://127.0.0.1:9", token="ECM_NO")]])
+def test_no_recipient_or_no_token_stops(store, clock, known, caplog) -> None:
+    post(store, 1)
+    alerts.send(store.outbox, known, clock)
+    (letter,) = store.outbox.letters("stopped")
+    assert letter.attempts == 0 and "token" in letter.fault
+
+
+def test_certificates_are_checked(store, clock, tmp_path) -> None:
+    wrong = Recipient("harbor", "https://127.0.0.1:9", authority=str(tmp_path / "none.pem"))
+    with pytest.raises(SettingError, match="authority"):
+        alerts.connect(wrong)
+    post_to = alerts.connect(Recipient("harbor", "https://127.0.0.1:9"))
+    context = post_to.client._transport._pool._ssl_context
+    assert context.check_hostname and context.verify_mode.name == "CERT_REQUIRED"
+    assert post_to.client.follow_redirects is False
+    post_to.client.close()
+
+
+def test_nothing_of_a_member_is_logged(store, receiver, clock, caplog) -> None:
+    caplog.set_level(logging.DEBUG)
+    secret = '{"resourceType":"Bundle","id":"m1","name":"Quillfeather"}'
+    now = notices.stamp(T0)
+    store.outbox.post(
+        Letter("m1", "stay-of-a-member", "admit", now, 0, "new", "harbor", "waiting", due=now,
+               made=now, body=secret)
+    )  # fmt: skip
+    receiver.statuses = [500]
+    alerts.send(store.outbox, [Recipient("harbor", receiver.url)], clock)
+    assert "alert to harbor: waiting 500" in caplog.text
+    assert "Quillfeather" not in caplog.text and "stay-of-a-member" not in caplog.text
+    assert all(request.path == "/fhir/$process-message" for request in receiver.got)
+
+
+# --- where to
+
+
+@pytest.mark.parametrize(
+    ("row", "about"),
+    [
+        ('name = "a"', "recipient 1"),
+        ('name = "a"\nurl = "http://care.example"', "https"),
+        ('name = "a"\nurl = "ftp://care.example"', "https"),
+        ('name = "a"\nurl = "https://u:p@care.example"', "base"),
+        ('name = "a"\nurl = "https://care.example?x=1"', "base"),
+        ('name = "a"\nurl = "https://care.example"\nnpi = "1"', "expected"),
+        ('name = "a"\nurl = 7', "expected"),
+        ('name = "a"\nurl = "https://x.example"\n[[recipient]]\nname = "a"\nurl = "https://x.example"',
+         "one name"),
+    ],
+)  # fmt: skip
+def test_a_recipient_that_is_not_understood(tmp_path, row, about) -> None:
+    file = tmp_path / "alerts.toml"
+    file.write_text(f"[[recipient]]\n{row}\n")
+    with pytest.raises(SettingError, match=about):
+        settings.recipients(str(file))
+
+
+def test_recipients_are_read(tmp_path) -> None:
+    file = tmp_path / "alerts.toml"
+    file.write_text(
+        '[[recipient]]\nname = "a"\nurl = "https://care.example/fhir/"\nplan = "sunrise"\n'
+    )
+    assert settings.recipients(str(file)) == (
+        Recipient("a", "https://care.example/fhir", plan="sunrise"),
+    )
+    assert settings.recipients() == ()
+
+
+# --- the worker
+
+
+def test_the_worker_outlives_failures(caplog) -> None:
+    done = []
+
+    def work() -> None:
+        done.append(1)
+        if len(done) == 1:
+            raise StoreError("the database is locked")
+        if len(done) == 2:
+            raise KeyError("a value of a member")
+
+    with alerts.running(work, every=0.01):
+        deadline = time.monotonic() + 10
+        while len(done) < 4 and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert len(done) >= 4
+    assert "database is locked" in caplog.text and "KeyError" in caplog.text
+    assert "a value of a member" not in caplog.text
+
+
+def test_a_notice_is_there_within_seconds(store, receiver, tmp_path, monkeypatch) -> None:
+    from adapter import alert_commands
+    from adapter.pipeline import Pipeline
+    from tests.unit.test_notices import patient, roster, stay
+
+    file = tmp_path / "alerts.toml"
+    file.write_text(f'[[recipient]]\nname = "harbor"\nurl = "{receiver.url}"\n')
+    house = Pipeline(store, lambda: T0)
+    for one in (patient(), roster("90000077A")):
+        store.put(one, notices.stamp(T0))
+    with alert_commands.working(house, settings.Settings(alerts=str(file))):
+        store.put(stay(), notices.stamp(T0))
+        started = time.monotonic()
+        while not receiver.got and time.monotonic() - started < 10:
+            time.sleep(0.02)
+        spent = time.monotonic() - started
+    assert len(receiver.got) == 1 and spent < 5
+
+
+# --- killed
+
+
+def run(url: str, receiver: Receiver) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.transport.sender", url, receiver.url]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def test_killed_at_any_time_it_loses_and_doubles_nothing(receiver, tmp_path, monkeypatch) -> None:
+    url = f"sqlite:///{tmp_path / 'store.sqlite'}"
+    chance, killed = random.Random(3), 0
+    for _ in range(KILLS):
+        with run(url, receiver) as process:
+            try:
+                process.wait(0.8 + chance.uniform(0.0, 0.9))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                killed += 1
+    assert killed > 0
+    store = stores.open(url, resolve)
+    later = datetime.now(UTC) + timedelta(minutes=5)  # when the leases of the killed have ended
+    with run(url, receiver) as process:
+        assert process.stdout.read() == "done\n"
+    alerts.send(store.outbox, [Recipient("harbor", receiver.url)], lambda: later)
+    letters = store.outbox.letters()
+    assert len({one.encounter for one in letters}) == len(letters) == STAYS
+    assert {one.state for one in letters} == {"delivered"}
+    assert store.search("Task", [], 0).total == STAYS
+    arrived = Counter((request.id, request.body) for request in receiver.got)
+    assert {uid for uid, _ in arrived} == {one.id for one in letters}
+    assert len(arrived) == STAYS  # what came twice came as the same bytes under the same id
+    assert sum(arrived.values()) - STAYS <= killed  # the one under way when it was killed
+    store.close()

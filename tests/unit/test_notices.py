@@ -1,0 +1,568 @@
+"""What a care team is told and asked to do: once for each event of a stay, whatever came when."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapter import store as stores
+from adapter.identity.match import resolve
+from adapter.pipeline import Pipeline
+from adapter.program import notices, rosters, stays
+from adapter.program.stays import Event, events, rules
+from adapter.settings import Recipient
+from adapter.store import SqlStore
+from adapter.store.protocol import Letter
+from tests.judges import assert_valid
+
+Json = dict[str, Any]
+NOW = datetime(2026, 7, 9, 12, 0, tzinfo=UTC)
+ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+CIN = "https://ecm-adapter.example/fhir/sid/cin"
+BAY = Recipient("bay", "https://bay.example/fhir", plan="sunset")
+HARBOR = Recipient("harbor", "https://harbor.example/fhir", plan="sunrise", provider="1234567893")
+US = {"name": "Harbor Light Care Collaborative", "npi": "1234567893"}
+
+
+def coding(code: str) -> Json:
+    return {"system": ACT, "code": code}
+
+
+def stay(status: str = "in-progress", code: str = "IMP", **more: Any) -> Json:
+    period = {"start": "2026-07-05T08:15:00-07:00"}
+    if status == "finished":
+        period["end"] = "2026-07-08T16:05:00-07:00"
+    made = {"resourceType": "Encounter", "id": "s1", "status": status, "class": coding(code)}
+    return {**made, "subject": {"reference": "Patient/p1"}, "period": period, **more}
+
+
+def at(place: str, status: str = "active", start: str = "") -> Json:
+    period = {"period": {"start": start}} if start else {}
+    return {"location": {"reference": f"Location/{place}"}, "status": status, **period}
+
+
+def was(code: str, start: str, end: str) -> Json:
+    return {"class": coding(code), "period": {"start": start, "end": end}}
+
+
+SITES = {"Location/a1": "Location/A", "Location/a2": "Location/A", "Location/b1": "Location/B"}
+T0, T1, T2 = "2026-07-05T08:15:00-07:00", "2026-07-06T09:00:00-07:00", "2026-07-07T09:00:00-07:00"
+END = "2026-07-08T16:05:00-07:00"
+ADMIT = Event("admit", T0, "inpatient")
+
+
+@pytest.mark.parametrize(
+    ("encounter", "happened"),
+    [
+        pytest.param(stay(), [ADMIT], id="admitted"),
+        pytest.param(
+            stay("finished"), [ADMIT, Event("discharge", END, "inpatient")], id="discharged"
+        ),
+        pytest.param(stay("planned"), [], id="planned"),
+        pytest.param(stay("cancelled"), [], id="cancelled"),
+        pytest.param(stay("entered-in-error"), [], id="an error"),
+        pytest.param(stay("unknown"), [], id="unknown"),
+        pytest.param(stay(code="AMB"), [], id="an office visit"),
+        pytest.param(stay(code="EMER"), [Event("admit", T0, "emergency")], id="emergency"),
+        pytest.param(stay(code="OBSENC"), [Event("admit", T0, "observation")], id="observation"),
+        pytest.param(stay(period={}), [Event("admit", "", "inpatient")], id="no time"),
+        pytest.param(
+            stay(type=[{"coding": [{"system": next(iter(rules().not_stays)), "code": "G9008"}]}]),
+            [],
+            id="our own contact in a hospital",
+        ),
+        pytest.param(
+            stay(classHistory=[was("EMER", T0, T1)]),
+            [Event("admit", T0, "emergency"), Event("transfer", T1, "inpatient", T1)],
+            id="from emergency to inpatient",
+        ),
+        pytest.param(
+            stay(classHistory=[was("OBSENC", T1, T2), was("EMER", T0, T1)]),
+            [Event("admit", T0, "emergency")],
+            id="by observation to inpatient",
+        ),
+        pytest.param(
+            stay(classHistory=[was("EMER", T0, T1), was("IMP", T1, T2)]),
+            [Event("admit", T0, "emergency"), Event("transfer", T1, "inpatient", T1)],
+            id="the present class stands in the history too",
+        ),
+        pytest.param(
+            stay(classHistory=[was("AMB", T0, T1)]), [ADMIT], id="an office visit became a stay"
+        ),
+        pytest.param(
+            stay(location=[at("a1", "completed", T0), at("a2", "active", T1)]),
+            [ADMIT],
+            id="a bed move",
+        ),
+        pytest.param(
+            stay(location=[at("a2", "active", T1), at("b1", "completed", T0)]),
+            [ADMIT, Event("transfer", T1, "inpatient", T1)],
+            id="between sites",
+        ),
+        pytest.param(
+            stay(location=[at("a1"), at("b1", "completed")]),
+            [ADMIT, Event("transfer", "", "inpatient", "Location/A")],
+            id="between sites, nobody knows when",
+        ),
+        pytest.param(
+            stay(location=[at("a1"), at("b1", "reserved")]), [ADMIT], id="a transfer to come"
+        ),
+        pytest.param(
+            stay(location=[at("a1"), at("somewhere", "completed")]),
+            [ADMIT],
+            id="a place of no site",
+        ),
+    ],
+)
+def test_what_happened(encounter, happened) -> None:
+    assert events(encounter, lambda ref: SITES.get(ref, ""), rules()) == happened
+
+
+@pytest.mark.parametrize(
+    ("start", "days", "end"),
+    [
+        (date(2026, 7, 8), 30, "2026-08-07T23:59:59-07:00"),
+        (date(2026, 10, 20), 30, "2026-11-19T23:59:59-08:00"),  # the clock goes back between
+        (date(2026, 2, 20), 30, "2026-03-22T23:59:59-07:00"),
+        (date(2026, 12, 31), 1, "2027-01-01T23:59:59-08:00"),
+    ],
+)
+def test_due_is_the_end_of_a_day_of_california(start, days, end) -> None:
+    assert stays.due(start, days, rules().zone) == end
+
+
+def test_every_rule_of_work_names_its_source() -> None:
+    assert {work.code for work in rules().work} == {
+        "discharge-planning", "follow-up", "medication-reconciliation", "reassessment",
+    }  # fmt: skip
+    assert next(w for w in rules().work if w.code == "reassessment").days == 30
+
+
+# --- with a store
+
+numbers = itertools.count(1)
+
+
+def patient(cin: str = "90000077A", **more: Any) -> Json:
+    kind = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "MA"}]}
+    ssn = {"system": "http://hl7.org/fhir/sid/us-ssn", "value": "000-00-0000"}
+    return {
+        "resourceType": "Patient",
+        "id": "p1",
+        "identifier": [{"type": kind, "system": CIN, "value": cin}, ssn],
+        "name": [{"family": "Quillfeather", "given": ["Odette"]}],
+        "gender": "female",
+        "birthDate": "1980-05-17",
+        **more,
+    }
+
+
+def roster(*cins: str, plan: str = "sunrise", **more: Any) -> Json:
+    return {
+        "resourceType": "Group",
+        "id": f"g-{plan}",
+        "identifier": [
+            {"system": f"https://ecm-adapter.example/fhir/sid/roster/{plan}", "value": "all"}
+        ],
+        "active": True,
+        "type": "person",
+        "actual": True,
+        "managingEntity": {"identifier": {"value": "1234567893"}},
+        "member": [{"entity": {"identifier": {"system": CIN, "value": cin}}} for cin in cins],
+        **more,
+    }
+
+
+@pytest.fixture
+def store() -> Iterator[SqlStore]:
+    made = stores.open("sqlite://", resolve)
+    for one in (patient(), roster("90000077A", "90000078A")):
+        made.put(one, stamp())
+    yield made
+    made.close()
+
+
+def stamp(now: datetime = NOW) -> str:
+    return notices.stamp(now)
+
+
+DESK = notices.Desk(US, (BAY, HARBOR))
+
+
+def step(store: SqlStore, encounter: Json | None = None, now: datetime = NOW) -> list[str]:
+    """Store a stay and derive; the new messages in short."""
+    before = {one.id for one in store.outbox.letters()}
+    if encounter is not None:
+        store.put(encounter, stamp(now))
+    notices.derive(store, now, replace(DESK, lists=rosters.Rosters()))
+    return [short(one) for one in store.outbox.letters() if one.id not in before]
+
+
+def short(letter: Letter) -> str:
+    return f"{letter.sense} {letter.event.partition(':')[0]}"
+
+
+def deliver(store: SqlStore) -> list[Letter]:
+    taken = []
+    while some := store.outbox.claim("2027", "2028", 50):
+        for one in some:
+            store.outbox.settle(one._replace(state="delivered", told=stamp()))
+        taken += some
+    return taken
+
+
+def work(store: SqlStore) -> dict[str, str]:
+    return {task["code"]["coding"][0]["code"]: task["status"] for task in store.each("Task")}
+
+
+AFTER = ("follow-up", "medication-reconciliation", "reassessment")
+
+
+def test_an_admission_and_a_discharge(store) -> None:
+    assert step(store, stay()) == ["new admit"]
+    assert work(store) == {"discharge-planning": "requested"}
+    assert step(store, stay("finished")) == ["new discharge"]
+    assert work(store) == dict.fromkeys(("discharge-planning", *AFTER), "requested")
+    due = {t["code"]["coding"][0]["code"]: t["restriction"]["period"] for t in store.each("Task")}
+    assert due["reassessment"] == {"start": "2026-07-08", "end": "2026-08-07T23:59:59-07:00"}
+    assert due["follow-up"]["end"] == "2026-07-15T23:59:59-07:00"
+    letters = store.outbox.letters()
+    assert [(one.at, one.recipient, one.state) for one in letters] == [
+        (T0, "harbor", "waiting"), (END, "harbor", "waiting")
+    ]  # fmt: skip
+    assert_valid(store.each("Task"))
+
+
+def test_an_emergency_visit_needs_a_follow_up_only(store) -> None:
+    assert step(store, stay("finished", "EMER")) == ["new admit", "new discharge"]
+    assert work(store) == {"follow-up": "requested"}
+
+
+def test_nothing_is_told_twice(store) -> None:
+    step(store, stay("finished"))
+    before = list(store.each("Task"))
+    assert step(store) == []
+    assert step(store, stay("finished", serviceType={"text": "Medicine"})) == []
+    assert step(store, stay("finished") | {"priority": {"text": "Urgent"}}) == []
+    deliver(store)
+    assert step(store, stay("finished", length={"value": 3, "unit": "d"})) == []
+    assert list(store.each("Task")) == before
+
+
+def test_a_cancelled_admission_nobody_was_told_of(store) -> None:
+    step(store, stay())
+    assert step(store, stay("cancelled")) == []
+    assert [one.state for one in store.outbox.letters()] == ["withdrawn"]
+    assert work(store) == {"discharge-planning": "cancelled"}
+    assert deliver(store) == []
+    assert step(store, stay("cancelled", length={"value": 1})) == []
+
+
+def test_a_cancelled_admission_that_was_told(store) -> None:
+    step(store, stay())
+    deliver(store)
+    assert step(store, stay("cancelled")) == ["withdrawal admit"]
+    (message,) = deliver(store)
+    header, encounter = (row["resource"] for row in json.loads(message.body)["entry"][:2])
+    assert header["eventCoding"]["code"] == "notification-admit"
+    assert header["reason"]["coding"][0]["code"] == "edit"
+    assert encounter["status"] == "cancelled"
+    assert work(store) == {"discharge-planning": "cancelled"}
+    assert step(store, stay("cancelled", length={"value": 1})) == []
+    assert step(store, stay()) == ["new admit"]  # the cancellation was a mistake
+    assert work(store) == {"discharge-planning": "requested"}
+    assert {one.revision for one in store.outbox.letters()} == {0, 1, 2}
+
+
+def test_a_discharge_that_was_cancelled_and_came_again(store) -> None:
+    step(store, stay("finished"))
+    deliver(store)
+    assert step(store, stay()) == ["withdrawal discharge"]
+    assert {work(store)[code] for code in AFTER} == {"cancelled"}
+    assert step(store, stay("finished")) == ["new discharge"]
+    assert {work(store)[code] for code in AFTER} == {"requested"}
+    assert "statusReason" not in next(store.each("Task", [("code", "reassessment")]))
+
+
+def test_what_might_have_gone_out_counts_as_told(store) -> None:
+    step(store, stay())
+    store.outbox.claim(stamp(), stamp(NOW + timedelta(minutes=2)), 5)
+    assert step(store, stay("cancelled")) == ["withdrawal admit"]
+
+
+def test_a_deleted_stay_is_withdrawn(store) -> None:
+    step(store, stay())
+    deliver(store)
+    store.delete("Encounter", "s1", stamp())
+    assert step(store) == ["withdrawal admit"]
+    (message,) = deliver(store)
+    assert json.loads(message.body)["entry"][1]["resource"]["status"] == "entered-in-error"
+
+
+def test_another_day_is_told_minutes_are_not(store) -> None:
+    step(store, stay("finished"))
+    deliver(store)
+    later = {"start": T0, "end": "2026-07-08T18:00:00-07:00"}
+    assert step(store, stay("finished", period=later)) == []
+    later = {"start": T0, "end": "2026-07-09T01:00:00-07:00"}
+    assert step(store, stay("finished", period=later)) == ["update discharge"]
+    (task,) = store.each("Task", [("code", "reassessment")])
+    assert task["restriction"]["period"]["end"] == "2026-08-08T23:59:59-07:00"
+    assert step(store, stay("finished", period={"start": T0})) == []  # no time corrects nothing
+
+
+def test_a_correction_of_what_nobody_has_seen_is_the_first_word(store) -> None:
+    step(store, stay())
+    assert step(store, stay(period={"start": "2026-07-04T08:00:00-07:00"})) == ["new admit"]
+    assert [one.state for one in store.outbox.letters()] == ["withdrawn", "waiting"]
+    assert len(deliver(store)) == 1
+
+
+def test_work_that_is_done_stays_done(store) -> None:
+    step(store, stay("finished"))
+    (task,) = store.each("Task", [("code", "reassessment")])
+    store.put(task | {"status": "completed"}, stamp())
+    step(store, stay())
+    assert work(store)["reassessment"] == "completed" and work(store)["follow-up"] == "cancelled"
+    step(store, stay("finished"))
+    assert work(store)["reassessment"] == "completed" and work(store)["follow-up"] == "requested"
+
+
+@pytest.mark.parametrize(
+    ("age", "told"), [(29, ["new admit"]), (30, ["new admit"]), (31, []), (400, [])]
+)
+def test_old_news_is_no_news(store, age, told) -> None:
+    start = (NOW - timedelta(days=age)).isoformat()
+    assert step(store, stay(period={"start": start})) == told
+    assert len(work(store)) == len(told)
+
+
+def test_an_old_admission_still_ends(store) -> None:
+    assert step(store, stay("finished", period={"start": "2026-01-01", "end": END})) == [
+        "new discharge"
+    ]
+
+
+def test_strangers_are_not_told_of(store) -> None:
+    store.put(patient("90000079A"), stamp())
+    assert step(store, stay("finished")) == []
+    assert work(store) == {} and store.outbox.changed(1) == []
+    store.put(roster("90000079A"), stamp())  # from now on he is ours
+    assert step(store) == []
+    assert step(store, stay("finished", length={"value": 1})) == ["new admit", "new discharge"]
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [("active", 1), ("onhold", 1), ("finished", 0), ("cancelled", 0), ("planned", 0)],
+)
+def test_an_open_episode_makes_a_member(store, status, told) -> None:
+    store.put(roster(), stamp())
+    organization = {"resourceType": "Organization", "id": "o1", "name": "Harbor", "active": True}
+    store.put(organization, stamp())
+    episode = {"resourceType": "EpisodeOfCare", "id": "x", "status": status}
+    manager = {"managingOrganization": {"reference": "Organization/o1"}}
+    lead = {"careManager": {"reference": "Practitioner/lead"}}
+    store.put(episode | {"patient": {"reference": "Patient/p1"}} | manager | lead, stamp())
+    assert len(step(store, stay())) == told
+    tasks = list(store.each("Task"))
+    assert [task["owner"]["reference"] for task in tasks] == ["Practitioner/lead"] * told
+    assert {one.state for one in store.outbox.letters()} <= {"unaddressed"}  # no plan is known
+
+
+def test_parts_of_an_older_list_do_not_count(store) -> None:
+    """A long list is several Groups; a shorter one that follows has fewer."""
+    url, system = "https://ecm-adapter.example/fhir/StructureDefinition/as-of", "sid/roster/sunrise"
+    name = {"system": f"https://ecm-adapter.example/fhir/{system}", "value": "all/2"}
+
+    def dated(text: str) -> Json:
+        return {"extension": [{"url": url, "valueDateTime": text}]}
+
+    second = roster("90000077A", identifier=[name]) | {"id": "g2"} | dated("2026-06-01T07:00:00Z")
+    store.put(second, stamp())
+    store.put(roster("90000078A") | dated("2026-06-01T00:00:00-07:00"), stamp())
+    assert step(store, stay()) == ["new admit"]
+    store.put(roster("90000078A") | dated("2026-07-01"), stamp())
+    assert step(store, stay("finished")) == []
+
+
+def test_who_left_the_list_still_hears_the_end_of_what_was_told(store) -> None:
+    step(store, stay())
+    deliver(store)
+    store.put(roster(), stamp())
+    assert step(store, stay("finished")) == []
+    assert step(store, stay("cancelled")) == ["withdrawal admit"]
+
+
+def test_a_merged_person_is_still_ours(store) -> None:
+    old = patient("90000001A") | {"id": "p0", "active": False}
+    old["identifier"] = old["identifier"][:1]
+    link = [{"other": {"reference": "Patient/p1"}, "type": "replaced-by"}]
+    store.put(old | {"link": link}, stamp())
+    assert step(store, stay(subject={"reference": "Patient/p0"})) == ["new admit"]
+    (task,) = store.each("Task")
+    assert task["for"] == {"reference": "Patient/p1"}
+
+
+def test_nobody_to_tell_is_visible(store) -> None:
+    store.put(roster("90000077A", plan="sunset"), stamp())
+    store.put(roster(), stamp())
+    step(store, stay())
+    assert [one.recipient for one in store.outbox.letters()] == ["bay"]
+    store.put(roster("90000077A", plan="moonrise"), stamp())
+    store.put(roster(plan="sunset"), stamp())
+    step(store, stay() | {"id": "s2"})
+    assert [one.state for one in store.outbox.letters()] == ["waiting", "unaddressed"]
+
+
+def test_a_stay_that_cannot_be_read_keeps_nobody_waiting(store) -> None:
+    assert step(store, stay(location=["no place at all"])) == ["new unreadable"]
+    assert step(store, stay(id="s2")) == ["new admit"]
+    (broken,) = store.outbox.letters("failed")
+    assert (broken.encounter, broken.fault) == ("s1", "AttributeError")
+    assert store.outbox.retry(stamp()) == 0
+    assert step(store, stay()) == ["new admit"]  # mended
+
+
+# --- the message
+
+
+PLACES: list[Json] = [
+    {"resourceType": "Location", "id": "A", "name": "Hospital", "status": "active",
+     "physicalType": {"coding": [{"code": "si"}]}},
+    {"resourceType": "Location", "id": "a1", "name": "Bed", "status": "active",
+     "partOf": {"reference": "Location/A"}},
+    {"resourceType": "Practitioner", "id": "d1", "name": [{"family": "Fernfield"}]},
+    {"resourceType": "Condition", "id": "c1", "subject": {"reference": "Patient/p1"},
+     "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "I20.9"}]},
+     "clinicalStatus": {"coding": [
+         {"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}]},
+     "encounter": {"reference": "Encounter/s1"}},
+]  # fmt: skip
+
+
+def whole_message(store: SqlStore) -> Json:
+    for one in PLACES:
+        store.put(one, stamp())
+    doctor = {"individual": {"reference": "Practitioner/d1"}}
+    unknown = {"individual": {"reference": "Practitioner/nobody"}}
+    nameless = {"individual": {"identifier": {"value": "7"}}}
+    more = {"participant": [doctor, unknown, nameless], "location": [at("a1")]}
+    links = {"episodeOfCare": [{"reference": "EpisodeOfCare/x"}]}
+    step(store, stay(**more, **links))
+    (message,) = deliver(store)
+    found: Json = json.loads(message.body)
+    assert found["id"] == message.id
+    return found
+
+
+def test_the_message_is_whole_and_valid(store) -> None:
+    message = whole_message(store)
+    resources = [row["resource"] for row in message["entry"]]
+    assert [one["resourceType"] for one in resources] == [
+        "MessageHeader", "Encounter", "Patient", "Condition", "Location", "Practitioner",
+        "Location", "Organization",
+    ]  # fmt: skip
+    urls = {row["fullUrl"] for row in message["entry"]}
+    assert len(urls) == len(resources)
+    assert set(every_reference(message)) <= urls
+    header, encounter, person, condition = resources[:4]
+    assert header["focus"] == [{"reference": message["entry"][1]["fullUrl"]}]
+    assert header["destination"] == [{"name": "harbor", "endpoint": HARBOR.url}]
+    assert condition["encounter"]["reference"] == message["entry"][1]["fullUrl"]
+    assert len(encounter["participant"]) == 1 and "episodeOfCare" not in encounter
+    assert [row["system"] for row in person["identifier"]] == [CIN]
+    assert_valid([message, *resources])
+
+
+def every_reference(node: Any) -> Iterator[str]:
+    if isinstance(node, list):
+        for item in node:
+            yield from every_reference(item)
+    elif isinstance(node, dict):
+        yield from [node["reference"]] if isinstance(node.get("reference"), str) else []
+        for value in node.values():
+            yield from every_reference(value)
+
+
+def test_the_same_stay_makes_the_same_message(store) -> None:
+    first = whole_message(store)
+    again = stores.open("sqlite://", resolve)
+    for one in (patient(), roster("90000077A")):
+        again.put(one, stamp())
+    assert whole_message(again) == first
+    again.close()
+
+
+# --- through the pipeline, and in any order
+
+
+def message(event: str, minute: int, pv1: str = "I", end: str = "", bed: str = "401") -> bytes:
+    when, visit = f"2026070508{minute:02d}00-0700", "V90001^^^MERCYTEST^VN"
+    fields = [""] * 46
+    fields[1], fields[2], fields[3] = "1", pv1, f"4WEST^{bed}^B^MERCYTEST"
+    fields[19], fields[44], fields[45] = visit, "20260705081500-0700", end
+    return "\r".join(
+        [
+            f"MSH|^~\\&|REG|MERCYTEST|ECMHUB|HARBOR|{when}||ADT^{event}|M{next(numbers)}|P|2.5.1",
+            f"EVN|{event}|{when}",
+            "PID|1||90000077A^^^MEDI-CAL^MA||QUILLFEATHER^ODETTE||19800517|F",
+            "PV1|" + "|".join(fields[1:]),
+        ]
+    ).encode()
+
+
+STORY = [
+    message("A04", 15, "E"),
+    message("A01", 20),
+    message("A08", 25),
+    message("A08", 30, bed="402"),
+    message("A03", 50, end="20260708160500-0700"),
+]
+
+
+def told(messages: list[bytes], each: bool) -> tuple[list[str], dict[str, str]]:
+    """What is told in the end of all, deriving after each message or once."""
+    made = stores.open("sqlite://", resolve)
+    made.put(patient(), stamp())
+    made.put(roster("90000077A"), stamp())
+    house = Pipeline(made, lambda: NOW)
+    for one in messages:
+        assert [found.status for found in house.adt(one, "default", "m")] != ["refused"]
+        if each:
+            step(made)
+            deliver(made)
+    step(made)
+    live = {one.event: one for one in made.outbox.letters() if one.state != "withdrawn"}
+    found = sorted(short(one) for one in live.values() if one.sense != "withdrawal"), work(made)
+    made.close()
+    return found
+
+
+@cache
+def once() -> tuple[list[str], dict[str, str]]:
+    return told(STORY, False)
+
+
+@settings(max_examples=25)
+@given(st.permutations(STORY), st.booleans(), st.integers(0, 4))
+def test_any_order_and_repeats_end_in_the_same(order, each, repeated) -> None:
+    letters, tasks = told([*order, order[repeated]], each)
+    expected, asked = once()
+    assert [one.partition(" ")[2] for one in letters] == [one.partition(" ")[2] for one in expected]
+    assert {code for code, state in tasks.items() if state == "requested"} == asked.keys()
+
+
+def test_the_story_is_told() -> None:
+    letters, tasks = told(STORY, True)
+    assert letters[:2] == ["new admit", "new discharge"]
+    assert set(AFTER) <= tasks.keys()
