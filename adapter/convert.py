@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,12 @@ from adapter import data, validation
 from adapter.issues import Issue, Severity
 from adapter.mapping import feeds, tabular
 from adapter.mapping import message as messages
+from adapter.mapping import notification as notifications
 from adapter.mapping.roster import Roster
 from adapter.mapping.run import Feed
 from adapter.mapping.service_log import BoundLog, LogMapping
 from adapter.outcome import Outcome, Unit
-from adapter.record import Entry, Location, Message, Record
+from adapter.record import Entry, Location, Message, Record, Resource
 from adapter.sources import form_layout, forms, hl7v2, layout
 from adapter.sources import tabular as tables
 from adapter.sources.header import Header
@@ -196,6 +197,14 @@ def referral(raw: bytes | str | Form, form: str, source: str = "form") -> Outcom
     outcome = bound.apply(reading.record, unit, {"form": definition.url})
     outcome.issues[:0] = reading.issues
     return _checked(outcome)
+
+
+def notification(bundle: Resource, found: Sequence[Issue], received: str) -> Outcome:
+    """A FHIR message Bundle about a stay; refused with what a check `found` wrong in it."""
+    if any(issue.failed for issue in found):
+        unit = Unit(Location("message", 1), "message", "feed:message", raw=data.dumps(bundle))
+        return Outcome(unit, issues=list(found))
+    return notifications.convert(bundle, received)
 
 
 def refused(issue: Issue, kind: str, source: str) -> Outcome:

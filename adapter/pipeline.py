@@ -92,6 +92,12 @@ class Pipeline:
         """Load one referral form."""
         return self._known(lambda: iter([convert.referral(data, form, name)]), name)
 
+    def message(self, bundle: Resource) -> UnitResult:
+        """Take in a FHIR message about a stay (Da Vinci Alerts), whole or not at all."""
+        found = self.check(bundle)
+        outcome = convert.notification(bundle, found, self.clock().isoformat())
+        return next(self.commit([outcome]))
+
     def _table(self, data: bytes | Path, table: convert.Table, name: str) -> Iterator[Outcome]:
         received = self.clock().isoformat()
         return convert.rows(data, table, name, received=received)

@@ -23,6 +23,7 @@ _SYSTEM = ("transaction", "batch")
 _OPERATIONS = {
     "$validate": "http://hl7.org/fhir/OperationDefinition/Resource-validate",
     "$explain": "https://ecm-adapter.example/fhir/OperationDefinition/explain",
+    "$process-message": "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message",
 }
 
 
@@ -43,14 +44,25 @@ def capabilities(call: Call) -> Answer:
 
 
 def _rest(actions: tuple[Action, ...]) -> dict[str, Any]:
-    names = list(dict.fromkeys(action.name for action in actions))
+    whole = [action.name for action in actions if _of_all(action)]
+    names = list(dict.fromkeys(action.name for action in actions if action.name not in whole))
     system = [{"code": name} for name in _SYSTEM if "transaction" in names]
     return {
         "mode": "server",
         "security": {"description": "a bearer token, unless bound to loopback only"},
         "resource": [_resource(kind, names) for kind in kinds()],
         "interaction": system,
+        "operation": [_operation(name) for name in whole],
     }
+
+
+def _of_all(action: Action) -> bool:
+    """An operation of the whole system, not of a type."""
+    return action.name.startswith("$") and "{kind}" not in action.path
+
+
+def _operation(name: str) -> dict[str, Any]:
+    return {"name": name.removeprefix("$"), "definition": _OPERATIONS[name]}
 
 
 def _resource(kind: str, names: list[str]) -> dict[str, Any]:
@@ -64,7 +76,5 @@ def _resource(kind: str, names: list[str]) -> dict[str, Any]:
         row["searchInclude"] = list(includes(kind))
     row["searchParam"] = list(parameters(kind))
     operations = [name for name in shared if name.startswith("$")]
-    row["operation"] = [
-        {"name": name.removeprefix("$"), "definition": _OPERATIONS[name]} for name in operations
-    ]
+    row["operation"] = [_operation(name) for name in operations]
     return row

@@ -40,6 +40,9 @@ class Intake(Protocol):
     def adt(self, data: bytes, feed: str, name: str) -> Iterator[UnitResult]:
         """Load one HL7 v2 message or a batch, a unit a message."""
 
+    def message(self, bundle: Resource) -> UnitResult:
+        """Take in a FHIR message about a stay, whole or not at all."""
+
     def referral(self, data: bytes, form: str, name: str) -> Iterator[UnitResult]:
         """Load one referral form."""
 

@@ -1,0 +1,180 @@
+"""A FHIR message about a stay (Da Vinci Alerts) to entries: who is meant, and references led on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from adapter import data, terms
+from adapter.issues import Issue
+from adapter.mapping.finish import identity
+from adapter.mapping.run import urn
+from adapter.outcome import Outcome, Unit
+from adapter.record import Entry, Location, Resource
+
+KINDS = frozenset({
+    "AllergyIntolerance", "CareTeam", "Condition", "Coverage", "Encounter", "Location",
+    "Observation", "Organization", "Patient", "Practitioner", "PractitionerRole", "Procedure",
+    "RelatedPerson",
+})  # fmt: skip
+_META = ("profile", "security", "tag")
+_UNSENT = re.compile(r"[^a-z0-9.-]+")
+_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+
+
+def convert(bundle: Resource, received: str) -> Outcome:
+    """What a valid message Bundle says, as one unit of its sender; refused whole with issues.
+
+    One message is about one person and leads to one Encounter (fhir-and-exchange.md 5.3). The unit
+    is named by the message's own number, so that the same message again changes nothing.
+    """
+    rows = [row for row in bundle.get("entry", ()) if "resource" in row]
+    header = rows[0]["resource"] if rows else {}
+    unit = _unit(bundle, header, received)
+    issues = list(_faults(header, rows, unit))
+    outcome = Outcome(unit, issues=issues)
+    if outcome.ok:
+        outcome.entries = _entries(rows[1:], unit, issues)
+    if outcome.ok:
+        outcome.entries.append(_provenance(outcome))
+    return outcome
+
+
+def number(bundle: Resource) -> str:
+    """The message's own number: the Bundle's identifier, else an id of header or Bundle."""
+    rows = bundle.get("entry") or [{}]
+    header = rows[0].get("resource", {})
+    named = bundle.get("identifier", {}).get("value")
+    return str(named or header.get("id") or bundle.get("id") or "")
+
+
+def _unit(bundle: Resource, header: Resource, received: str) -> Unit:
+    raw = data.dumps(bundle)  # written anew: spaces and format make no other message
+    as_of = _utc(bundle.get("timestamp", "")) or received
+    at = Location("message", 1)
+    key = number(bundle)
+    return Unit(at, "message", sender(header), key, as_of, raw, received, once=True)
+
+
+def sender(header: Resource) -> str:
+    """Who owns what a message says, `feed:host/name` of MessageHeader.source; `""` if unnamed."""
+    source = header.get("source", {})
+    try:
+        host = urlsplit(str(source.get("endpoint", ""))).hostname or ""
+    except ValueError:
+        host = ""
+    parts = (_UNSENT.sub("-", text.lower()).strip("-") for text in (host, source.get("name", "")))
+    found = "/".join(part for part in parts if part)
+    return f"feed:{found}" if found else ""
+
+
+def _faults(header: Resource, rows: list[Any], unit: Unit) -> Iterator[Issue]:
+    if header.get("resourceType") != "MessageHeader":
+        yield _error(unit, "resource-type", "the first entry must be a MessageHeader", 0)
+        return
+    events = data.toml(data.path("mappings", "program", "notices.toml"))["message"]["events"]
+    if header.get("eventCoding", {}).get("system") != events:
+        yield _error(unit, "not-supported", "only notifications of Da Vinci Alerts are taken", 0)
+    if not unit.source:
+        yield _error(unit, "required", "MessageHeader.source must name the sender", 0)
+    if not unit.key:
+        yield _error(unit, "required", "the message needs an identifier or an id", 0)
+    kinds = [row["resource"]["resourceType"] for row in rows]
+    for kind in ("Patient", "Encounter"):
+        if kinds.count(kind) != 1:
+            yield _error(unit, "cardinality", f"a message is about one {kind}", 0)
+    focus = {row.get("reference") for row in header.get("focus", ())}
+    stays = {name for row in rows for name in _names(row) if _kind(row) == "Encounter"}
+    if not focus & stays:
+        yield _error(unit, "reference", "MessageHeader.focus must lead to the Encounter", 0)
+
+
+def _entries(rows: list[Any], unit: Unit, issues: list[Issue]) -> list[Entry]:
+    urns: dict[str, str] = {}
+    found = []
+    for place, row in enumerate(rows, 1):
+        if _kind(row) not in KINDS:
+            text = f"a {_kind(row)} of a message is not stored"
+            issues.append(Issue("warning", "unmapped", text, unit.at, _path(place)))
+            continue
+        entry = _entry(row["resource"], unit, row.get("fullUrl", ""))
+        found.append((place, entry))
+        urns |= dict.fromkeys(_names(row), entry.urn)
+    for place, entry in found:
+        entry.resource, lost = _linked(entry.resource, urns)
+        if lost:
+            issues.append(_error(unit, "reference", "a reference leads to no entry", place))
+    return [entry for _, entry in found]
+
+
+def _entry(resource: Resource, unit: Unit, url: str) -> Entry:
+    kind, uid = resource["resourceType"], str(resource.get("id") or url)
+    kept = {name: value for name, value in resource.items() if name not in ("id", "meta", "text")}
+    meta = {name: value for name, value in resource.get("meta", {}).items() if name in _META}
+    named, key = identity(resource), (unit.source, uid)
+    made = urn(kind, *named[0]) if named else urn(kind, *key)
+    return Entry({**kept, **({"meta": meta} if meta else {})}, made, named, () if named else key)
+
+
+def _names(row: Mapping[str, Any]) -> Iterator[str]:
+    """What other entries may call this one: its fullUrl, and type and id."""
+    url, resource = row.get("fullUrl", ""), row["resource"]
+    if url:
+        yield url
+    if resource.get("id"):
+        yield f"{resource['resourceType']}/{resource['id']}"
+
+
+def _linked(node: Any, urns: Mapping[str, str]) -> tuple[Any, bool]:
+    """References led to entries, and whether one led nowhere; absolute ones stay as they are."""
+    if isinstance(node, list):
+        done = [_linked(item, urns) for item in node]
+        return [item for item, _ in done], any(lost for _, lost in done)
+    if not isinstance(node, dict):
+        return node, False
+    reference, lost, made = node.get("reference"), False, {}
+    for name, value in node.items():
+        made[name], gone = _linked(value, urns)
+        lost = lost or gone
+    if isinstance(reference, str) and not reference.startswith("#"):
+        made["reference"] = urns.get(reference, reference)
+        outside = reference.startswith(("http://", "https://"))
+        lost = lost or (reference not in urns and not outside)
+    return made, lost
+
+
+def _provenance(outcome: Outcome) -> Entry:
+    """Who said all this, and in which message."""
+    unit = outcome.unit
+    who = {"identifier": {"system": terms.system("source"), "value": unit.source}}
+    what = {"identifier": {"system": terms.system("message"), "value": unit.key}}
+    resource: Resource = {
+        "resourceType": "Provenance",
+        "target": [{"reference": entry.urn} for entry in outcome.entries],
+        "recorded": unit.as_of,
+        "agent": [{"who": who}],
+        "entity": [{"role": "source", "what": what}],
+    }
+    return Entry(resource, urn("Provenance", unit.source, unit.key))
+
+
+def _utc(text: Any) -> str:
+    try:
+        return datetime.fromisoformat(str(text)).astimezone(UTC).isoformat() if text else ""
+    except (ValueError, OverflowError):
+        return ""
+
+
+def _kind(row: Mapping[str, Any]) -> str:
+    return str(row["resource"]["resourceType"])
+
+
+def _path(place: int) -> str:
+    return f"Bundle.entry[{place}].resource"
+
+
+def _error(unit: Unit, detail: str, text: str, place: int) -> Issue:
+    return Issue("error", detail, text, unit.at, _path(place))
