@@ -13,7 +13,7 @@ from adapter.issues import Issue, Severity
 from adapter.mapping import feeds, tabular
 from adapter.mapping import message as messages
 from adapter.mapping import notification as notifications
-from adapter.mapping.roster import Roster
+from adapter.mapping.roster import Roster, named
 from adapter.mapping.run import Feed
 from adapter.mapping.service_log import BoundLog, LogMapping
 from adapter.outcome import Outcome, Unit
@@ -21,6 +21,7 @@ from adapter.record import Entry, Location, Message, Record, Resource
 from adapter.sources import form_layout, forms, hl7v2, layout
 from adapter.sources import tabular as tables
 from adapter.sources.header import Header
+from adapter.sources.rows import AGAIN, Seen
 
 Form = Mapping[str, Any]
 _MENDS = 3  # what is left out may be required by a profile, which then is no longer claimed
@@ -88,9 +89,11 @@ class Table:
 
 
 def member_table(plan: str) -> Table:
-    """A plan's member file. Raises DataFileError for an unknown plan."""
+    """A plan's member file, by the name of its layout. Raises DataFileError for an unknown one."""
     found = layout.load(plan)
-    return Table("mif", f"plan:{plan}", found, tabular.load("mif", "member"), found.context)
+    context = {**_us(), **{name: text for name, text in found.context.items() if text}}
+    mapping = tabular.load("mif", found.mapping)
+    return Table("mif", f"plan:{found.plan}", found, mapping, context)
 
 
 def service_table(log: str) -> Table:
@@ -99,9 +102,14 @@ def service_table(log: str) -> Table:
     Who gave the service is mappings/outbound/provider.toml.
     """
     found = layout.load(log, "services")
-    us = data.toml(data.path("mappings", "outbound", "provider.toml"))["provider"]
-    context = {"zone": found.zone, **{f"provider_{name}": text for name, text in us.items()}}
+    context = {"zone": found.zone, **_us()}
     return Table("services", f"log:{log}", found, LogMapping(), context)
+
+
+def _us() -> dict[str, str]:
+    """Who we are, for what a file does not say of the provider that it was sent to."""
+    us = data.toml(data.path("mappings", "outbound", "provider.toml"))["provider"]
+    return {f"provider_{name}": text for name, text in us.items()}
 
 
 def rows(
@@ -109,7 +117,8 @@ def rows(
 ) -> Iterator[Outcome]:
     """Every row of a table as an Outcome, then one that only has what is wrong with the file.
 
-    What it says is true from the date in its name, else from the instant it is `received`.
+    What it says is true from the date in its name, else from the instant it is `received`. Of a
+    member file, the list of its members comes in units of its own, behind the rows it names.
     """
     name = source or (file.name if isinstance(file, Path) else "input")
     sheet = _Sheet(table, _digest(file), _file_date(table, name), received)
@@ -118,8 +127,11 @@ def rows(
             sheet.start(found)
         elif isinstance(found, Record):
             yield sheet.row(found)
+            yield from sheet.listed(Location(name, 1))
         elif found.failed:
             yield refused(found, table.kind, table.owner)
+        elif found.detail == AGAIN:
+            yield sheet.again(found)
         else:
             sheet.waiting.append(found)
     yield from sheet.end(Location(name, 1))
@@ -148,7 +160,11 @@ class _Sheet:
         self._received = received
         self._bound: tabular.BoundTable | BoundLog | None = None
         self._context = {**table.context, "as_of": as_of or received}
-        self._roster = Roster(table.context)
+        self._roster = Roster(table.context, table.layout.snapshot == "delta")
+        self._listed: Seen | None = None
+        if table.kind == "mif" and table.layout.mapping == "member":
+            self._listed = Seen()
+        self._lists = 0
         self.waiting: list[Issue] = []
 
     def start(self, header: Header) -> None:
@@ -158,28 +174,47 @@ class _Sheet:
     def row(self, record: Record) -> Outcome:
         """One row converted and checked."""
         at = Location(record.source, record.line)
-        unit = self._unit(at, str(record.line), data.dumps(record.fields))
+        part = f"{record.line}{record.name.removeprefix('row')}"
+        unit = self._unit(at, part, data.dumps(record.fields))
         if self._bound is None:
             raise AssertionError("the reader gives the header before the rows")
         outcome = self._bound.apply(record, unit, self._context)
         outcome.issues[:0] = self.waiting
         self.waiting = []
         checked = _checked(outcome)
-        self._roster.add(checked)
+        member = named(checked) if self._listed else None
+        if self._listed and member and not self._listed.before("|".join(member[:2])):
+            self._roster.add(member)
         return checked
 
+    def again(self, issue: Issue) -> Outcome:
+        """A row that stands in the file before: nothing but its finding."""
+        at = issue.at or Location("", 0)
+        return Outcome(self._unit(at, str(at.line), b""), issues=[issue])
+
     def _unit(self, at: Location, part: str, raw: bytes) -> Unit:
-        table, key = self._table, f"{self._digest}:{part}"
-        return Unit(at, table.kind, table.owner, key, self._as_of, raw, self._received)
+        """A unit of the file; of two rows about one member the later one is the newer."""
+        table, key, as_of = self._table, f"{self._digest}:{part}", self._as_of
+        if table.kind == "mif" and (as_of or self._received):
+            as_of = f"{as_of or self._received} {at.line:09d}"
+        return Unit(at, table.kind, table.owner, key, as_of, raw, self._received)
+
+    def listed(self, at: Location) -> Iterator[Outcome]:
+        """The members since the last list, when there are enough of them for one."""
+        if self._roster.full:
+            yield self._list(at)
+
+    def _list(self, at: Location) -> Outcome:
+        self._lists += 1
+        number = "" if self._lists == 1 else str(self._lists)
+        return _checked(self._roster.outcome(self._unit(at, f"end{number}", b"")))
 
     def end(self, at: Location) -> Iterator[Outcome]:
         """What is left at the end of a file: its roster, and findings that waited for a row."""
-        table = self._table
-        unit = self._unit(at, "end", b"")
-        last = self._roster.outcome(unit) if table.kind == "mif" else Outcome(unit)
+        last = self._list(at) if self._listed else Outcome(self._unit(at, "end", b""))
         last.issues[:0] = self.waiting
         if last.entries or last.issues:
-            yield _checked(last)
+            yield last
 
 
 def referral(raw: bytes | str | Form, form: str, source: str = "form") -> Outcome:
@@ -252,7 +287,8 @@ def _left_out(entry: Entry, issue: Issue, element: str) -> bool:
 def _placed(
     issue: Issue, severity: Severity, outcome: Outcome, entry: Entry | None, element: str
 ) -> Issue:
-    origin = next((o for o in entry.origins if o.element == element), None) if entry else None
+    found = entry.origins if entry else ()
+    origin = next((o for o in found if o.element.partition("/")[0] == element), None)
     at = outcome.unit.at
     if origin is not None:
         at = Location(at.source, origin.line, origin.field)

@@ -10,15 +10,19 @@ from typing import Any
 from adapter import terms
 from adapter.mapping import cells
 from adapter.mapping.builders_hl7v2 import us_core_extension
+from adapter.mapping.pieces import CLEAR
 from adapter.mapping.registry import builder, converter
 from adapter.mapping.run import BadValue, Run
 
 Json = dict[str, Any]
 OURS = "https://ecm-adapter.example/fhir/"
+OPEN = "9999-12-31"  # what the table reader makes of a far end that means "open"
 _V2_0203 = "http://terminology.hl7.org/CodeSystem/v2-0203"
-_LIST = re.compile(r"^[a-z][a-z-]*:(?=\S)")
+_LIST = re.compile(r"^(?:[a-z][a-z-]*:)+(?=\S)")
+_MBI = re.compile(r"[1-9][A-Z][A-Z0-9]\d[A-Z][A-Z0-9]\d[A-Z]{2}\d{2}")
 MANY = re.compile(r"\s*[;|\n]\s*")
-_SUFFIX = re.compile(r"(?i)[\s,]+(jr|sr|ii|iii|iv)\.?$")
+_SUFFIX = re.compile(r"(?i)[\s,]+(jr|sr|ii|iii|iv|md|rn|msw)\.?$")
+_TAG = re.compile(r"[\s,(\[-]+ECM[)\]]?$")
 _DEGREE = re.compile(r"(?i)[\s,]+(md|do|np|fnp|pa|pa-c|rn|msw|lcsw|dds|phd)\.?$")
 _PLACE_OF_CARE = re.compile(
     r"(?i)\b(clinic|center|centre|group|health|hospital|associates|inc|llc|practice)\b"
@@ -46,11 +50,26 @@ def plan_member_identifier(run: Run, texts: list[str]) -> Json | None:
     return _identifier("MB", terms.system("plan-member", _plan(run)), value)
 
 
+@converter("member_cin")
+def member_cin(run: Run, cell: str) -> str:
+    """A CIN that can be one: not a Medicare number, not all one digit (files.md 8.13).
+
+    Raises BadValue: such a number is told and kept with the row, and never names the member.
+    """
+    bare = "".join(cell.split()).replace("-", "").upper()
+    if _MBI.fullmatch(bare):
+        raise BadValue("identifier-format", "the shape of a Medicare number, not of a CIN")
+    value = cells.cin(run, cell)
+    if len(set(value[:-1])) == 1:
+        raise BadValue("identifier-format", "a CIN of one digit over and over is a filler")
+    return value
+
+
 @converter("subscriber_cin")
 def subscriber_cin(run: Run, cell: str) -> str | None:
     """The CIN in place of a plan's number; None for another shape, which is reported elsewhere."""
     try:
-        return cells.cin(run, cell)
+        return member_cin(run, cell)
     except BadValue:
         return None
 
@@ -76,12 +95,20 @@ def authorization_identifier(run: Run, texts: list[str]) -> Json | None:
 
 @builder("last_name")
 def last_name(run: Run, texts: list[str]) -> Json:
-    """A family name; a generation suffix written behind it becomes `suffix` (files.md 8.16)."""
+    """A family name (files.md 8.16): a suffix behind it, of generation or profession, is one.
+
+    A tag `ECM` that a sender's system put behind the name is taken off, and told.
+    """
     family = " ".join(texts[0].split())
-    found = _SUFFIX.search(family)
-    if found is None or not family[: found.start()]:
-        return {"family": family}
-    return {"family": family[: found.start()], "suffix": [found[1]]}
+    tag = _TAG.search(family)
+    if tag and tag.start():
+        family = family[: tag.start()]
+        run.issue("information", "filler", "a tag ECM behind the name was taken off")
+    suffixes: list[str] = []
+    while (found := _SUFFIX.search(family)) and found.start():
+        suffixes.insert(0, found[1])
+        family = family[: found.start()]
+    return {"family": family, "suffix": suffixes} if suffixes else {"family": family}
 
 
 @builder("first_name")
@@ -152,6 +179,47 @@ def _phones(use: str) -> Callable[[Run, list[str]], list[Json]]:
 for _name, _use in (("phones", ""), ("phones_home", "home"), ("phones_mobile", "mobile"),
                     ("phones_work", "work")):  # fmt: skip
     builder(_name)(_phones(_use))
+
+
+@builder("work_email")
+def work_email(run: Run, texts: list[str]) -> Json:
+    """An e-mail address at work."""
+    return {"system": "email", "value": cells.email(run, texts[0]), "use": "work"}
+
+
+# Dates and marks
+
+
+@converter("end_date")
+def end_date(run: Run, cell: str) -> Any:
+    """The end of a period; one too far off to be one says that there is none (files.md 8.11)."""
+    return CLEAR if cell == OPEN else cells.us_date(run, cell)
+
+
+@builder("plan_named")
+def plan_named(run: Run, texts: list[str]) -> None:
+    """Whose member a row is, in a file of several plans."""
+    run.facts["plan named"] = " ".join(texts[0].split())
+
+
+@builder("plan_identifier")
+def plan_identifier(run: Run, texts: list[str]) -> str:
+    """The plan's name in our own system: that of the layout, or the row's where it has none."""
+    named = run.facts.get("plan named", "") if "payer" not in run.facts else ""
+    return re.sub(r"[^a-z0-9]+", "-", named.lower()).strip("-") or texts[0]
+
+
+@builder("payer_known")
+def payer_known(run: Run, texts: list[str]) -> str:
+    """The name of the plan as its layout says it, which stands before a row's."""
+    run.facts["payer"] = texts[0]
+    return texts[0]
+
+
+@converter("present")
+def present(run: Run, cell: str) -> bool:
+    """True: the cell is filled."""
+    return True
 
 
 # Codes

@@ -1,72 +1,21 @@
-"""Builders of what a member row says as a whole: populations of focus, status, authorization."""
+"""Builders of what a row says as a whole: status, authorization, attempt, and who it is about."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from typing import Any
 
 from adapter import terms
 from adapter.issues import Issue, Severity
 from adapter.mapping import cells
-from adapter.mapping.builders_mif import MANY, OURS, coding_of, concept, look_up
+from adapter.mapping.builders_mif import concept
+from adapter.mapping.builders_mif_pof import settle
 from adapter.mapping.registry import builder, converter
 from adapter.mapping.run import Run
 from adapter.record import Location
 
 Json = dict[str, Any]
-POPULATION = OURS + "StructureDefinition/population-of-focus"
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _UNKNOWN = {"extension": [{"url": _ABSENT, "valueCode": "unknown"}]}
-
-
-# Populations of focus: EpisodeOfCare extensions; each population once, see episode_status
-
-
-@builder("populations")
-def populations(run: Run, texts: list[str]) -> list[Json]:
-    """The populations of focus that a cell names, one or several (files.md section 5)."""
-    text = texts[0]
-    words = [text] if look_up("population-of-focus", text) else MANY.split(text)
-    if len(words) == 1 and not look_up("population-of-focus", text):
-        words = re.split(r"\s*,\s*", text)
-    found = [_population(concept(run, "population-of-focus", word)) for word in words if word]
-    return _once(found)
-
-
-def _population(what: Json) -> Json:
-    return {"url": POPULATION, "valueCodeableConcept": what}
-
-
-def _population_flag(code: str) -> Callable[[Run, list[str]], list[Json]]:
-    def build(run: Run, texts: list[str]) -> list[Json]:
-        """One population by its own yes-or-no column."""
-        target = terms.table("population-of-focus").get(code)
-        if target is None or not cells.flag(run, texts[0]):
-            return []
-        return [_population({"coding": [coding_of(target)]})]
-
-    return build
-
-
-for _code in ("homelessness", "avoidable-utilization", "smh-sud", "incarceration", "ltc-risk",
-              "nf-transition", "ccs", "child-welfare", "birth-equity"):  # fmt: skip
-    builder(f"population_{_code}")(_population_flag(_code))
-
-
-def _once(extensions: list[Json]) -> list[Json]:
-    """The extensions without a population that stands there before."""
-    met: set[str] = set()
-    kept = []
-    for item in extensions:
-        if item.get("url") == POPULATION:
-            what = item["valueCodeableConcept"]
-            name = what["coding"][0]["code"] if "coding" in what else what["text"]
-            if name in met:
-                continue
-            met.add(name)
-        kept.append(item)
-    return kept
 
 
 # Status: every column that says something leaves a fact; the status is decided when all are read
@@ -120,16 +69,50 @@ def discontinuation_reason(run: Run, texts: list[str]) -> Json:
 def episode_status(run: Run, cell: str) -> str:
     """The status of the episode: taken back, then the ECM status, then ended, then enrolled.
 
-    Being on the list without any of these is `planned`: assigned, and outreach is owed.
+    Being on the list without any of these is `planned`: assigned, and outreach is owed. That says
+    less than anything said before, so it only fills a gap.
     """
     draft = run.drafts.get("EpisodeOfCare")
     if draft is not None and "extension" in draft.resource:
-        draft.resource["extension"] = _once(draft.resource["extension"])
+        settle(run, draft)
     for name in ("void", "ecm_status", "ended", "enrolled"):
         if name in run.facts:
             run.label = run.facts[f"label {name}"]
             return run.facts[name]
+    run.facts["only assigned"] = "1"
     return "planned"
+
+
+@builder("only_assigned")
+def only_assigned(run: Run, texts: list[str]) -> None:
+    """Mark a status that nobody said as one that fills a gap and never replaces what was said."""
+    draft = run.drafts.get("EpisodeOfCare")
+    if draft is not None and "only assigned" in run.facts:
+        draft.weak = ("status",)
+
+
+# An attempt to reach a member, told by a plan's own outreach file
+
+
+@builder("attempt_reason")
+def attempt_reason(run: Run, texts: list[str]) -> Json:
+    """What came of an attempt, by the code that says most."""
+    run.facts["attempt reason"] = "1"
+    return concept(run, "outreach-outcome", texts[0])
+
+
+@builder("attempt_result")
+def attempt_result(run: Run, texts: list[str]) -> Json | None:
+    """Whether the member was reached; nothing when another column says more."""
+    if "attempt reason" in run.facts:
+        return None
+    return concept(run, "outreach-outcome", texts[0])
+
+
+@converter("attempt_status")
+def attempt_status(run: Run, cell: str) -> str:
+    """Completed, unless the row takes back one sent before."""
+    return run.facts.get("void", "completed")
 
 
 # The row as a whole
@@ -157,23 +140,31 @@ def member_is_named(run: Run, cell: str) -> bool:
     return True
 
 
+@builder("authorization_decided")
+def authorization_decided(run: Run, texts: list[str]) -> None:
+    """The day of the plan's decision, which is when its answer was made."""
+    run.facts["decided"] = cells.us_date(run, texts[0])
+
+
 @converter("authorization_received")
 def authorization_received(run: Run, cell: str) -> str | None:
-    """The day the authorization was received; an authorization without number is left out.
+    """The day of the decision, else of receipt; an authorization without number is left out.
 
     None when the row has no authorization at all.
     """
     draft = run.drafts.get("ClaimResponse")
     if draft is None:
         return None
+    decided = run.facts.get("decided", "")
     if "preAuthRef" not in draft.resource:
         _say(run, "warning", "auth_id", "an authorization without number was left out")
         run.made.remove(draft)
         run.drafts["ClaimResponse"] = None
         return None
-    if not run.unit.as_of:
+    day = decided or run.unit.as_of[:10] or run.unit.received[:10]
+    if not day:
         draft.resource["_created"] = _UNKNOWN
-    return run.unit.as_of[:10] or None
+    return day or None
 
 
 @converter("undecided")

@@ -212,6 +212,7 @@ def _entry(draft: Draft) -> Entry:
         origins=Origins(draft),
         cleared=tuple(draft.cleared),
         weak=(*weak, *draft.weak),
+        parts=draft.parts,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from adapter.errors import DataFileError
 from adapter.issues import Severity
-from adapter.mapping import remembered
+from adapter.mapping import pieces, remembered
 from adapter.mapping.model import Map, Rule
 from adapter.mapping.paths import Put, putter
 from adapter.mapping.records import FieldFunction, ignored
@@ -15,6 +15,7 @@ from adapter.mapping.registry import BUILDERS
 from adapter.mapping.run import BadValue, Draft, Run
 from adapter.mapping.steps import Read, open_draft, read_text
 
+_BY_PIECE = "mappings/mif/"  # where an empty cell leaves alone what other cells said of a list
 _MOST = 4096  # texts of one column; a column of names or numbers stops remembering there
 _NEW: Any = object()
 
@@ -26,7 +27,8 @@ def cell_step(file: str, item: Map, rule: Rule) -> FieldFunction:
     nobody may change it. What raised or reported something is asked again.
     """
     read = _reported(_builder(file, rule) if rule.build else read_text(file, rule, "text"), rule)
-    write = _writer(item, rule)
+    keeps = file.startswith(_BY_PIECE)
+    write = _writer(item, rule, pieces.teller(item, rule) if keeps else pieces.whole(rule))
     make = _remembering if remembered.by_text(rule) else _asked
     step = make(read, write)
     return _chosen(step, frozenset(rule.where.split("|"))) if rule.where else step
@@ -54,15 +56,16 @@ def _reported(read: Read, rule: Rule) -> Read:
     return read_or_report
 
 
-def _writer(item: Map, rule: Rule) -> Callable[[Run, Any], None]:
-    name, new, put, root = item.name, open_draft(item), putter(rule.to), rule.to.root
+def _writer(item: Map, rule: Rule, tell: pieces.Tell) -> Callable[[Run, Any], None]:
+    name, new, put = item.name, open_draft(item), putter(rule.to)
     if rule.build and rule.to.steps[-1].slot == "":
         put = _each(put)
 
     def write(run: Run, value: Any) -> None:
         draft = run.drafts[name] or new(run)
-        put(draft, value, 0)
-        draft.origins.append((run.line, root, run.label))
+        if value is not pieces.CLEAR:
+            put(draft, value, 0)
+        tell(draft, value, run.line, run.label)
 
     return write
 

@@ -66,6 +66,7 @@ class Draft:
     profile: str = ""
     weak: tuple[str, ...] = ()
     identity: tuple[tuple[str, str], ...] = ()
+    parts: dict[str, list[str]] = field(default_factory=dict)
 
     def slot(
         self, box: dict[str, Any], key: str, name: tuple[str, ...], rep: int

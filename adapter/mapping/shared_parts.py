@@ -56,7 +56,7 @@ def _again(made: Draft, line: int) -> Draft:
     draft = Draft(made.kind, made.name, made.key, line, own)
     draft.origins = [(line, element, label) for _, element, label in made.origins]
     draft.urn, draft.identity = made.urn, made.identity
-    draft.profile, draft.weak = made.profile, made.weak
+    draft.profile, draft.weak, draft.parts = made.profile, made.weak, made.parts
     return draft
 
 
@@ -65,7 +65,7 @@ def shared(file: MapFile, item: Map, index: Mapping[str, int]) -> Part | None:
     own = [rule for _, rule in sourced(replace(file, maps=(item,)))]
     if item.once or item.resource not in _SHARED or any(rule.link for rule in item.rules):
         return None
-    if not all(map(remembered.by_text, own)):
+    if not all(map(remembered.by_cells, own)):
         return None
     names = {rule.source for rule in own} | {rule.unless for rule in own if rule.unless}
     return Part(item, tuple(sorted(index[name] for name in names if name in index)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from adapter.sources.cells import key
 from adapter.sources.delimited import Row
 from adapter.sources.layout import Layout
 
+_RENAMED = re.compile(r"[_. ]\d$")  # how libraries tell equal headers apart
 _ENOUGH = 2  # a row with fewer known headers is a title or a member, not a header
 
 
@@ -61,7 +63,7 @@ def _header(row: Row, layout: Layout, source: str) -> Header:
         for field, texts in layout.columns.items()
         for rank, text in enumerate(texts)
     }
-    keys = [key(cell) for cell in row.cells]
+    keys = _again([key(cell) for cell in row.cells], row.cells, set(ranks))
     columns: list[str | None] = [None] * len(keys)
     ranked = sorted((ranks[k][0], place) for place, k in enumerate(keys) if k in ranks)
     twice, taken = [], set()
@@ -75,6 +77,16 @@ def _header(row: Row, layout: Layout, source: str) -> Header:
     labels = tuple(_labels(row.cells))
     least = max((place for place, k in enumerate(keys, 1) if k), default=0)
     return Header(source, row.line, tuple(columns), labels, least, tuple(sorted(twice)))
+
+
+def _again(keys: list[str], texts: Sequence[str], known: set[str]) -> list[str]:
+    """Keys in which `Phone_1` beside `Phone` is `Phone` once more (files.md section 8, 6)."""
+    there = set(keys)
+    bare = [key(_RENAMED.sub("", text)) for text in texts]
+    return [
+        stem if k not in known and k != stem and stem in there & known else k
+        for k, stem in zip(keys, bare, strict=True)
+    ]
 
 
 def _labels(cells: Sequence[str]) -> Iterable[str]:

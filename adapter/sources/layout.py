@@ -15,14 +15,16 @@ from adapter.sources.cells import key
 
 CANONICAL = "canonical"
 _TEXTS = {"plan", "title", "source", "confidence", "like", "format", "delimiter", "dates_as",
-          "open_from", "file_date", "snapshot", "zone", "line_of_business"}  # fmt: skip
-_SETS = {"ends", "dates", "ids", "zero_is_empty", "fillers_not_in", "same_without"}
-_LISTS = _SETS | {"required", "sheets", "positions", "fillers"}
+          "open_from", "file_date", "snapshot", "zone", "line_of_business", "mapping"}  # fmt: skip
+_SETS = {"ends", "dates", "ids", "zero_is_empty", "fillers_not_in", "same_without", "wanted",
+         "together"}  # fmt: skip
+_NOT_FIELDS = {"sheets", "fillers", "elements", "widths"}
+_LISTS = _SETS | _NOT_FIELDS | {"required", "positions"}
 _TABLES = {"columns", "lists", "payer", "provider"}
 _OTHERS = {"header", "min_columns"}
 _CHOICES = {
     "confidence": {"confirmed", "reconstructed", "unverified"},
-    "format": {"auto", "csv", "pipe", "xlsx"},
+    "format": {"auto", "csv", "tsv", "pipe", "fixed", "xlsx", "xml"},
     "dates_as": {"mdy", "dmy", "ymd"},
     "snapshot": {"full", "delta"},
     "delimiter": {"", ",", "\t", "|", ";"},
@@ -33,6 +35,7 @@ _DEFAULTS: dict[str, Any] = {
     "dates_as": "mdy",
     "format": "auto",
     "snapshot": "full",
+    "mapping": "member",
     "header": True,
     "required": [],
 }
@@ -43,9 +46,15 @@ _DATE_PARTS = {"YYYY": r"(?P<y>20\d\d)", "MM": r"(?P<m>[01]\d)", "DD": r"(?P<d>[
 class Layout:
     """One plan's layout. Sets and lists hold canonical field names; texts are as in the file.
 
+    `plan`           whose file it is: its name, or what the name of one of its layouts starts with
+    `mapping`        which file of the room makes FHIR of its rows
     `columns`        canonical field -> header texts that mean it, the surest first
     `positions`      canonical field of each column of a file without header, "" if none
+    `widths`         characters of each of these columns, when nothing separates them
+    `elements`       names of the elements that hold one member each, in a file of XML
     `required`       fields whose column must be there; a tuple inside means one of these
+    `wanted`         fields whose column, if it is there, some row should fill
+    `together`       fields of which one cell may hold several values, as many in each
     `min_columns`    rows may end early, but not before this many cells (0: the whole width)
     `fillers`        cell texts that mean nothing, except in `fillers_not_in`
     `zero_is_empty`  fields where 0 means nothing
@@ -63,6 +72,9 @@ class Layout:
     header: bool
     columns: Mapping[str, tuple[str, ...]]
     positions: tuple[str, ...]
+    widths: tuple[int, ...]
+    elements: tuple[str, ...]
+    mapping: str
     required: tuple[str | tuple[str, ...], ...]
     min_columns: int
     sheets: tuple[str, ...]
@@ -75,6 +87,8 @@ class Layout:
     ends: frozenset[str]
     open_from: str
     same_without: frozenset[str]
+    wanted: frozenset[str]
+    together: frozenset[str]
     file_date: str
     snapshot: str
     zone: str
@@ -136,6 +150,8 @@ def _load(plan: str, room: str = "mif") -> Layout:
         positions=tuple(raw.get("positions", ())),
         required=tuple(one if isinstance(one, str) else tuple(one) for one in raw["required"]),
         min_columns=raw.get("min_columns", 0),
+        widths=tuple(raw.get("widths", ())),
+        elements=tuple(raw.get("elements", ())),
         sheets=tuple(raw.get("sheets", ())),
         fillers=frozenset(_spellings(raw.get("fillers", ()))),
         lists=dict(raw.get("lists", {})),
@@ -153,8 +169,9 @@ def _raw(plan: str, room: str) -> dict[str, Any]:
         if name not in _TEXTS | _LISTS | _TABLES | _OTHERS:
             known = sorted(_TEXTS | _LISTS | _TABLES | _OTHERS)
             raise DataFileError(_file(plan, room), name, f"unknown key; one of {known}")
-    if raw.get("plan") != plan:
-        raise DataFileError(_file(plan, room), "plan", "must be the file's own name")
+    if not f"{plan}-".startswith(f"{raw.get('plan')}-"):
+        text = "must be the file's own name, or what that starts with before a dash"
+        raise DataFileError(_file(plan, room), "plan", text)
     return raw
 
 
@@ -186,17 +203,24 @@ def _check(file: str, raw: dict[str, Any], room: str) -> None:
     for name, allowed in (("payer", _OF_PAYER), ("provider", _OF_PROVIDER)):
         if raw.get(name, {}).keys() - allowed:
             raise DataFileError(file, name, f"its keys are {sorted(allowed)}")
-    if not raw["header"] and not raw.get("positions"):
-        raise DataFileError(file, "positions", "a file without header needs them")
+    _check_positions(file, raw)
     _check_fields(file, raw, room)
     _check_headers(file, raw["columns"])
+
+
+def _check_positions(file: str, raw: dict[str, Any]) -> None:
+    positions, widths = raw.get("positions", ()), raw.get("widths", ())
+    if not raw["header"] and not positions:
+        raise DataFileError(file, "positions", "a file without header needs them")
+    if widths and (len(widths) != len(positions) or min(widths) < 1):
+        raise DataFileError(file, "widths", "as many as positions, each 1 or more")
 
 
 def _check_fields(file: str, raw: dict[str, Any], room: str) -> None:
     known = fields(room)
     used = [("columns", name) for name in raw["columns"]]
     used += [("lists", name) for name in raw.get("lists", {})]
-    for name in _LISTS - {"sheets", "fillers", "required"}:
+    for name in _LISTS - _NOT_FIELDS - {"required"}:
         used += [(name, field) for field in raw.get(name, ()) if field]
     for item in raw.get("required", ()):
         used += [("required", field) for field in ([item] if isinstance(item, str) else item)]

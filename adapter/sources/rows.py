@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
@@ -12,6 +13,9 @@ from adapter.sources.delimited import Row
 from adapter.sources.header import Header
 from adapter.sources.layout import Layout
 
+AGAIN = "row-duplicate"  # the finding of a row that stands in the file before
+OPEN = "9999-12-31"  # an end date that says "no end"; absent says nothing
+_SEVERAL = re.compile(r"\s*[;|\n]\s*")
 _TAIL = 8  # bytes of a fingerprint kept behind its two bucket bytes
 
 
@@ -20,7 +24,8 @@ def records(
 ) -> Iterator[Record | Issue]:
     """The rows as records, each after its findings; `found` is where the reader below leaves its.
 
-    A row with too few or too many cells is refused, one seen before skipped, an empty one ignored.
+    A row with too few or too many cells is refused, one seen before skipped, an empty one ignored;
+    one with several values in a cell becomes several records named `row`, `row 2`, ...
     """
     shape = _Shape(header, layout, found)
     seen = Seen()
@@ -28,15 +33,20 @@ def records(
     for row in rows:
         fields = shape.fit(row)
         if fields and seen.before(shape.telling(fields)):
-            shape.tell(row.line, None, "warning", "row-duplicate", "the same row stands above")
+            shape.tell(row.line, None, "warning", AGAIN, "the same row stands above")
             fields = []
+        split = [fields] if fields else []
         if fields:
             any_row = True
             shape.clean(row.line, fields)
+            split = shape.split(row.line, fields)
         if found:
             yield from _until(row.line, found)
-        if fields:
-            yield Record(header.source, row.line, "row", fields, header.labels)
+        for number, part in enumerate(split, 1):
+            name = "row" if number == 1 else f"row {number}"
+            yield Record(header.source, row.line, name, part, header.labels)
+    if any_row:
+        shape.tell_unfilled()
     yield from found
     found.clear()
     if not any_row:
@@ -88,6 +98,8 @@ class _Shape:
             if field and field in layout.lists
         ]
         self._untold = self._places(layout.same_without)
+        self._unfilled = set(self._places(layout.wanted))
+        self._together = self._places(layout.together)
 
     def _places(self, fields: frozenset[str]) -> tuple[int, ...]:
         return tuple(n for n, field in enumerate(self._header.columns) if field in fields)
@@ -127,14 +139,53 @@ class _Shape:
                 self._mend_id(line, fields, place)
         if self._ends or self._dates:
             self._read_dates(line, fields)
+        if self._lists or self._unfilled:
+            self._note(fields)
+
+    def _note(self, fields: list[str]) -> None:
+        """Name the plan's own lists before their codes; note which columns are filled."""
+        self._unfilled -= {place for place in self._unfilled if fields[place]}
         for place, prefix in self._lists:
             fields[place] = fields[place] and prefix + fields[place]
+
+    def split(self, line: int, fields: list[str]) -> list[list[str]]:
+        """The row, or one for each of the values that its cells hold (files.md section 8, 18).
+
+        Only cells that agree in number are split; others are emptied and told.
+        """
+        several = {
+            place: _SEVERAL.split(fields[place].strip(" ;|"))
+            for place in self._together
+            if ";" in fields[place] or "|" in fields[place] or "\n" in fields[place]
+        }
+        if not several:
+            return [fields]
+        counts = {len(texts) for texts in several.values()}
+        filled = [place for place in self._together if fields[place]]
+        if len(counts) > 1 or len(filled) > len(several):
+            for place in filled:
+                fields[place] = ""
+            text = "several values in one cell, and not as many in those beside it; left out"
+            self.tell(line, filled[0], "warning", "value-format", text)
+            return [fields]
+        return [
+            [several[place][number] if place in several else cell
+             for place, cell in enumerate(fields)]
+            for number in range(counts.pop())
+        ]  # fmt: skip
+
+    def tell_unfilled(self) -> None:
+        """Warn of wanted columns that no row filled (files.md section 8, 17)."""
+        for place in sorted(self._unfilled):
+            text = "the column is there, and no row fills it"
+            self.tell(max(self._header.line, 1), place, "warning", "required", text)
 
     def _read_dates(self, line: int, fields: list[str]) -> None:
         order, open_from = self._layout.dates_as, self._layout.open_from
         for place in self._ends:
             if (cells.iso_date(fields[place], order) or "") >= open_from:
                 self._empty(line, fields, place, "an end too far off to be one")
+                fields[place] = OPEN
         for place in self._dates:
             fields[place] = cells.iso_date(fields[place], order) or fields[place]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adapter.issues import Issue, Severity
 from adapter.record import Location, Record
-from adapter.sources import delimited, workbook
+from adapter.sources import delimited, fixed, workbook, xml_table
 from adapter.sources.delimited import Row
 from adapter.sources.header import Header, best_header, missing, positional
 from adapter.sources.layout import Layout
@@ -56,6 +56,8 @@ def read(
         yield _fatal(name, *problem)
     elif head.startswith(workbook.MAGIC):
         yield from _read_workbook(file, layout, name, limits)
+    elif next(to_utf8([head])).lstrip().startswith(xml_table.MAGIC):
+        yield from _read_xml(file, layout, name)
     else:
         yield from _read_text(file, layout, name, limits)
 
@@ -100,7 +102,10 @@ def _read_text(
         yield _finding(header, "warning", "delimiter", "another delimiter than the layout says")
     for _ in islice(lines, max(header.line - 1, 0)):
         pass  # title rows
-    rows = delimited.rows(lines, delimiter, len(header.columns))
+    if layout.widths:
+        rows = fixed.rows(lines, layout.widths)
+    else:
+        rows = delimited.rows(lines, delimiter, len(header.columns))
     below = (row for row in rows if row.line > header.line)
     yield from _read_rows(below, header, layout, lines.issues)
 
@@ -116,6 +121,8 @@ def _chunks(file: Path | bytes) -> Iterator[bytes]:
 
 def _best_delimiter(sample: list[str], layout: Layout, name: str) -> tuple[str, Header | None]:
     """The delimiter under which most headers are known; that of the layout when others equal it."""
+    if layout.widths:
+        return layout.delimiter, positional(layout, name)
     best: tuple[int, str, Header | None] = (0, "", None)
     for delimiter in dict.fromkeys((layout.delimiter or ",", *delimited.DELIMITERS)):
         lines = Lines(["".join(sample).encode()], name, sum(map(len, sample)) * 4)
@@ -153,6 +160,23 @@ def _read_workbook(
         yield _finding(header, "information", "unmapped", text)
     below = (row for row in chain(sample, rows) if row.line > header.line)
     yield from _read_rows(below, header, layout, [])
+
+
+def _read_xml(file: Path | bytes, layout: Layout, name: str) -> Iterator[Header | Record | Issue]:
+    try:
+        columns = xml_table.names(file, layout.elements)
+    except xml_table.NotATable as error:
+        yield _fatal(name, "file-format", str(error))
+        return
+    _, header = best_header([Row(0, columns)], layout, name)
+    if header is None:
+        yield _fatal(name, "delimiter", "no name of this layout in its records")
+        return
+    rows = xml_table.rows(file, layout.elements, columns)
+    try:
+        yield from _read_rows(rows, header, layout, [])
+    except xml_table.NotATable as error:
+        yield _fatal(name, "file-format", str(error))
 
 
 def _read_rows(

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from adapter import data
 from adapter.record import Origin, Resource
+from adapter.store import pieces
 
 Slot = dict[str, Any]  # {"birthDate": ..., "_birthDate": ...}: what one source says of one element
 
@@ -124,12 +125,14 @@ def overwrite(
     What others said until now of a changed element is outdated; later units apply on top.
     Profiles, tags and security labels are only added to, never taken away.
     """
-    wanted, current = slots(resource), slots(fold(kind, contributions, order))
+    said = _whole(contributions)
+    wanted, current = slots(resource), slots(fold(kind, said, order))
     for name in wanted.keys() | current.keys():
         value = wanted.get(name)
         if value == current.get(name) or (name.startswith("meta.") and value is None):
             continue
-        _claim(contributions, name, value, stamp)
+        mine = contributions.setdefault(API, {})
+        mine[name] = Register(_after(said, name, stamp), value)
 
 
 def outdate(contributions: Contributions, stamp: Stamp) -> None:
@@ -149,7 +152,7 @@ def fold(kind: str, contributions: Contributions, order: Precedence) -> Resource
     """
     result: Resource = {}
     meta: Slot = {}
-    for name, value in _settled(kind, contributions, order):
+    for name, value in _settled(kind, _whole(contributions), order):
         (meta if name.startswith("meta.") else result).update(value)
     ordered = dict(sorted(result.items()))
     return {"meta": dict(sorted(meta.items())), **ordered} if meta else ordered
@@ -159,6 +162,7 @@ def winners(
     kind: str, contributions: Contributions, order: Precedence
 ) -> Iterator[tuple[str, str, Register]]:
     """(slot, source, register) of all that made the present fold, in order of slot."""
+    contributions = _whole(contributions)
     for name, says in sorted(_by_slot(contributions).items()):
         live = _ordered(_live(name, says, contributions), order)
         if not live:
@@ -214,15 +218,21 @@ def _cut(name: str, mine: Contribution) -> str:
     return max((mine[mark].stamp.as_of for mark in marks if mark in mine), default="")
 
 
-def _claim(contributions: Contributions, name: str, value: Slot | None, stamp: Stamp) -> None:
+def _after(contributions: Contributions, name: str, stamp: Stamp) -> Stamp:
+    """The stamp, not earlier than anything said of a slot until now."""
     said = [
         mine[key].stamp.as_of
         for mine in contributions.values()
         for key in (name, name + WEAK)
         if key in mine
     ]
-    latest = stamp._replace(as_of=max([stamp.as_of, *said]))
-    contributions.setdefault(API, {})[name] = Register(latest, value)
+    return stamp._replace(as_of=max([stamp.as_of, *said]))
+
+
+def _whole(contributions: Contributions) -> Contributions:
+    """What is said with every element in one piece, as far as the API did not outdate it."""
+    claimed = contributions.get(API, {})
+    return pieces.whole(contributions, lambda name: _cut(name, claimed))
 
 
 def _ordered(live: list[_Says], order: Precedence) -> list[_Says]:

@@ -13,6 +13,7 @@ from adapter import data
 from adapter.issues import Issue
 from adapter.outcome import Outcome
 from adapter.record import Entry, Origin, Resource
+from adapter.store import pieces
 from adapter.store.fold import WEAK, Contribution, Register, Stamp, fold, merge, slot, slots
 from adapter.store.instants import moment, since
 from adapter.store.protocol import Receipt, Status
@@ -156,12 +157,33 @@ def _said(entry: Entry, resource: Resource, stamp: Stamp) -> Contribution:
         origins.setdefault(_top(origin.element), []).append(origin)
     said = {slot(name): Register(stamp, None) for name in entry.cleared}
     for name, value in slots(resource).items():
-        key = name + WEAK if name in weak else name
-        said[key] = Register(stamp, value, tuple(origins.get(name, ())))
+        found = pieces.cut(name, value[name], entry.parts[name]) if name in entry.parts else None
+        for register, part in (found or {}).items():
+            said[register] = Register(stamp, {"": part}, _told(origins, name, register))
+        if found is None:
+            key = name + WEAK if name in weak else name
+            said[key] = Register(stamp, value, _told(origins, name, name))
     return said
+
+
+def _told(origins: dict[str, list[Origin]], name: str, register: str) -> tuple[Origin, ...]:
+    """The places that a register came from, as places of its element."""
+    rows = origins.get(name, ())
+    if register == name:
+        mine = rows
+    else:
+        piece = register.partition("#")[0]
+        mine = [row for row in rows if row.element in (piece, name)]
+    return tuple([_bare(row) for row in mine])
+
+
+def _bare(row: Origin) -> Origin:
+    """The place as one of the element, without the name of its piece."""
+    element, mark, _ = row.element.partition(pieces.MARK)
+    return row._replace(element=element) if mark else row
 
 
 @lru_cache(maxsize=4096)
 def _top(element: str) -> str:
     """The slot of an element path: `name` of `name[0].family`."""
-    return slot(element.partition(".")[0].partition("[")[0])
+    return slot(element.partition(".")[0].partition("[")[0].partition(pieces.MARK)[0])

@@ -1,0 +1,123 @@
+"""Elements told piece by piece: taken apart into registers of their own, and put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from adapter.record import Origin
+
+if TYPE_CHECKING:  # fold.py puts contributions together by this module
+    from adapter.store.fold import Contribution, Contributions, Register
+
+EVERY = "*"  # the piece by which a whole list is told anew: older pieces no longer count
+MARK = "/"  # between a slot and its piece: `address/home.city`, `period/.end`, `extension/race`
+
+
+def cut(element: str, value: Any, names: Sequence[str]) -> dict[str, Any] | None:
+    """What each register of an element holds, by its name; None when the names do not fit.
+
+    An item is a register by the name of its piece, a list of those that share it. Named `home.`,
+    each of its elements is one; given names by place and telephone numbers by system, since they
+    come from cells of their own.
+    """
+    if isinstance(value, dict):
+        return _split(f"{element}{MARK}.", value) if list(names) == ["."] else None
+    if not isinstance(value, list) or len(value) != len(names):
+        return None
+    found: dict[str, Any] = {}
+    for name, item in zip(names, value, strict=True):
+        register = f"{element}{MARK}{name}"
+        if name.endswith("."):
+            found |= _split(register, item)
+        else:
+            found.setdefault(register, []).append(item)
+    return found
+
+
+def _split(start: str, item: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in item.items():
+        if key == "given":
+            found |= {f"{start}{key}#{place}": one for place, one in enumerate(value)}
+        elif key == "telecom":
+            for point in value:
+                found.setdefault(f"{start}{key}#{point.get('system', '')}", []).append(point)
+        else:
+            found[start + key] = value
+    return found
+
+
+def whole(contributions: Contributions, since: Callable[[str], str]) -> Contributions:
+    """The contributions with every element in one piece; those without pieces are the same object.
+
+    `since` gives the instant before which what others said of an element no longer counts.
+    """
+    if not any(MARK in name for mine in contributions.values() for name in mine):
+        return contributions
+    return {source: _joined(mine, since) for source, mine in contributions.items()}
+
+
+def _joined(mine: Contribution, since: Callable[[str], str]) -> Contribution:
+    done: Contribution = {}
+    apart: dict[str, dict[str, Register]] = {}
+    for name, register in mine.items():
+        element, mark, piece = name.partition(MARK)
+        if not mark:
+            done[name] = register
+        elif register.stamp.as_of > since(element):
+            apart.setdefault(element, {})[piece] = register
+    for element, registers in apart.items():
+        joined = _join(element, registers)
+        before = done.get(element)
+        if before is None or joined.stamp.order > before.stamp.order:
+            done[element] = joined
+    return done
+
+
+def _join(element: str, registers: Mapping[str, Register]) -> Register:
+    """One register of all pieces, in the order of their names; None when none is left."""
+    anew = registers.get(EVERY)
+    if anew is not None:
+        registers = {p: r for p, r in registers.items() if _order(r) >= _order(anew)}
+    items: dict[str, Any] = {}
+    origins: list[Origin] = []
+    for piece, register in sorted(registers.items()):
+        if register.value is None:
+            continue
+        origins += register.origins
+        item, dot, leaf = piece.partition(".")
+        if dot:
+            _put(items.setdefault(item, {}), leaf, register.value[""])
+        else:
+            items[item] = register.value[""]
+    newest = max(registers.values(), key=_order)
+    value = items[""] if "" in items else _listed(items)
+    told = tuple(dict.fromkeys(origins))
+    return newest._replace(value={element: value} if value else None, origins=told)
+
+
+def _order(register: Register) -> tuple[str, str]:
+    return register.stamp.order
+
+
+def _put(item: dict[str, Any], leaf: str, value: Any) -> None:
+    key, several, _ = leaf.partition("#")
+    if several:
+        item.setdefault(key, []).extend(value if isinstance(value, list) else [value])
+    else:
+        item[key] = value
+
+
+def _listed(items: Mapping[str, Any]) -> list[Any]:
+    """The items in order; what two pieces say in the same words, or the same code, stands once."""
+    kept: dict[str, Any] = {}
+    for value in items.values():
+        for item in value if isinstance(value, list) else (value,):
+            kept.setdefault(_same(item), item)
+    return list(kept.values())
+
+
+def _same(item: Any) -> str:
+    codings = item.get("valueCodeableConcept", {}).get("coding") if isinstance(item, dict) else None
+    return f"{item['url']} {codings[0].get('code', '')}" if codings else repr(item)
