@@ -23,7 +23,7 @@ help: ## list what can be made
 
 run: .venv/run.stamp ## install, run the demo, then serve until Ctrl-C
 	@$(BIN)/ecm-adapter demo --out demo-out
-	@$(BIN)/ecm-adapter --database sqlite:///demo-out/demo.sqlite serve
+	@ECM_PROCESSING=P,T,D $(BIN)/ecm-adapter --database sqlite:///demo-out/demo.sqlite serve
 
 demo: .venv/run.stamp ## install and run the demo
 	@$(BIN)/ecm-adapter demo --out demo-out

@@ -31,9 +31,12 @@ def parser() -> argparse.ArgumentParser:
             _inputs(kinds.add_parser(kind, help=text), name, kind)
     check = sub.add_parser("check", help="FHIR JSON against R4 and our profiles")
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    serve = sub.add_parser("serve", help="the FHIR API, intake and landing page")
-    serve.add_argument("--host")
-    serve.add_argument("--port", type=int)
+    _serve(sub.add_parser("serve", help="the FHIR API, intake and landing page"))
+    _feeds(sub.add_parser("feed", help="what a feed carries, and how each feed is"))
+    watch = sub.add_parser("watch", help="load what comes into a folder")
+    kinds = watch.add_subparsers(dest="kind", required=True, metavar="KIND")
+    for kind, text in KINDS.items():
+        _inputs(kinds.add_parser(kind, help=text), "watch", kind)
     for name, does in (("report", "a plan's return file"), ("claims", "a plan's 837P file")):
         _outputs(sub.add_parser(name, help=does), name)
     _care(sub)
@@ -45,11 +48,18 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _inputs(command: argparse.ArgumentParser, name: str, kind: str) -> None:
-    command.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    if name == "watch":
+        _folder(command)
+    else:
+        command.add_argument("files", nargs="+", type=Path, metavar="FILE")
     if kind == "mif":
         command.add_argument("--plan", required=True, help="a layout of mappings/mif/layouts")
     elif kind == "adt":
-        command.add_argument("--feed", default="default", help="a profile of mappings/hl7v2/feeds")
+        about = "a profile of mappings/hl7v2/feeds (default: by MSH-3 and MSH-4)"
+        command.add_argument("--feed", default="", help=about)
+        if name == "convert":
+            about = "judge structure and tables with hl7apy too"
+            command.add_argument("--conformance", action="store_true", help=about)
     elif kind == "referral":
         command.add_argument("--form", required=True, help="a form of mappings/forms/layouts")
     else:
@@ -57,7 +67,7 @@ def _inputs(command: argparse.ArgumentParser, name: str, kind: str) -> None:
     if name == "convert":
         command.add_argument("--out", type=Path, metavar="FILE", help="Bundles (default: stdout)")
         command.add_argument("--issues", type=Path, metavar="FILE", help="OperationOutcomes")
-    else:
+    elif name == "load":
         command.add_argument("--rejects", type=Path, metavar="FILE", help="refused units as CSV")
 
 
@@ -73,6 +83,35 @@ def _care(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     use.add_argument("--on", default="", metavar="YYYY-MM-DD", help="default: today")
     use.add_argument("--out", type=Path, metavar="FILE", help="CSV with the stays as evidence")
     use.add_argument("--flags", action="store_true", help="keep a Flag of each such member")
+
+
+def _serve(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--host")
+    command.add_argument("--port", type=int)
+    where = "receive HL7 v2 messages here, several times for several ports"
+    command.add_argument("--mllp", action="append", default=[], metavar="HOST:PORT", help=where)
+
+
+def _folder(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("folder", type=Path, metavar="DIR", help="files go to DIR/done or DIR/failed")
+    add("--every", type=float, default=5.0, metavar="SECONDS", help="between two looks")
+    add("--settle", type=float, default=5.0, metavar="SECONDS", help="unchanged for so long")
+    add("--once", action="store_true", help="look once, then end")
+    add("--sftp", metavar="USER@HOST[:PORT]/PATH", help="fetch from there before each look")
+    add("--known-hosts", type=Path, metavar="FILE", help="the server's key, as ssh keeps it")
+    add("--key", type=Path, metavar="FILE", help="our private key")
+
+
+def _feeds(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(dest="action", required=True, metavar="report|health")
+    report = actions.add_parser("report", help="field by field what sample files carry and lack")
+    report.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    report.add_argument("--feed", default="", help="a profile of mappings/hl7v2/feeds")
+    report.add_argument("--conformance", action="store_true", help="judge with hl7apy too")
+    health = actions.add_parser("health", help="last message, rate, errors, silence")
+    for one in (report, health):
+        one.add_argument("--json", action="store_true", help="as JSON")
 
 
 def _outputs(command: argparse.ArgumentParser, name: str) -> None:

@@ -7,13 +7,14 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
 from adapter import convert as conversion
 from adapter import data, pipeline, settings, validation
 from adapter.issues import DETAILS, Issue, operation_outcome
-from adapter.outcome import Outcome
+from adapter.outcome import Outcome, Unit
 from adapter.record import Location
 
 
@@ -50,8 +51,18 @@ def _outcomes(options: Namespace, file: Path) -> Iterator[Outcome]:
     if problem is not None:
         return iter([conversion.refused(problem, options.kind, "file")])
     if options.kind == "adt":
-        return conversion.adt(content, file.name, options.feed)
+        found = conversion.adt(content, file.name, options.feed)
+        return chain(_conformance(content, file.name), found) if options.conformance else found
     return iter([conversion.referral(content, options.form, file.name)])
+
+
+def _conformance(content: bytes, name: str) -> Iterator[Outcome]:
+    """What the judge of structure and tables says: findings beside the Bundles, none refused."""
+    from adapter.validation import hl7v2_conformance
+
+    for issues in hl7v2_conformance.judge(content, name):
+        if issues:
+            yield Outcome(Unit(Location(name, 1), "adt", "hl7apy"), issues=issues)
 
 
 def _read(file: Path) -> tuple[bytes, Issue | None]:
@@ -86,8 +97,9 @@ def open_pipeline(options: Namespace) -> pipeline.Pipeline:
     from adapter import store
     from adapter.identity.match import resolve
 
-    url = options.database or settings.read().database
-    return pipeline.Pipeline(store.open(url, same_person=resolve), settings.now)
+    given = settings.read()
+    opened = store.open(options.database or given.database, same_person=resolve)
+    return pipeline.Pipeline(opened, settings.now, given.takes)
 
 
 def load(options: Namespace) -> int:
@@ -100,7 +112,7 @@ def load(options: Namespace) -> int:
             stream = options.rejects.open("w", newline="", encoding="utf-8")
             rejects = csv.writer(stack.enter_context(stream))
             rejects.writerow(["file", "line", "field", "severity", "issue", "text", "remedy"])
-        for file in options.files:
+        for file in inside(options.files):
             tally = pipeline.Tally()
             for result in _load(house, options, file):
                 tally.add(result)
@@ -109,6 +121,16 @@ def load(options: Namespace) -> int:
             say(f"{file.name}:", *_counts(tally))
             clean &= tally.clean
     return int(not clean)
+
+
+def inside(paths: Iterable[Path]) -> Iterator[Path]:
+    """Files as they are, and of a folder the files in it by name, without hidden ones."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        found = (file for file in path.iterdir() if file.is_file() and file.name[0] != ".")
+        yield from sorted(found)
 
 
 def _load(
@@ -240,7 +262,28 @@ def serve(options: Namespace) -> int:
     """Serve the API, intake and landing page until Ctrl-C."""
     from adapter import serving
 
-    return serving.run(open_pipeline(options), options.host, options.port, say)
+    where = serving.Listen(options.host, options.port, options.mllp)
+    return serving.run(open_pipeline(options), where, say)
+
+
+# --- feeds
+
+
+def feed(options: Namespace) -> int:
+    """Say what the messages of files carry, or how each feed is."""
+    from adapter import feed_commands
+
+    if options.action == "report":
+        return feed_commands.report(options, say)
+    return feed_commands.health(open_pipeline(options), options.json, say)
+
+
+def watch(options: Namespace) -> int:
+    """Load what comes into a folder until Ctrl-C, or once."""
+    from adapter import feed_commands
+
+    house = open_pipeline(options)
+    return feed_commands.watch(options, lambda file: _load(house, options, file), say)
 
 
 def demo(options: Namespace) -> int:

@@ -22,6 +22,11 @@ class Settings:
     `host`, `port`  where `serve` listens; any host but loopback needs a token
     `token`     bearer token of the API
     `max_body`  bytes of one intake request
+    `processing`  MSH-11 values whose messages are stored: P production, T training, D debugging
+    `mllp`      HOST:PORT of the MLLP server, several separated by commas, none by default
+    `mllp_cert`, `mllp_key`  PEM files for MLLP over TLS
+    `mllp_clients`  PEM file of the authority that issues senders their certificates
+    `mllp_allow`    networks that may connect by MLLP, e.g. 10.1.0.0/16
     `alerts`    TOML file of the care teams' systems that take alerts
     """
 
@@ -30,7 +35,18 @@ class Settings:
     port: int = 8000
     token: str = ""
     max_body: int = 64 * 1024 * 1024
+    processing: str = "P"
+    mllp: str = ""
+    mllp_cert: str = ""
+    mllp_key: str = ""
+    mllp_clients: str = ""
+    mllp_allow: str = ""
     alerts: str = ""
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """The MSH-11 values whose messages are stored."""
+        return frozenset(listed(self.processing.upper()))
 
 
 VARIABLES = {
@@ -39,6 +55,12 @@ VARIABLES = {
     "ECM_PORT": "port",
     "ECM_TOKEN": "token",
     "ECM_MAX_BODY": "max_body",
+    "ECM_PROCESSING": "processing",
+    "ECM_MLLP": "mllp",
+    "ECM_MLLP_CERT": "mllp_cert",
+    "ECM_MLLP_KEY": "mllp_key",
+    "ECM_MLLP_CLIENTS": "mllp_clients",
+    "ECM_MLLP_ALLOW": "mllp_allow",
     "ECM_ALERTS": "alerts",
 }
 
@@ -55,9 +77,16 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
             if not text.isdigit() or (name == "port" and int(text) > 65535):
                 raise SettingError(f"{variable}: expected a whole number")
             values[name] = int(text)
+        elif name == "processing" and not set(listed(text.upper())) <= {"P", "T", "D"}:
+            raise SettingError(f"{variable}: expected some of P, T, D")
         else:
             values[name] = text
     return Settings(**values)  # type: ignore[arg-type]  # each value was read for its field
+
+
+def listed(text: str) -> list[str]:
+    """The parts of a setting that are separated by commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def now() -> datetime:

@@ -13,7 +13,7 @@ import pytest
 
 from adapter import cli, data, settings
 from adapter.issues import DETAILS
-from adapter.mapping import events, model
+from adapter.mapping import events, feeds, model
 from adapter.sources import layout
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -116,6 +116,7 @@ def test_the_grammar_names_every_key() -> None:
     assert first_codes(table(grammar, "map key")) == model.MAP_KEYS
     assert first_codes(table(grammar, "rule key")) == model.RULE_KEYS
     assert first_codes(table(grammar, "event key")) == events.EVENT_KEYS
+    assert first_codes(table(grammar, "feed key")) == feeds.FEED_KEYS
     keys = layout._TEXTS | layout._LISTS | layout._TABLES | layout._OTHERS
     assert first_codes(table(grammar, "layout key")) == keys
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from jinja2 import Environment, Template
 
 from adapter import data
 from adapter.console.template import LANDING
+from adapter.feeds.health import Health
 from adapter.store.protocol import BadSearch, Reader
 
 # FHIR R4 task-status, in the order of a referral's life (SDOHCC ValueSet referral task status)
@@ -45,8 +46,8 @@ INTAKE = (
 )
 
 
-def page(store: Reader) -> str:
-    """The page as HTML; counts only, no value of a member."""
+def page(store: Reader, feeds: Callable[[], Sequence[Health]] = tuple) -> str:
+    """The page as HTML; counts only, no value of a member. `feeds` says how each feed is."""
     resources = [(kind, total) for kind in kinds() if (total := _total(store, kind))]
     referrals = [(status, n) for status, n in _referrals(store) if n]
     return _template().render(
@@ -54,6 +55,7 @@ def page(store: Reader) -> str:
         referrals=referrals,
         all_resources=sum(total for _, total in resources),
         all_referrals=sum(total for _, total in referrals),
+        feeds=[_feed(one) for one in feeds()],
         links=LINKS,
         intake=INTAKE,
     )
@@ -64,6 +66,15 @@ def kinds() -> tuple[str, ...]:
     """The resource types that can be searched, from profiles/search-parameters.json."""
     rows = data.json(data.path("profiles", "search-parameters.json"))["parameters"]
     return tuple(sorted({row["kind"] for row in rows} - {"*"}))
+
+
+def _feed(one: Health) -> dict[str, str]:
+    """A feed's row; the time is UTC, since the people of one feed need not share a zone."""
+    last = one.last.strftime("%Y-%m-%d %H:%M UTC") if one.last else "never"
+    errors = f"{one.errors:.1%}" if one.messages else "none"
+    state = "silent" if one.silent else "review" if one.units.get("review") else ""
+    return {"name": one.name, "last": last, "day": str(one.messages), "errors": errors,
+            "state": state}  # fmt: skip
 
 
 @cache

@@ -9,10 +9,10 @@ LANDING = """<!doctype html>
 <title>ECM adapter</title>
 <style>
 :root { --ink: #1d2733; --soft: #55616e; --line: #d5dce3; --back: #f6f8fa; --card: #fff;
-  --mark: #0b6e5f; }
+  --mark: #0b6e5f; --bad: #a61b1b; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6ebf0; --soft: #a3afbb; --line: #33404d; --back: #12181f; --card: #1a222b;
-    --mark: #5fd0bd; }
+    --mark: #5fd0bd; --bad: #ff9a92; }
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--back); color: var(--ink);
@@ -38,6 +38,8 @@ code { font: .9em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
 ul { margin: 0; padding: 0; list-style: none; }
 li { padding: .35rem 0; border-top: 1px solid var(--line); }
 li:first-child { border-top: 0; }
+strong { font-size: .8rem; border: 1px solid; border-radius: .3rem; padding: 0 .3rem; }
+strong.silent { color: var(--bad); }
 li span { display: block; color: var(--soft); font-size: .9rem; }
 </style>
 </head>
@@ -81,6 +83,23 @@ li span { display: block; color: var(--soft); font-size: .9rem; }
 <p>No referral yet.</p>
 {% endif %}
 </section>
+{% if feeds %}
+<section aria-labelledby="feeds">
+<h2 id="feeds">Feeds</h2>
+<table>
+<caption>ADT messages of the last day</caption>
+<thead><tr><th scope="col">Feed</th><th scope="col">Last message</th><th scope="col">Refused</th>
+<th scope="col">Messages</th></tr></thead>
+<tbody>
+{% for feed in feeds %}
+<tr><th scope="row">{{ feed.name }}
+{% if feed.state %}<strong class="{{ feed.state }}">{{ feed.state }}</strong>{% endif %}</th>
+<td>{{ feed.last }}</td><td>{{ feed.errors }}</td><td>{{ feed.day }}</td></tr>
+{% endfor %}
+</tbody>
+</table>
+</section>
+{% endif %}
 <section aria-labelledby="api">
 <h2 id="api">For programs</h2>
 <ul>

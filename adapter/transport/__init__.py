@@ -1,0 +1,1 @@
+"""How messages and files come in besides HTTP: MLLP, folders, SFTP."""

@@ -1,0 +1,216 @@
+"""What a sample of a new feed carries, lacks and leaves unread, field by field; never a value."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal, NamedTuple
+
+from adapter import convert, data
+from adapter.issues import Issue
+from adapter.mapping import feeds, model
+from adapter.mapping.events import events
+from adapter.record import Message
+from adapter.sources import hl7v2
+from adapter.validation import hl7v2_conformance
+
+State = Literal["mapped", "ignored", "unmapped"]
+
+_TIMES = frozenset({"dtm", "instant", "time_of_birth", "dr"})
+_NO_OFFSET = re.compile(r"\d{10}(\d\d(\d\d(\.\d+)?)?)?")
+_EVENT = re.compile(r"[A-Z]\d\d")
+_PROCESSING = re.compile(r"[PTD](\^[ART])?")
+_VERSION = re.compile(r"2\.\d(\.\d)?")
+_PLACE = re.compile(r"([A-Z][A-Z0-9]{2}-\d+)(?:\[\d+\])?(\.\d+)?(?:\.\d+)?")
+_COUNTED = ("code-unknown", "authority-unknown", "date-format", "value-format", "identifier-format")
+
+
+class Place(NamedTuple):
+    """A field: segment and number, in the order of a message."""
+
+    segment: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.segment}-{self.number}"
+
+
+@dataclass(slots=True)
+class Use:
+    """How a field is used in the sample.
+
+    `carried`    segments in which it has a value; `of` segments of its name
+    `no_offset`  times of day without an offset, read in the zone of the feed
+    `parts`      components that no rule reads
+    `issues`     findings by slug
+    """
+
+    state: State
+    carried: int = 0
+    no_offset: int = 0
+    parts: set[str] = field(default_factory=set)
+    issues: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Report:
+    """The whole sample. `lacks`: what rules read of the sample's events and no message carries."""
+
+    feed: str
+    messages: int = 0
+    refused: int = 0
+    events: Counter[str] = field(default_factory=Counter)
+    not_taken: Counter[str] = field(default_factory=Counter)
+    processing: Counter[str] = field(default_factory=Counter)
+    versions: Counter[str] = field(default_factory=Counter)
+    segments: Counter[str] = field(default_factory=Counter)
+    uses: dict[Place, Use] = field(default_factory=dict)
+    lacks: list[str] = field(default_factory=list)
+    never: list[str] = field(default_factory=list)
+    broken: Counter[str] = field(default_factory=Counter)
+    issues: Counter[str] = field(default_factory=Counter)
+    conformance: Counter[str] = field(default_factory=Counter)
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON: counts and names of fields, no value of any message."""
+        rows = []
+        for place, use in sorted(self.uses.items()):
+            row: dict[str, Any] = {"field": str(place), "state": use.state}
+            row |= {"carried": use.carried, "of": self.segments[place.segment]}
+            row |= {"timesWithoutOffset": use.no_offset} if use.no_offset else {}
+            row |= {"unmapped": sorted(use.parts)} if use.parts else {}
+            row |= {"issues": dict(use.issues)} if use.issues else {}
+            rows.append(row)
+        named = ("events", "not_taken", "processing", "versions", "issues", "conformance")
+        counts = {name: dict(sorted(getattr(self, name).items())) for name in named}
+        lists = {"lacks": self.lacks, "neverSent": self.never, "neverYetSent": sorted(self.broken)}
+        head = {"feed": self.feed, "messages": self.messages, "refused": self.refused}
+        return head | counts | lists | {"fields": rows}
+
+
+def report(files: Iterable[tuple[str, bytes]], feed: str = "", judged: bool = False) -> Report:
+    """Of (name, bytes) of files of messages. `feed` `""`: each by its sender; `judged`: by hl7apy.
+
+    Raises DataFileError for an unknown feed.
+    """
+    made = Report(feed or "by sender")
+    for name, raw in files:
+        _count(made, raw, name)
+        for outcome in convert.adt(raw, name, feed):
+            made.refused += not outcome.ok
+            _issues(made, outcome.issues)
+        if judged:
+            for issues in hl7v2_conformance.judge(raw, name):
+                made.conformance.update(_finding(issue) for issue in issues)
+    _lacks(made, feeds.feed(feed or feeds.DEFAULT).never)
+    return made
+
+
+def _finding(issue: Issue) -> str:
+    place = issue.at.field if issue.at else ""
+    return f"{place or 'message'}: {issue.text}"
+
+
+def _count(made: Report, raw: bytes, name: str) -> None:
+    for found in hl7v2.read(raw, name):
+        if not isinstance(found, Message):
+            made.messages += found.failed
+            continue
+        made.messages += 1
+        known = found.event in events()
+        (made.events if known else made.not_taken)[_named(_EVENT, found.event)] += 1
+        made.processing[_named(_PROCESSING, found.processing)] += 1
+        made.versions[_named(_VERSION, found.version)] += 1
+        for text in filter(None, found.segments):
+            _segment(made, text)
+
+
+def _named(shape: re.Pattern[str], text: str) -> str:
+    """A code of the header, if it is one: anything else is a value, and not told."""
+    return text if shape.fullmatch(text) else "other" if text else "none"
+
+
+def _segment(made: Report, text: str) -> None:
+    name, *fields = text.split("|")
+    made.segments[name] += 1
+    first = 2 if name == "MSH" else 1
+    for number, value in enumerate(fields, first):
+        if value:
+            place = Place(name, number)
+            use = made.uses.setdefault(place, Use(_state(place)))
+            use.carried += 1
+            if place in _rules().times:
+                parts = (part for one in value.split("~") for part in one.split("^"))
+                use.no_offset += any(map(_NO_OFFSET.fullmatch, parts))
+
+
+def _issues(made: Report, issues: Iterable[Issue]) -> None:
+    for issue in issues:
+        if issue.severity != "information":
+            made.issues[issue.detail] += 1
+        match = _PLACE.fullmatch(issue.at.field) if issue.at else None
+        if match is None:
+            continue
+        segment, _, number = match[1].partition("-")
+        place = Place(segment, int(number))
+        use = made.uses.get(place)
+        if use is None:
+            continue
+        if issue.detail == "unmapped":
+            use.parts.add(match[1] + (match[2] or ""))
+        elif issue.detail in _COUNTED:
+            use.issues[issue.detail] += 1
+
+
+def _lacks(made: Report, never: frozenset[str]) -> None:
+    """What is read but never carried, and what the profile says is never sent but is."""
+    for place in sorted(_read_by(made.events)):
+        if place in made.uses:
+            continue
+        known = {place.segment, str(place)} & never
+        (made.never if known else made.lacks).append(str(place))
+    for place, use in made.uses.items():
+        if {place.segment, str(place)} & never:
+            made.broken[str(place)] += use.carried
+
+
+def _read_by(sent: Iterable[str]) -> set[Place]:
+    known = events()
+    segments = {name for event in sent for name in known[event].segments}
+    return {place for place in _rules().read if place.segment in segments}
+
+
+class _Rules(NamedTuple):
+    read: frozenset[Place]
+    ignored: frozenset[Place]
+    times: frozenset[Place]
+
+
+def _state(place: Place) -> State:
+    rules = _rules()
+    return "mapped" if place in rules.read else "ignored" if place in rules.ignored else "unmapped"
+
+
+@cache
+def _rules() -> _Rules:
+    """What the shipped segment mappings read, leave out on purpose, and read as a time."""
+    read, times, ignored = set(), set(), set()
+    for file in sorted(data.path("mappings", "hl7v2", "segments").glob("*.toml")):
+        found = model.load(file)
+        ignored |= set(_places(found.ignore))
+        for rule in (rule for item in found.maps for rule in item.rules if rule.source):
+            places = set(_places([rule.source]))
+            read |= places
+            times |= places if rule.convert in _TIMES else set()
+    return _Rules(frozenset(read), frozenset(ignored), frozenset(times))
+
+
+def _places(sources: Iterable[str]) -> Iterator[Place]:
+    for source in sources:
+        match = _PLACE.fullmatch(source)
+        if match is not None:
+            segment, _, number = match[1].partition("-")
+            yield Place(segment, int(number))

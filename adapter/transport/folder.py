@@ -1,0 +1,188 @@
+"""A folder that is watched: each whole file is loaded, then moved to done or failed."""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import logging
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from adapter.errors import AdapterError, SettingError, StoreError
+from adapter.issues import DETAILS
+from adapter.pipeline import Tally, UnitResult
+from adapter.record import Location
+
+log = logging.getLogger("adapter.transport")
+
+# Names under which others still write; a file is renamed when it is whole.
+_PARTS = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".swp")
+REJECTS = ["file", "line", "field", "severity", "issue", "text", "remedy"]
+
+Load = Callable[[Path], Iterable[UnitResult]]
+
+
+class Look(NamedTuple):
+    """A file as it was at one look: when something of it changes, it is still being written."""
+
+    size: int
+    changed: int
+    inode: int
+
+
+class Loaded(NamedTuple):
+    """A file that was loaded and moved, and what became of its units."""
+
+    name: str
+    tally: Tally
+    moved: Path
+
+
+class Folder:
+    """A folder and its subfolders `done` and `failed`, on one file system: moves are atomic."""
+
+    def __init__(self, path: Path, settle: float) -> None:
+        """Raises SettingError when the folder cannot be used."""
+        self.path, self.done, self.failed = path, path / "done", path / "failed"
+        self._settle = settle
+        self._seen: dict[str, tuple[Look, float]] = {}
+        try:
+            for one in (self.done, self.failed):
+                one.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingError(f"the folder cannot be used: {error.strerror}") from None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep others from watching it. Raises SettingError when someone does."""
+        with (self.path / ".lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise SettingError("another process watches this folder") from None
+            yield
+
+    def whole(self, now: float) -> list[Path]:
+        """Files that have not changed for the settling time, by name; `now` in monotonic seconds.
+
+        Hidden files, parts, links and folders are left alone.
+        """
+        looks = {file.name: look for file in self._files() if (look := _look(file)) is not None}
+        seen = {
+            name: self._seen[name]
+            if name in self._seen and self._seen[name][0] == look
+            else (look, now)
+            for name, look in looks.items()
+        }
+        self._seen = seen
+        ready = (name for name, (_, since) in seen.items() if now - since >= self._settle)
+        return [self.path / name for name in sorted(ready)]
+
+    def _files(self) -> Iterator[Path]:
+        try:
+            with os.scandir(self.path) as found:
+                names = [one.name for one in found if one.is_file(follow_symlinks=False)]
+        except OSError as error:
+            raise SettingError(f"the folder cannot be read: {error.strerror}") from None
+        for name in names:
+            if not name.startswith(".") and not name.lower().endswith(_PARTS):
+                yield self.path / name
+
+    def take(self, file: Path, load: Load) -> Loaded:
+        """Load a file, then move it: to `failed` when a unit was refused, with a reject file.
+
+        A process that dies in between loads it again, and the store knows each unit. Raises
+        StoreError, and leaves the file where it is, when the database is out of reach.
+        """
+        tally, rows = Tally(), list[list[object]]()
+        for result in load(file):
+            tally.add(result)
+            if result.status in ("refused", "review"):
+                rows += rejects(result)
+        moved = _move(file, self.done if not tally.units["refused"] else self.failed)
+        self._seen.pop(file.name, None)
+        if rows:
+            _write(moved.with_name(moved.name + ".rejects.csv"), rows)
+        return Loaded(file.name, tally, moved)
+
+
+def watch(
+    folder: Folder,
+    load: Load,
+    tell: Callable[[Loaded], None],
+    every: float,
+    fetch: Callable[[], object] = lambda: None,
+) -> None:
+    """Load what comes in, until interrupted; a database out of reach is tried again.
+
+    `fetch` brings files into the folder before each look.
+    """
+    with folder.held():
+        while True:
+            fetch()
+            for _ in round_(folder, load, tell):
+                pass
+            time.sleep(every)
+
+
+def attempt(fetch: Callable[[], object]) -> None:
+    """Fetch; a partner out of reach is told, and asked again at the next look."""
+    try:
+        fetch()
+    except AdapterError as error:
+        log.error("nothing was fetched: %s", error)
+
+
+def round_(folder: Folder, load: Load, tell: Callable[[Loaded], None]) -> Iterator[Loaded]:
+    """One look at a folder: loads what is whole; stops at a database that is out of reach."""
+    for file in folder.whole(time.monotonic()):
+        try:
+            loaded = folder.take(file, load)
+        except StoreError as error:
+            log.error("a file waits for the database: %s", error)
+            return
+        tell(loaded)
+        yield loaded
+
+
+def rejects(result: UnitResult) -> Iterator[list[object]]:
+    """The rows of a reject file: place, what is wrong, and how to mend it; no source value."""
+    for issue in result.issues:
+        at = issue.at or Location("", 0)
+        remedy = DETAILS[issue.detail].remedy
+        yield [at.source, at.line, at.field, issue.severity, issue.detail, issue.text, remedy]
+
+
+def _look(file: Path) -> Look | None:
+    try:
+        found = file.lstat()
+    except OSError:
+        return None  # it went away meanwhile
+    return Look(found.st_size, found.st_mtime_ns, found.st_ino) if _plain(found) else None
+
+
+def _plain(found: os.stat_result) -> bool:
+    return stat.S_ISREG(found.st_mode)
+
+
+def _move(file: Path, folder: Path) -> Path:
+    """Move a file, never over another: `a.hl7`, then `a.hl7.1`, `a.hl7.2`."""
+    target, number = folder / file.name, 0
+    while target.exists():
+        number += 1
+        target = folder / f"{file.name}.{number}"
+    return file.rename(target)
+
+
+def _write(file: Path, rows: list[list[object]]) -> None:
+    part = file.with_name(f".{file.name}.part")
+    with part.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(REJECTS)
+        writer.writerows(rows)
+    part.replace(file)

@@ -1,0 +1,130 @@
+"""SFTP pull: files of a partner's server come into a folder, each whole and once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import posixpath
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncssh
+
+from adapter.errors import AdapterError, SettingError
+
+log = logging.getLogger("adapter.transport")
+
+_PLACE = re.compile(r"(?:sftp://)?([^@/\s]+)@([^:/\s]+)(?::(\d{1,5}))?(/\S*)")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_SAME_NAME = 20  # files of one name that may lie in the other side's `done`
+_PATIENCE = 60.0  # seconds for a connection, and for one file to make progress
+
+
+class PullError(AdapterError):
+    """The other side is out of reach or refused us; the text names the kind of failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """Where files wait for us, and who both sides are.
+
+    `known_hosts`  file with the server's key, as ssh keeps it; no other key is believed
+    `key`          our private key
+    """
+
+    user: str
+    host: str
+    port: int
+    path: str
+    known_hosts: Path
+    key: Path
+
+
+def partner(place: str, known_hosts: Path | None, key: Path | None) -> Partner:
+    """A partner of `USER@HOST[:PORT]/PATH`. Raises SettingError when something is missing."""
+    match = _PLACE.fullmatch(place)
+    if match is None:
+        raise SettingError("SFTP: expected USER@HOST[:PORT]/PATH")
+    if known_hosts is None or key is None:
+        raise SettingError("SFTP: --known-hosts and --key are needed")
+    for file in (known_hosts, key):
+        if not file.is_file():
+            raise SettingError("SFTP: the file of known hosts or of the key does not exist")
+    return Partner(match[1], match[2], int(match[3] or 22), match[4], known_hosts, key)
+
+
+def pull(partner: Partner, folder: Path) -> list[Path]:
+    """Fetch what waits, into a folder; a fetched file moves to `done` on the other side.
+
+    Only regular files whose size stays the same between two looks, with plain names. Raises
+    PullError; what was fetched before it stays. A file that could be fetched but not moved comes
+    again, and the store knows its units.
+    """
+    try:
+        return asyncio.run(_pull(partner, folder))
+    except (OSError, asyncssh.Error, TimeoutError) as error:
+        raise PullError(f"SFTP: {type(error).__name__}") from None
+
+
+async def _pull(partner: Partner, folder: Path) -> list[Path]:
+    connecting = asyncssh.connect(
+        partner.host,
+        partner.port,
+        username=partner.user,
+        client_keys=[str(partner.key)],
+        known_hosts=str(partner.known_hosts),
+        config=None,
+        agent_path=None,
+        password=None,
+        login_timeout=_PATIENCE,
+        connect_timeout=_PATIENCE,
+    )
+    async with connecting as connection, connection.start_sftp_client() as client:
+        sizes = await _sizes(client, partner.path)
+        await asyncio.sleep(1)
+        again = await _sizes(client, partner.path)
+        found = []
+        for name in sorted(name for name, size in again.items() if sizes.get(name) == size):
+            if (folder / name).exists():
+                continue  # one of this name is not loaded yet
+            async with asyncio.timeout(_PATIENCE + again[name] / 100_000):
+                found.append(await _fetch(client, partner.path, name, folder))
+        return found
+
+
+async def _sizes(client: asyncssh.SFTPClient, path: str) -> dict[str, int]:
+    found = {}
+    for one in await client.readdir(path):
+        name = one.filename if isinstance(one.filename, str) else one.filename.decode()
+        if one.attrs.type == asyncssh.FILEXFER_TYPE_REGULAR and _NAME.fullmatch(name):
+            found[name] = one.attrs.size or 0
+    return found
+
+
+async def _fetch(client: asyncssh.SFTPClient, path: str, name: str, folder: Path) -> Path:
+    """One file: into a hidden part, to the disk, under its name; then away on the other side."""
+    part, target = folder / f".{name}.part", folder / name
+    await client.get(posixpath.join(path, name), part)
+    with part.open("rb") as stream:
+        os.fsync(stream.fileno())
+    part.replace(target)
+    await _put_away(client, path, name)
+    return target
+
+
+async def _put_away(client: asyncssh.SFTPClient, path: str, name: str) -> None:
+    """Move a file to `done` on the other side, never over another."""
+    done = posixpath.join(path, "done")
+    with suppress(asyncssh.SFTPError):  # it may be there
+        await client.mkdir(done)
+    for ending in ("", *(f".{number}" for number in range(1, _SAME_NAME))):
+        try:
+            await client.rename(posixpath.join(path, name), posixpath.join(done, name + ending))
+        except asyncssh.SFTPError as error:
+            reason = type(error).__name__
+        else:
+            return
+    log.warning("SFTP: a fetched file could not be moved away: %s", reason)
