@@ -118,7 +118,7 @@ def contact(encounter: Resource, practitioner: Resource | None, zone: ZoneInfo) 
         minutes=_minutes(encounter),
         place=places[0] if places else "",
         diagnoses=tuple(dict.fromkeys(code.replace(".", "").upper() for code in icd)),
-        rendering=_rendering(practitioner),
+        rendering=rendering(practitioner),
     )
 
 
@@ -182,7 +182,8 @@ def _minutes(encounter: Resource) -> int | None:
     return int(lasted.total_seconds() // 60)
 
 
-def _rendering(practitioner: Resource | None) -> Rendering | None:
+def rendering(practitioner: Resource | None) -> Rendering | None:
+    """A Practitioner as the person who rendered a service; `npi` is empty when it is not known."""
     if practitioner is None:
         return None
     name = _best(practitioner.get("name", ()), "official")

@@ -184,6 +184,48 @@ def test_a_void_frees_its_contacts(tmp_path) -> None:
     assert (anew.claims, anew.lines) == (1, 1)
 
 
+def test_what_may_no_longer_be_billed_can_still_be_voided(tmp_path) -> None:
+    first, store = bill(tmp_path, facts())
+    told = claims_of(first.files[0].read_text(encoding="ascii"))["ECM000000005"]
+    for ref in contacts_of(store, "ECM000000005"):
+        del store.resources[ref]  # retracted since, and with it the reason to bill
+    for row in list(store.resources.values()):
+        if row["resourceType"] == "EpisodeOfCare":
+            row["status"] = "entered-in-error"
+    void = Correction("Claim/ECM000000005", "PAYER77001", "8")
+    result = write(store, Run(PLAN, "2026-01", tmp_path, NOW, (void,)))
+    claims = claims_of(result.files[0].read_text(encoding="ascii")).values()
+    (again,) = (claim for claim in claims if claim["frequency"] == "8")
+    same = ("diagnoses", "lines")
+    assert [again[name] for name in same] == [told[name] for name in same]
+    assert again["refs"]["F8"] == "PAYER77001"
+    assert store.resources["Claim/ECM000000005"]["status"] == "cancelled"
+    assert accepted(result.files[0])
+
+
+def contacts_of(store: FakeStore, claim: str) -> list[str]:
+    items = store.resources[f"Claim/{claim}"]["item"]
+    return [one["reference"] for item in items for one in item["encounter"]]
+
+
+@pytest.mark.parametrize(
+    ("claim", "text"),
+    [
+        ("Claim/ECM000000099", "there is no such claim of this plan"),
+        ("", "there is no such claim of this plan"),
+        ("Claim/ECM000000001", "the claim was replaced or voided before"),
+        ("Claim/ECM000000002", "the claim's member or coverage is gone"),
+    ],
+)
+def test_a_void_without_its_claim_is_told(tmp_path, claim: str, text: str) -> None:
+    _, store = bill(tmp_path, facts())
+    store.resources["Claim/ECM000000001"]["status"] = "cancelled"
+    second = store.resources["Claim/ECM000000002"]
+    second["insurance"][0]["coverage"] = {"reference": "Coverage/gone"}
+    result = write(store, Run(PLAN, "2026-03", tmp_path, NOW, (Correction(claim, "P1", "8"),)))
+    assert (result.files, [issue.text for issue in result.issues]) == ([], [text])
+
+
 def test_51_lines_of_a_member_are_two_claims(tmp_path) -> None:
     rows = [row for row in facts() if row["resourceType"] != "Encounter"]
     sample = next(row for row in facts() if row["id"] == "a05")
