@@ -114,6 +114,7 @@ DETAILS: dict[str, Detail] = {
     "cell-empty": Detail(
         "required", "a required cell of the report is empty", "complete the record"
     ),
+    "late": Detail("informational", "of an earlier month, and no file told it yet", "none needed"),
 }
 
 

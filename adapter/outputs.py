@@ -9,7 +9,10 @@ from adapter.claims import plan as plans
 from adapter.claims import write as claims
 from adapter.pipeline import Pipeline
 from adapter.referrals.loop import loop_status
-from adapter.reports import layout, rtf
+from adapter.reports import write
+from adapter.reports.layout import Format, Kind, Layout
+from adapter.reports.layout_file import layouts, load
+from adapter.reports.write import Run
 from adapter.store.protocol import Reader, Trace
 
 
@@ -19,13 +22,30 @@ def claim_files(house: Pipeline, plan: str, month: str, folder: Path) -> claims.
     return claims.write(house.store, run)
 
 
-def return_file(house: Pipeline, plan: str, month: str, folder: Path) -> rtf.Written:
-    """Write the Return Transmission File of a plan for a month.
+def return_run(
+    house: Pipeline, plan: str, kind: Kind, month: str, form: Format | None = None, by: str = ""
+) -> Run:
+    """A plan's return files of a kind for a month: which files, in which format, who sends them.
+
+    In a workbook the layouts that share one are its sheets. Raises DataFileError for a plan
+    without such a layout.
+    """
+    found: dict[str, tuple[Layout, ...]] = {}
+    for layout in layouts(plan, kind):
+        whole = (form or layout.format) == "xlsx" and layout.book
+        sheets = tuple(load(plan, name) for name in layout.book) if whole else (layout,)
+        found.setdefault(sheets[0].file_name, sheets)
+    return Run(tuple(found.values()), month, house.clock(), loop_status, by or "ecm-adapter", form)
+
+
+def return_file(
+    house: Pipeline, plan: str, month: str, folder: Path, kind: Kind = "rtf"
+) -> write.Written:
+    """Write a plan's Return Transmission File (or tracker file) for a month.
 
     Raises DataFileError for a plan without one, SettingError for what is no month, OutputError.
     """
-    run = rtf.Run(layout.load(plan), month, house.clock(), loop_status)
-    return rtf.write(house.store, run, folder)
+    return write.write(house.store, return_run(house, plan, kind, month), folder)
 
 
 def explain(reader: Reader, ref: str) -> Iterator[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from adapter import terms
 from adapter.record import Resource
 from adapter.reports.facts import Contact, Facts
-from adapter.reports.fhir import current, day_of
+from adapter.reports.fhir import current, day_of, identifier
 from adapter.reports.found import NOTHING, Element, Found, of
 
 
@@ -46,6 +47,39 @@ def last_encounter(facts: Facts) -> Found:
 def _last(contacts: Iterable[Contact]) -> Found:
     found = max(contacts, key=lambda row: (row.on, row.ref), default=None)
     return Found(found.on, (f"{found.ref}#period",)) if found else NOTHING
+
+
+def last_contact(facts: Facts) -> Found:
+    """The last contact of any kind, outreach too."""
+    return _last(facts.contacts)
+
+
+def next_visit_date(facts: Facts) -> Found:
+    """The next appointment after the file's day."""
+    booked = [row for row in facts.appointments if row.get("status") in ("booked", "pending")]
+    days = ((day_of(row.get("start", ""), facts.setup.zone), row["id"], row) for row in booked)
+    known = [one for one in days if one[0] is not None and one[0] >= facts.setup.produced]
+    day, _, row = min(known, key=lambda one: one[:2], default=(None, "", None))
+    return of(row, "start", day)
+
+
+def next_visit(facts: Facts) -> Found:
+    """Whether there is a next appointment."""
+    found = next_visit_date(facts)
+    return Found(found.value is not None, found.refs)
+
+
+def auth_no(facts: Facts) -> Found:
+    """The plan's authorization that holds in the month; of several the one that began last."""
+    system = terms.system("authorization", facts.setup.plan)
+    best: tuple[str, str, Resource | None] = ("", "", None)
+    for row in facts.authorizations:
+        span, number = row.get("preAuthPeriod", {}), identifier(row, system)
+        early = span.get("start", "") <= facts.setup.end.isoformat()
+        lasts = span.get("end", "9999") >= facts.setup.start.isoformat()
+        if number and early and lasts and row.get("use") == "preauthorization":
+            best = max(best, (span.get("start", ""), number, row), key=lambda one: one[:2])
+    return of(best[2], "preAuthRef", best[1])
 
 
 def counted(facts: Facts, in_person: bool) -> Found:

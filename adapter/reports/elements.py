@@ -12,6 +12,19 @@ from adapter.reports.facts import Facts
 from adapter.reports.fhir import current, day_of, extensions, identifier
 from adapter.reports.found import NOTHING, Element, Found, of
 
+_ADULT = 21  # DHCS ECM Policy Guide IV
+_FLAGGED = {
+    "pof_homeless": "homelessness",
+    "pof_avoidable_use": "avoidable-utilization",
+    "pof_smh_sud": "smh-sud",
+    "pof_incarceration": "incarceration",
+    "pof_ltc_risk": "ltc-risk",
+    "pof_nf_transition": "nf-transition",
+    "pof_ccs": "ccs",
+    "pof_child_welfare": "child-welfare",
+    "pof_birth_equity": "birth-equity",
+}
+
 
 def _identified(name: str) -> Element:
     return lambda f: of(f.patient, "identifier", identifier(f.patient, terms.system(name)))
@@ -103,6 +116,82 @@ def _renewed(element: str) -> Element:
     return changed
 
 
+def plan_member_id(facts: Facts) -> Found:
+    """The plan's own number of the member."""
+    system = terms.system("plan-member", facts.setup.plan)
+    own = of(facts.patient, "identifier", identifier(facts.patient, system))
+    return (
+        own if own.value else of(facts.coverage, "identifier", identifier(facts.coverage, system))
+    )
+
+
+def mrn(facts: Facts) -> Found:
+    """The medical record number that the plan assigned."""
+    system = terms.system("mrn", facts.setup.plan)
+    return of(facts.patient, "identifier", identifier(facts.patient, system))
+
+
+def member_name(facts: Facts) -> Found:
+    """First and last name in one cell."""
+    both = (str(part(facts).value or "") for part in (first_name, last_name))
+    return of(facts.patient, "name", " ".join(filter(None, both)))
+
+
+def middle_name(facts: Facts) -> Found:
+    """Given names after the first."""
+    return of(facts.patient, "name", " ".join(_name(facts).get("given", ())[1:]))
+
+
+def age_group(facts: Facts) -> Found:
+    """Our code `adult` (21 and older on the month's last day) or `child`: by age, not by label."""
+    born = day_of(facts.patient.get("birthDate", ""), facts.setup.zone)
+    if born is None:
+        return NOTHING
+    end = facts.setup.end
+    years = end.year - born.year - ((end.month, end.day) < (born.month, born.day))
+    return of(facts.patient, "birthDate", "adult" if years >= _ADULT else "child")
+
+
+def dual_medicare(facts: Facts) -> Found:
+    """Whether Medicare covers the member besides; nothing when no source says so."""
+    return of(facts.medicare, "type", True)
+
+
+def street(facts: Facts) -> Found:
+    """First line of the address."""
+    return of(facts.patient, "address", next(iter(_home(facts).get("line", ())), ""))
+
+
+def street2(facts: Facts) -> Found:
+    """The lines after the first."""
+    return of(facts.patient, "address", ", ".join(_home(facts).get("line", ())[1:]))
+
+
+def _telecom(system: str, use: str) -> Element:
+    """A telephone or e-mail of one use; of any use for `""`."""
+
+    def point(facts: Facts) -> Found:
+        rows = [row for row in facts.patient.get("telecom", ()) if row.get("system") == system]
+        kept = [row for row in rows if use in ("", row.get("use", ""))]
+        return of(facts.patient, "telecom", current(kept, use).get("value"))
+
+    return point
+
+
+def _language(written: bool) -> Element:
+    """The preferred language to speak, or to read: its name, else its code."""
+
+    def spoken(facts: Facts) -> Found:
+        rows = facts.patient.get("communication", ())
+        kept = [row for row in rows if ("extension" in row) == written]
+        language: dict[str, Any] = kept[0].get("language", {}) if kept else {}
+        coding: dict[str, Any] = next(iter(language.get("coding", ())), {})
+        shown = coding.get("display") or language.get("text") or coding.get("code")
+        return of(facts.patient, "communication", shown)
+
+    return spoken
+
+
 # the provider and the file
 
 
@@ -132,9 +221,25 @@ ELEMENTS: Mapping[str, Element] = MappingProxyType(
         "payer_id": payer_id,
         "mcp_name": mcp_name,
         "cin": _identified("cin"),
+        "plan_member_id": plan_member_id,
+        "mrn": mrn,
+        "auth_no": care.auth_no,
+        "member_name": member_name,
+        "middle_name": middle_name,
+        "birth_date": birth_date,
+        "sex": lambda f: of(f.patient, "gender", f.patient.get("gender")),
+        "age_group": age_group,
+        "dual_medicare": dual_medicare,
+        "email": _telecom("email", ""),
+        "phone_cell": _telecom("phone", "mobile"),
+        "phone_home": _telecom("phone", "home"),
+        "phone_work": _telecom("phone", "work"),
+        "street": street,
+        "street2": street2,
+        "language_spoken": _language(False),
+        "language_written": _language(True),
         "last_name": last_name,
         "first_name": first_name,
-        "birth_date": birth_date,
         "new_address_ind": _renewed("address"),
         "homeless_ind": homeless_ind,
         "res_address": res_address,
@@ -145,6 +250,8 @@ ELEMENTS: Mapping[str, Element] = MappingProxyType(
         "phone": phone,
         "pof_ind": enrollment.pof_ind,
         "pof": enrollment.pof,
+        **{name: enrollment.flagged(code) for name, code in _FLAGGED.items()},
+        "enrolled": enrollment.enrolled,
         "ecm_status": enrollment.ecm_status,
         "acuity": enrollment.acuity,
         "ecm_start": enrollment.ecm_start,
@@ -154,16 +261,20 @@ ELEMENTS: Mapping[str, Element] = MappingProxyType(
         "assess_start": care.assess_start,
         "assess_done": care.assess_done,
         "last_encounter": care.last_encounter,
+        "last_contact": care.last_contact,
+        "next_visit": care.next_visit,
+        "next_visit_date": care.next_visit_date,
         "lcm_name": care.lcm_name,
         "lcm_phone": care.manager("phone"),
         "lcm_email": care.manager("email"),
         "discont_date": enrollment.discont_date,
         "discont_code": enrollment.discont_code,
+        "discont_reason": enrollment.discont_code,
         "discont_text": enrollment.discont_text,
         "n_in_person": lambda facts: care.counted(facts, True),
         "n_tele": lambda facts: care.counted(facts, False),
         "produced_on": lambda facts: Found(facts.setup.produced),
-        "period": lambda facts: Found(facts.setup.text),
+        "period": lambda facts: Found(facts.setup.start),
         "prov_name": _provider("name"),
         "prov_npi": _provider("npi"),
         "prov_tin": _provider("tin"),

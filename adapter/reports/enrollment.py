@@ -7,7 +7,7 @@ from typing import Any
 from adapter import terms
 from adapter.reports.facts import Facts
 from adapter.reports.fhir import OURS, codes, concept, day_of, extensions
-from adapter.reports.found import NOTHING, Found, of
+from adapter.reports.found import NOTHING, Element, Found, of
 
 _ENDED = ("finished", "cancelled")
 
@@ -33,6 +33,22 @@ def pof(facts: Facts) -> Found:
     return of(facts.episode, "extension", "; ".join(names))
 
 
+def flagged(population: str) -> Element:
+    """Whether a population, or a part of it, is among the member's; nothing without an episode."""
+
+    def flag(facts: Facts) -> Found:
+        listed = any(f"{code}-".startswith(f"{population}-") for code in populations(facts))
+        return of(facts.episode, "extension", listed if facts.episode else None)
+
+    return flag
+
+
+def enrolled(facts: Facts) -> Found:
+    """Whether the member is enrolled now."""
+    running = (facts.episode or {}).get("status") in ("active", "onhold")
+    return of(facts.episode, "status", running if facts.episode else None)
+
+
 def ecm_status(facts: Facts) -> Found:
     """Our ECM status: what the episode's status says, refined by the status code beside it."""
     if facts.episode is None:
@@ -49,7 +65,7 @@ def _status(state: str, said: str, facts: Facts) -> str:
         return "discontinued"
     if state == "cancelled":
         return said if said in ("declined", "unable-to-reach", "excluded") else "declined"
-    tried = any(contact.outreach for contact in facts.contacts)
+    tried = bool(facts.attempts) or any(contact.outreach for contact in facts.contacts)
     return "in-outreach" if tried or said == "in-outreach" else "outreach-pending"
 
 
@@ -86,16 +102,18 @@ def discont_date(facts: Facts) -> Found:
 
 
 def discont_code(facts: Facts) -> Found:
-    """Our code of the reason."""
-    found = _reason(facts).get("coding", ())
-    return of(facts.episode, "extension", found[0].get("code") if found else None)
+    """Our code of the reason, else the source's own words, for which no plan has a code."""
+    found = _reason(facts)
+    code = found["coding"][0].get("code") if found.get("coding") else None
+    return of(facts.episode, "extension", code or found.get("text"))
 
 
 def discont_text(facts: Facts) -> Found:
     """The reason in words: our code's name, else as the source wrote it."""
     found = _reason(facts)
-    shown = found["coding"][0].get("display") if found.get("coding") else None
-    return of(facts.episode, "extension", shown or found.get("text"))
+    coding: dict[str, Any] = next(iter(found.get("coding", ())), {})
+    name = terms.table("discontinuation-reason").display(coding.get("code", ""))
+    return of(facts.episode, "extension", coding.get("display") or name or found.get("text"))
 
 
 def _reason(facts: Facts) -> dict[str, Any]:

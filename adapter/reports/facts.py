@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from adapter import terms
 from adapter.record import Resource
+from adapter.reports.attempts import Attempt, attempts
 from adapter.reports.fhir import ECM, codes, day_of, identifier, ref_of
 from adapter.reports.setup import Setup
 from adapter.store.protocol import Store, Trace
@@ -17,6 +18,15 @@ Loop = Callable[[Sequence[Resource]], tuple[str, str, str] | None]
 
 
 _REFERRAL_FORMS = "https://ecm-adapter.example/fhir/Questionnaire/ecm-referral-"
+# What is read only for the elements that need it.
+_NEEDED_BY = {
+    "Appointment": {"next_visit", "next_visit_date"},
+    "CarePlan": {"care_plan_rev"},
+    "ClaimResponse": {"auth_no"},
+    "QuestionnaireResponse": {"assess_start", "assess_done"},
+    "Task": {"referral_status", "referral_status_date", "referral_closure_reason"},
+    "trace": {"new_address_ind", "new_phone_ind"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +43,55 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One member of a plan as a report sees them; what is not known is None or empty."""
+    """One member of a plan as a report sees them; what is not known is None or empty.
+
+    `attempts`  outreach up to the month's end, in order of time
+    `medicare`  the member's Coverage by Medicare, if there is one
+    """
 
     patient: Resource
     coverage: Resource
+    medicare: Resource | None
     payor: Resource | None
     episode: Resource | None
     provider: Resource | None
     manager: Resource | None
     contacts: tuple[Contact, ...]
+    attempts: tuple[Attempt, ...]
     care_plans: tuple[Resource, ...]
     assessments: tuple[Resource, ...]
+    authorizations: tuple[Resource, ...]
+    appointments: tuple[Resource, ...]
     task: str
     loop: tuple[str, str, str] | None
     traces: tuple[Trace, ...]
     setup: Setup
 
+    @property
+    def ref(self) -> str:
+        """The member's reference."""
+        return f"Patient/{self.patient['id']}"
 
-def members(store: Store, setup: Setup, loop: Loop) -> Iterator[Facts]:
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a report is to tell: the setup, what a referral's history means, which elements."""
+
+    setup: Setup
+    loop: Loop
+    elements: frozenset[str]
+
+    def needs(self, what: str) -> bool:
+        """True when an element is made from this kind of resource."""
+        return bool(_NEEDED_BY[what] & self.elements)
+
+
+def members(store: Store, wanted: Wanted) -> Iterator[Facts]:
     """Every member with Coverage of the plan, once, in the order of the Patient's id."""
-    for patient, coverage in sorted(_coverages(store, setup.plan).items()):
-        person, own = read(store, patient), read(store, f"Coverage/{coverage}")
-        if person is not None and own is not None:
-            yield _facts(store, person, own, setup, loop)
+    for patient, (own, other) in sorted(_coverages(store, wanted.setup.plan).items()):
+        person, coverage = read(store, patient), read(store, own)
+        if person is not None and coverage is not None:
+            yield _facts(store, person, (coverage, read(store, other)), wanted)
 
 
 def read(store: Store, ref: str) -> Resource | None:
@@ -65,44 +101,70 @@ def read(store: Store, ref: str) -> Resource | None:
     return None if stored is None or stored.deleted else stored.resource
 
 
-def _facts(store: Store, patient: Resource, coverage: Resource, setup: Setup, loop: Loop) -> Facts:
+def _facts(
+    store: Store, patient: Resource, coverages: tuple[Resource, Resource | None], wanted: Wanted
+) -> Facts:
     of = [("patient", f"Patient/{patient['id']}")]
-    episode = _episode(list(store.each("EpisodeOfCare", of)))
-    task, told = _referral(store, list(store.each("Task", of)), loop)
-    payor = ref_of(next(iter(coverage.get("payor", ())), {}))
-    answers = store.each("QuestionnaireResponse", of)
+
+    def rows(kind: str) -> Iterator[Resource]:
+        return store.each(kind, of) if wanted.needs(kind) else iter(())
+
+    episode = _episode(list(store.each("EpisodeOfCare", of))) or {}
+    visits = {f"Encounter/{row['id']}": row for row in store.each("Encounter", of)}
+    task, told = _referral(store, list(rows("Task")), wanted.loop)
     return Facts(
         patient=patient,
-        coverage=coverage,
-        payor=read(store, payor),
-        episode=episode,
-        provider=read(store, ref_of((episode or {}).get("managingOrganization", {}))),
-        manager=read(store, ref_of((episode or {}).get("careManager", {}))),
-        contacts=tuple(_contacts(store, of, setup)),
-        care_plans=tuple(store.each("CarePlan", of)),
-        assessments=tuple(row for row in answers if not _referral_form(row)),
+        coverage=coverages[0],
+        medicare=coverages[1],
+        payor=read(store, ref_of(next(iter(coverages[0].get("payor", ())), {}))),
+        episode=episode or None,
+        provider=read(store, ref_of(episode.get("managingOrganization", {}))),
+        manager=read(store, ref_of(episode.get("careManager", {}))),
+        contacts=tuple(_contacts(visits, wanted.setup)),
+        attempts=tuple(attempts(store.each("Communication", of), visits, wanted.setup)),
+        care_plans=tuple(rows("CarePlan")),
+        assessments=tuple(r for r in rows("QuestionnaireResponse") if not _referral_form(r)),
+        authorizations=tuple(rows("ClaimResponse")),
+        appointments=tuple(rows("Appointment")),
         task=task,
         loop=told,
-        traces=tuple(store.trace("Patient", patient["id"])),
-        setup=setup,
+        traces=tuple(store.trace("Patient", patient["id"])) if wanted.needs("trace") else (),
+        setup=wanted.setup,
     )
 
 
-def _coverages(store: Store, plan: str) -> dict[str, str]:
-    """Patient reference -> id of the Coverage by the plan: of several the one that began last."""
+def _coverages(store: Store, plan: str) -> dict[str, tuple[str, str]]:
+    """Patient reference -> Coverage by the plan (of several the one that began last), by Medicare.
+
+    The second is `""` when there is none.
+    """
     token = f"{terms.system('plan')}|{plan}"
     found = store.search("Organization", [("identifier", token)]).matches
     payor = {f"Organization/{row.resource['id']}" for row in found}
     best: dict[str, tuple[str, str]] = {}
+    medicare: dict[str, str] = {}
     for row in store.each("Coverage"):
         ref = ref_of(row.get("beneficiary", {}))
-        mine = identifier(row, terms.system("plan-member", plan)) or any(
-            ref_of(one) in payor for one in row.get("payor", ())
-        )
-        if mine and ref.startswith("Patient/") and row.get("status") != "cancelled":
-            own = (row.get("period", {}).get("start", ""), row["id"])
+        if not ref.startswith("Patient/") or row.get("status") == "cancelled":
+            continue
+        own = (row.get("period", {}).get("start", ""), f"Coverage/{row['id']}")
+        if _of_plan(row, plan, payor):
             best[ref] = max(own, best.get(ref, own))
-    return {ref: uid for ref, (_, uid) in best.items()}
+        elif _by_medicare(row):
+            medicare[ref] = own[1]
+    return {ref: (uid, medicare.get(ref, "")) for ref, (_, uid) in best.items()}
+
+
+def _of_plan(row: Resource, plan: str, payor: set[str]) -> bool:
+    mine = identifier(row, terms.system("plan-member", plan))
+    return bool(mine) or any(ref_of(one) in payor for one in row.get("payor", ()))
+
+
+def _by_medicare(row: Resource) -> bool:
+    kind = row.get("type", {})
+    shown = [kind.get("text", ""), *(one.get("display", "") for one in kind.get("coding", ()))]
+    number = identifier(row, terms.system("mbi"))
+    return bool(number) or any("medicare" in text.casefold() for text in shown)
 
 
 def _episode(rows: Sequence[Resource]) -> Resource | None:
@@ -116,14 +178,13 @@ def _episode(rows: Sequence[Resource]) -> Resource | None:
     )
 
 
-def _contacts(store: Store, of: Sequence[tuple[str, str]], setup: Setup) -> Iterator[Contact]:
-    for row in store.each("Encounter", of):
+def _contacts(visits: Mapping[str, Resource], setup: Setup) -> Iterator[Contact]:
+    for ref, row in visits.items():
         own = codes(row.get("type", ()), ECM)
         day = day_of(row.get("period", {}).get("start", ""), setup.zone)
         if own and day and row.get("status") == "finished" and day <= setup.end:
             kind = row.get("class", {}).get("code")
             in_person = kind in ("AMB", "HH", "FLD")
-            ref = f"Encounter/{row['id']}"
             yield Contact(ref, day, in_person, kind == "VR", "outreach" in own, tuple(own))
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from adapter.record import Resource
 from adapter.reports.facts import Facts
 
+Value = str | int | bool | date | datetime | None
+
 
 class Found(NamedTuple):
     """A value (None: nothing to tell), and the elements it was made from (`Patient/x#name`)."""
 
-    value: str | int | bool | date | None
+    value: Value
     refs: tuple[str, ...] = ()
 
 

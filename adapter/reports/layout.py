@@ -1,52 +1,93 @@
-"""One plan's return file as checked values: mappings/outbound/<plan>/rtf.toml."""
+"""One file that a plan wants, as checked values: its columns, forms, names and words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Literal
+from zoneinfo import ZoneInfo
 
-from adapter import data, terms
-from adapter.errors import DataFileError
-from adapter.reports.elements import ELEMENTS
+from adapter import terms
 from adapter.reports.setup import Setup, month
 
-FORMATS = ("text", "code", "date", "flag", "integer", "phone")
-_KEYS = {"header", "element", "format", "required", "values", "table"}
+Format = Literal["csv", "pipe", "xlsx"]
+Kind = Literal["rtf", "otf"]
+Grain = Literal["member", "attempt", "both"]
+
+SUFFIX: Mapping[Format, str] = MappingProxyType({"csv": ".csv", "pipe": ".txt", "xlsx": ".xlsx"})
+DELIMITER: Mapping[Format, str] = MappingProxyType({"csv": ",", "pipe": "|", "xlsx": ""})
+FORMS = (
+    "text", "code", "date", "datetime", "month", "flag", "integer", "minutes", "duration", "phone",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its header, the canonical element in it, its format, and the plan's words."""
+    """One column: its header, the canonical element in it (`""`: `constant`), its form.
+
+    `words`    our codes -> the plan's words; None when it holds no code
+    `ours`     the plan's words (folded) -> the first of our codes that has the word
+    `need_if`  required only when the cell of this element reads this
+    """
 
     header: str
     element: str
-    format: str
+    form: str
     required: bool
-    values: Mapping[str, str] | None
+    words: Mapping[str, str] | None = None
+    ours: Mapping[str, str] = field(default_factory=dict)
+    need_if: tuple[str, str] | None = None
+    constant: str = ""
+
+    def code(self, text: str) -> str | None:
+        """Our code for a word of the plan's list; None when the list lacks it."""
+        return self.ours.get(terms.fold(text) or text)
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A return file's columns and forms; `name_*`, `period` and `dates` are strftime patterns."""
+    """A file's columns and forms; `name_*`, `period`, `dates` and `times` are strftime patterns.
+
+    `kinds`  what it reports; a merged file reports both
+    `grain`  a row is a member, an outreach attempt, or a member with each attempt (`both`)
+    `book`   the layouts of the plan that share one workbook, a sheet each
+    `late`   attempts of earlier months that no file told yet are told too
+    """
 
     plan: str
+    name: str
+    kinds: tuple[Kind, ...]
+    grain: Grain
+    format: Format
+    sheet: str
+    book: tuple[str, ...]
+    heading: bool
+    late: bool
     zone: ZoneInfo
     file_name: str
     name_period: str
     name_produced: str
     period: str
     dates: str
+    times: str
     flags: tuple[str, str]
     payer_id: str
     payer_name: str
     provider: Mapping[str, str]
     columns: tuple[Column, ...]
 
-    def setup(self, period: str, produced: date) -> Setup:
+    @property
+    def series(self) -> str:
+        """What files of this layout are, month after month: `sunrise/rtf`."""
+        return f"{self.plan}/{self.name}"
+
+    def column(self, element: str) -> Column | None:
+        """The column of an element."""
+        return next((one for one in self.columns if one.element == element), None)
+
+    def setup(self, period: str, now: datetime) -> Setup:
         """The report's setup for a month (`2026-01`). Raises SettingError when it is none."""
         start, end = month(period)
         return Setup(
@@ -56,85 +97,19 @@ class Layout:
             provider=self.provider,
             start=start,
             end=end,
-            produced=produced,
+            moment=now.astimezone(self.zone),
             zone=self.zone,
-            text=start.strftime(self.period),
         )
 
-    def name(self, setup: Setup) -> str:
-        """The file's name for a setup."""
+    def file(self, setup: Setup, form: Format) -> str:
+        """The file's name for a setup and a format."""
+        return SUFFIX[form].join((self._stem(setup), ""))
+
+    def _stem(self, setup: Setup) -> str:
         return self.file_name.format(
             npi=self.provider["npi"],
+            short=self.provider["short"],
             plan=self.plan,
             period=setup.start.strftime(self.name_period),
-            produced=setup.produced.strftime(self.name_produced),
+            produced=setup.moment.strftime(self.name_produced),
         )
-
-
-def load(plan: str, kind: str = "rtf", provider: Path | None = None) -> Layout:
-    """The layout of a plan's return file, with the provider of mappings/outbound/provider.toml.
-
-    Raises DataFileError when the plan has no such file, or it lacks or misspells a key.
-    """
-    ours = provider or data.path("mappings", "outbound", "provider.toml")
-    return read(data.path("mappings", "outbound", plan, f"{kind}.toml"), ours)
-
-
-def read(file: Path, provider: Path) -> Layout:
-    """A layout from its file and the provider's."""
-    raw, label = data.toml(file), data.name(file)
-    try:
-        return _layout(raw, data.toml(provider)["provider"])
-    except (TypeError, ValueError, ZoneInfoNotFoundError) as error:
-        raise DataFileError(label, "value", str(error)) from None
-    except KeyError as error:
-        raise DataFileError(label, str(error.args[0]), "is missing or names nothing") from None
-
-
-def _layout(raw: dict[str, Any], provider: dict[str, str]) -> Layout:
-    yes, no = raw["flags"]
-    columns = tuple(_column(row, raw.get("values", {})) for row in raw["columns"])
-    headers = [column.header for column in columns]
-    if len(set(headers)) != len(headers):
-        raise ValueError("columns: a header stands twice")
-    return Layout(
-        plan=raw["plan"],
-        zone=ZoneInfo(raw["zone"]),
-        file_name=raw["file_name"],
-        name_period=raw["name_period"],
-        name_produced=raw["name_produced"],
-        period=raw["period"],
-        dates=raw["dates"],
-        flags=(yes, no),
-        payer_id=raw["payer"]["id"],
-        payer_name=raw["payer"]["name"],
-        provider=provider,
-        columns=columns,
-    )
-
-
-def _column(row: dict[str, Any], values: dict[str, dict[str, str]]) -> Column:
-    if row.keys() - _KEYS:
-        raise ValueError(f"columns: the keys are {', '.join(sorted(_KEYS))}")
-    if row["element"] not in ELEMENTS:
-        raise KeyError(row["element"])
-    if row.get("format", "text") not in FORMATS:
-        raise ValueError(f"format: one of {', '.join(FORMATS)}")
-    return Column(
-        header=row["header"],
-        element=row["element"],
-        format=row.get("format", "text"),
-        required=row.get("required", False),
-        values=_values(row, values),
-    )
-
-
-def _values(row: dict[str, Any], values: dict[str, dict[str, str]]) -> Mapping[str, str] | None:
-    """Our codes -> the plan's words, from the layout itself or a terminology table."""
-    if "values" in row:
-        return values[row["values"]]
-    if "table" not in row:
-        return None
-    table = terms.table(row["table"])
-    targets = {code: table.get(code) for code in table.codes()}
-    return {code: target.code for code, target in targets.items() if target and target.code}

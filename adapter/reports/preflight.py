@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from adapter.issues import Severity
+from adapter.reports.attempts import Attempt
 from adapter.reports.facts import Facts
 from adapter.reports.fhir import concept, day_of
+from adapter.reports.setup import Setup
 
 
 def contradictions(facts: Facts) -> Iterator[str]:
@@ -29,6 +32,14 @@ def contradictions(facts: Facts) -> Iterator[str]:
     services = [row.on for row in facts.contacts if not row.outreach]
     if status in ("active", "onhold") and start and any(day < start for day in services):
         yield "a service before the enrollment"
+
+
+def lateness(attempt: Attempt, setup: Setup) -> Iterator[tuple[Severity, str, str]]:
+    """Severity, slug and sentence of what is odd about when an attempt took place."""
+    if attempt.on < setup.start:
+        yield "information", "late", "an attempt of an earlier month that no file told yet"
+    if attempt.on > setup.produced:
+        yield "warning", "contradiction", "an attempt after the day of the file"
 
 
 def _day(facts: Facts, name: str) -> date | None:

@@ -1,11 +1,11 @@
-"""What is the same in every row of one report: the month, the day it is made, plan and provider."""
+"""What is the same in every row of one report: the month, when it is made, plan and provider."""
 
 from __future__ import annotations
 
 import calendar
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from adapter.errors import SettingError
@@ -15,8 +15,7 @@ from adapter.errors import SettingError
 class Setup:
     """A month from `start` to `end` (both included, days of `zone`) for one plan.
 
-    `produced`  the day the file is made
-    `text`      the reporting period as the plan wants it written
+    `moment`    when the file is made, in `zone`
     `provider`  who reports: mappings/outbound/provider.toml
     """
 
@@ -26,9 +25,13 @@ class Setup:
     provider: Mapping[str, str]
     start: date
     end: date
-    produced: date
+    moment: datetime
     zone: ZoneInfo
-    text: str
+
+    @property
+    def produced(self) -> date:
+        """The day the file is made."""
+        return self.moment.date()
 
     def holds(self, day: date) -> bool:
         """True when the day lies in the month."""

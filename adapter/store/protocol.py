@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
@@ -155,6 +155,13 @@ class Outbox(Protocol):
         """Let stopped and failed messages go again, to another recipient if named; how many."""
 
 
+class SentRow(NamedTuple):
+    """What one row of a written file told: of whom (`Patient/abc`), and its texts by header."""
+
+    subject: str
+    texts: dict[str, str]
+
+
 class Reader(Protocol):
     """What rules, reports and claims need."""
 
@@ -182,6 +189,15 @@ class Reader(Protocol):
 
     def cell(self, file: str, line: int, field: str) -> Cell | None:
         """What a cell of a written file was made from."""
+
+    def last_sent(self, series: str, subject: str, before: str) -> dict[str, str] | None:
+        """What a series' last file before a period (`2026-02`) told of a subject, by header."""
+
+    def sent_periods(self, series: str) -> list[str]:
+        """The periods of a series whose files are known, oldest first."""
+
+    def sent_rows(self, series: str, period: str) -> Iterator[SentRow]:
+        """What the file of a period told, by subject."""
 
 
 class Store(Reader, Protocol):
@@ -226,8 +242,14 @@ class Store(Reader, Protocol):
     def activity(self, since: str) -> list[Activity]:
         """What each source sent since an instant (ISO 8601, UTC), ordered by source."""
 
-    def write_cells(self, file: str, cells: Sequence[Cell], now: str) -> None:
-        """Remember what a written file was made from, for `explain`."""
+    def write_cells(self, file: str, cells: Iterable[Cell], now: str) -> None:
+        """Remember what a written file was made from, for `explain`; a stream is taken in slices.
+
+        In place of what was known of that name.
+        """
+
+    def write_sent(self, series: str, period: str, rows: Iterable[SentRow], now: str) -> None:
+        """Remember what the file of a period told; in place of what was known of that period."""
 
     def sequence(self, name: str) -> int:
         """The next number of a gap-free ledger sequence (control numbers), from 1, durable."""

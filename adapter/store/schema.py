@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "1"
+VERSION = "2"
 
 metadata = MetaData()
 
@@ -133,6 +133,20 @@ cell = Table(
     _text("field", primary_key=True),
     _text("refs"),
     _text("written"),
+    sqlite_with_rowid=False,
+)
+
+# What the rows of written files told, by the period they were written for: the next file starts
+# from it.
+sent = Table(
+    "sent",
+    metadata,
+    _text("series", primary_key=True),
+    _text("subject", primary_key=True),
+    _text("period", primary_key=True),
+    _text("texts"),
+    _text("written"),
+    Index("sent_period", "series", "period", "subject"),
     sqlite_with_rowid=False,
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,7 +17,7 @@ from adapter import data
 from adapter.errors import NotUnique, StoreError, VersionConflict
 from adapter.outcome import Outcome
 from adapter.record import Resource
-from adapter.store import bulk, direct, reads, schema, units
+from adapter.store import bulk, direct, reads, schema, sent, units
 from adapter.store import search as searching
 from adapter.store.engine import (
     in_memory,
@@ -36,6 +36,7 @@ from adapter.store.protocol import (
     Cell,
     Page,
     Receipt,
+    SentRow,
     Status,
     Stored,
     Trace,
@@ -135,6 +136,27 @@ class SqlStore:
         with self._reading() as connection:
             return reads.cell(connection, file, line, field)
 
+    def last_sent(self, series: str, subject: str, before: str) -> dict[str, str] | None:
+        """What a series' last file before a period told of a subject, by header."""
+        with self._reading() as connection:
+            return sent.last(connection, series, subject, before)
+
+    def sent_periods(self, series: str) -> list[str]:
+        """The periods of a series whose files are known, oldest first."""
+        with self._reading() as connection:
+            return sent.periods(connection, series)
+
+    def sent_rows(self, series: str, period: str) -> Iterator[SentRow]:
+        """What the file of a period told, by subject, in slices."""
+        after = ""
+        while True:
+            with self._reading() as connection:
+                some = list(sent.rows(connection, series, period, after))
+            yield from some
+            if not some:
+                return
+            after = some[-1].subject
+
     def ledger(self, status: Status | None = None) -> list[reads.LedgerLine]:
         """What came in, in order of arrival; only one status (e.g. `review`) if named."""
         with self._reading() as connection:
@@ -189,19 +211,13 @@ class SqlStore:
         """Mark deleted as a new version; None when there is no such resource."""
         return self._write(lambda work: direct.delete(work, kind, uid, now))
 
-    def write_cells(self, file: str, cells: Sequence[Cell], now: str) -> None:
+    def write_cells(self, file: str, cells: Iterable[Cell], now: str) -> None:
         """Remember what a written file was made from, in place of what was known of that name."""
-        rows = [
-            (file, cell.line, cell.field, data.dumps(list(cell.refs)).decode(), now)
-            for cell in cells
-        ]
+        self._write(lambda work: sent.write_cells(work.connection, file, cells, now))
 
-        def write(work: Work) -> None:
-            table = schema.cell
-            work.connection.execute(table.delete().where(table.c.file == file))
-            bulk.upsert(work.connection, table, rows)
-
-        self._write(write)
+    def write_sent(self, series: str, period: str, rows: Iterable[SentRow], now: str) -> None:
+        """Remember what the file of a period told, in place of what was known of that period."""
+        self._write(lambda work: sent.write_rows(work.connection, series, period, rows, now))
 
     def sequence(self, name: str) -> int:
         """The next number of a gap-free sequence, from 1; undone with the batch it is drawn in."""

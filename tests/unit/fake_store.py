@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from adapter.record import Resource
-from adapter.store.protocol import Cell, Page, Stored, Trace
+from adapter.store.protocol import Cell, Page, SentRow, Stored, Trace
 
 
 class FakeStore:
@@ -18,6 +18,7 @@ class FakeStore:
         self.traces: dict[str, list[Trace]] = {}
         self.numbers: dict[str, int] = {}
         self.versions: dict[str, list[Stored]] = {}
+        self.sent: dict[tuple[str, str], dict[str, dict[str, str]]] = {}  # series, period
 
     def read(self, kind: str, uid: str) -> Stored | None:
         found = self.resources.get(f"{kind}/{uid}")
@@ -49,21 +50,55 @@ class FakeStore:
         self.resources[f"{resource['resourceType']}/{resource['id']}"] = resource
         return Stored(resource, 1, now), True
 
-    def write_cells(self, file: str, cells: Sequence[Cell], now: str) -> None:
+    def write_cells(self, file: str, cells: Iterable[Cell], now: str) -> None:
         self.cells[file] = list(cells)
+
+    def write_sent(self, series: str, period: str, rows: Iterable[SentRow], now: str) -> None:
+        self.sent[series, period] = {row.subject: dict(row.texts) for row in rows}
+
+    def last_sent(self, series: str, subject: str, before: str) -> dict[str, str] | None:
+        earlier = [self.sent[series, one] for one in self.sent_periods(series) if one < before]
+        return next((rows[subject] for rows in reversed(earlier) if subject in rows), None)
+
+    def sent_periods(self, series: str) -> list[str]:
+        return sorted(period for name, period in self.sent if name == series)
+
+    def sent_rows(self, series: str, period: str) -> Iterator[SentRow]:
+        return (SentRow(*row) for row in sorted(self.sent[series, period].items()))
 
     def sequence(self, name: str) -> int:
         self.numbers[name] = self.numbers.get(name, 0) + 1
         return self.numbers[name]
 
 
+class LargeStore(FakeStore):
+    """The same for many members: what a patient has is looked up, and must not change."""
+
+    def __init__(self, *resources: Resource) -> None:
+        super().__init__(*resources)
+        self._of: dict[tuple[str, str], list[Resource]] = {}
+        for row in resources:
+            self._of.setdefault((row["resourceType"], _person(row)), []).append(row)
+
+    def each(self, kind: str, params: Sequence[tuple[str, str]] = ()) -> Iterator[Resource]:
+        if params and params[0][0] == "patient":
+            rows = sorted(self._of.get((kind, params[0][1]), ()), key=lambda row: row["id"])
+            return (row for row in rows if _fits(row, params[1:]))
+        return super().each(kind, params)
+
+
 def _fits(row: Resource, params: Sequence[tuple[str, str]]) -> bool:
     return all(_tests[name](row, value) for name, value in params)
 
 
-def _patient(row: Resource, value: str) -> bool:
+def _person(row: Resource) -> str:
     subject = row.get("patient") or row.get("subject") or row.get("beneficiary") or row.get("for")
-    return (subject or {}).get("reference") == value
+    actors = [one.get("actor") for one in row.get("participant", ()) if "actor" in one]
+    return (subject or next(iter(actors), {})).get("reference", "")
+
+
+def _patient(row: Resource, value: str) -> bool:
+    return _person(row) == value
 
 
 def _identifier(row: Resource, value: str) -> bool:
@@ -72,7 +107,13 @@ def _identifier(row: Resource, value: str) -> bool:
     return any(have == system and number in ("", found) for have, found in rows)
 
 
+def _category(row: Resource, value: str) -> bool:
+    codings = [one for concept in row.get("category", ()) for one in concept.get("coding", ())]
+    return value in [f"{one.get('system')}|{one.get('code')}" for one in codings]
+
+
 _tests = {
+    "category": _category,
     "patient": _patient,
     "identifier": _identifier,
     "status": lambda row, value: row.get("status") == value,

@@ -13,16 +13,16 @@ import pytest
 from adapter import data
 from adapter.errors import DataFileError, OutputError, SettingError
 from adapter.referrals.loop import loop_status
-from adapter.reports import layout, rtf
+from adapter.reports import layout_file, write
 from adapter.reports.elements import ELEMENTS
 from adapter.store.protocol import Stored, Trace
 from tests.unit.fake_store import FakeStore
 
 ROOT = Path(__file__).resolve().parents[2]
 CASE = ROOT / "fixtures" / "reports" / "statuses"
-LAYOUT = layout.load("sunrise")
+LAYOUT = layout_file.load("sunrise", "rtf")
 NOW = datetime.fromisoformat("2026-02-03T20:30:00-08:00")  # the 4th in UTC
-RUN = rtf.Run(LAYOUT, "2026-01", NOW, loop_status)
+RUN = write.Run(((LAYOUT,),), "2026-01", NOW, loop_status)
 
 
 def facts() -> list[dict]:
@@ -36,9 +36,9 @@ def table(file: Path) -> dict[str, dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory) -> tuple[rtf.Written, FakeStore]:
+def written(tmp_path_factory) -> tuple[write.Written, FakeStore]:
     store = FakeStore(*facts())
-    return rtf.write(store, RUN, tmp_path_factory.mktemp("out")), store
+    return write.write(store, RUN, tmp_path_factory.mktemp("out")), store
 
 
 def test_golden_cell_by_cell(written) -> None:
@@ -111,7 +111,7 @@ def test_the_loop_reads_all_versions_of_the_task(tmp_path) -> None:
     held = {**first, "meta": {"versionId": "2"}, "status": "on-hold", "lastModified": "2026-01-25"}
     store.resources["Task/t02"] = held
     store.versions["Task/t02"] = [Stored(held, 2, ""), Stored(first, 1, "")]
-    row = table(rtf.write(store, RUN, tmp_path).file)["Birdsong"]
+    row = table(write.write(store, RUN, tmp_path).file)["Birdsong"]
     assert row["Referral Status"] == "Outreach Initiated"
     assert row["Date of Referral Status Update"] == "01/10/2026"
 
@@ -153,13 +153,13 @@ def test_an_address_is_new_when_another_than_the_plan_said_it_last(
         Trace("address", source, at, "file", 2, "Address", as_of)
         for at, (source, as_of) in enumerate(sources)
     ]
-    row = table(rtf.write(store, RUN, tmp_path).file)["Ashdown"]
+    row = table(write.write(store, RUN, tmp_path).file)["Ashdown"]
     assert row["Member New Address Indicator"] == shown
 
 
 def test_the_preflight_finds_the_same_without_writing(written, tmp_path) -> None:
     store = FakeStore(*facts())
-    found = rtf.preflight(store, RUN)
+    found = write.preflight(store, RUN)
     assert found == written[0].issues
     assert store.cells == {}
     assert [(issue.detail, issue.text, issue.at.line, issue.at.field) for issue in found] == [
@@ -170,6 +170,12 @@ def test_the_preflight_finds_the_same_without_writing(written, tmp_path) -> None
             "Discontinuation Reason Code",
         ),
         ("code-unknown", "the plan's list has no word for this code", 8, "Member Acuity Level"),
+        (
+            "code-unknown",
+            "the plan's list has no word for this code",
+            9,
+            "Discontinuation Reason Code",
+        ),
         ("contradiction", "a contact after the discontinuation", 9, ""),
         ("cell-empty", "a required cell is empty", 10, "Member Client Index Number (CIN)"),
         ("contradiction", "enrolled without a start date", 10, ""),
@@ -198,7 +204,7 @@ def test_the_preflight_finds_the_same_without_writing(written, tmp_path) -> None
 def test_contradictions(change: dict, text: str) -> None:
     store = FakeStore(*facts())
     store.resources["EpisodeOfCare/ecm-m03"] |= change
-    assert text in [issue.text for issue in rtf.preflight(store, RUN) if issue.at.line == 4]
+    assert text in [issue.text for issue in write.preflight(store, RUN) if issue.at.line == 4]
 
 
 def test_every_cell_that_tells_of_a_member_can_be_explained(written) -> None:
@@ -221,26 +227,26 @@ def test_every_cell_that_tells_of_a_member_can_be_explained(written) -> None:
 def test_a_member_of_two_coverages_has_one_row(tmp_path) -> None:
     rows = facts()
     rows.append({**next(r for r in rows if r["id"] == "cov-m01"), "id": "cov-m01-again"})
-    assert rtf.write(FakeStore(*rows), RUN, tmp_path).rows == 11
+    assert write.write(FakeStore(*rows), RUN, tmp_path).rows == 11
 
 
 def test_a_break_in_a_value_stays_in_its_cell(tmp_path) -> None:
     rows = facts()
     next(r for r in rows if r["id"] == "m01")["address"][0]["line"] = ['1 "Quoted",\r\n Way', "\t2"]
-    result = rtf.write(FakeStore(*rows), RUN, tmp_path)
+    result = write.write(FakeStore(*rows), RUN, tmp_path)
     assert table(result.file)["Ashdown"]["Member Residential Address"] == '1 "Quoted", Way, 2'
     assert len(result.file.read_text(encoding="utf-8").splitlines()) == 12
 
 
 def test_the_order_in_the_store_does_not_matter(written, tmp_path) -> None:
-    again = rtf.write(FakeStore(*reversed(facts())), RUN, tmp_path)
+    again = write.write(FakeStore(*reversed(facts())), RUN, tmp_path)
     assert again.file.read_bytes() == written[0].file.read_bytes()
 
 
 @pytest.mark.parametrize("period", ["2026", "2026-13", "01/2026", ""])
 def test_a_period_that_is_no_month_is_our_fault(tmp_path, period: str) -> None:
     with pytest.raises(SettingError):
-        rtf.write(FakeStore(), rtf.Run(LAYOUT, period, NOW, loop_status), tmp_path)
+        write.write(FakeStore(), write.Run(((LAYOUT,),), period, NOW, loop_status), tmp_path)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path) -> None:
@@ -251,7 +257,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path) -> None:
         raise OSError("disk full")
 
     with pytest.raises(OutputError):
-        rtf.write(FakeStore(*facts()), rtf.Run(LAYOUT, "2026-01", NOW, fails), tmp_path)
+        write.write(FakeStore(*facts()), write.Run(((LAYOUT,),), "2026-01", NOW, fails), tmp_path)
     assert old.read_text(encoding="utf-8") == "what was sent"
 
 
@@ -259,7 +265,9 @@ def test_a_failed_write_leaves_the_old_file(tmp_path) -> None:
     ("old", "new", "key"),
     [
         ('element = "cin"', 'element = "cni"', "cni"),
-        ('format = "flag"', 'format = "flagg"', "value"),
+        ('form = "flag"', 'form = "flagg"', "value"),
+        ('format = "csv"', 'format = "docx"', "value"),
+        ('values = "discontinuation-qimr"', 'values = "discontinuation"', "discontinuation"),
         ('values = "acuity"', 'values = "acuityy"', "acuityy"),
         ('zone = "America/Los_Angeles"', 'zone = "Nowhere"', "value"),
         ('header = "MCP Name"', 'header = "Member Last Name"', "value"),
@@ -268,10 +276,10 @@ def test_a_failed_write_leaves_the_old_file(tmp_path) -> None:
     ],
 )
 def test_a_wrong_layout_is_named(tmp_path, old: str, new: str, key: str) -> None:
-    text = data.path("mappings", "outbound", "sunrise", "rtf.toml").read_text(encoding="utf-8")
+    text = data.path("mappings", "outbound", "canonical", "rtf.toml").read_text(encoding="utf-8")
     assert old in text
     file = tmp_path / "rtf.toml"
     file.write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(DataFileError) as found:
-        layout.read(file, data.path("mappings", "outbound", "provider.toml"))
+        layout_file.read(file, data.path("mappings", "outbound", "provider.toml"))
     assert (found.value.file, found.value.key) == ("rtf.toml", key)

@@ -1,0 +1,149 @@
+"""Reads a return file back, as a plan or county does: rows of canonical values, then the state.
+
+A header is recognized by letters and digits alone. Columns that the layout lacks are reported
+and left out; a cell that cannot be read is an issue and the row goes on without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from adapter import terms
+from adapter.issues import Issue
+from adapter.record import Location
+from adapter.reports.cells import BadCell, parsed
+from adapter.reports.found import Value
+from adapter.reports.known import FILE
+from adapter.reports.layout import Column, Layout
+from adapter.reports.outreach import ATTEMPTS
+
+Cells = Sequence[str | float | date | None]
+_NAMED_BY = ("cin", "plan_member_id", "mrn")  # what says who a row is of; the first that is there
+_TEXTS = {
+    "date-format": "not a date of the layout's form",
+    "flag-format": "not one of the layout's two flags",
+    "number-format": "not a whole number",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRow:
+    """One row: its line, whom it names, its values by element (empty cells left out), issues."""
+
+    line: int
+    key: str
+    values: Mapping[str, Value]
+    issues: tuple[Issue, ...] = ()
+
+
+@dataclass(slots=True)
+class State:
+    """What a file says of one member: values by element, and the outreach attempts in order."""
+
+    values: dict[str, Value] = field(default_factory=dict)
+    attempts: list[dict[str, Value]] = field(default_factory=list)
+
+
+def read(table: Iterable[Cells], layout: Layout, file: str) -> Iterator[ReadRow]:
+    """The rows of a table as a layout understands them; empty rows are left out.
+
+    A heading without a column that the layout requires is one row with an error and no values.
+    """
+    source = iter(table)
+    bound: list[Column | None] = [*layout.columns]
+    if layout.heading:
+        head = [str(cell or "") for cell in next(source, ())]
+        bound, issues = _bind(head, layout, file)
+        if issues:
+            yield ReadRow(1, "", {}, tuple(issues))
+        if any(issue.failed for issue in issues):
+            return
+    for line, cells in enumerate(source, 2 if layout.heading else 1):
+        if any(cell not in (None, "") for cell in cells):
+            yield _row(cells, bound, layout, Location(file, line))
+
+
+def state(rows: Iterable[ReadRow], layout: Layout) -> dict[str, State]:
+    """The state of every member that a file's rows tell of, by what names them.
+
+    A row with a void mark takes back what an earlier row of the same told.
+    """
+    found: dict[str, State] = {}
+    for row in rows:
+        if not row.values:
+            continue
+        if row.values.get("void") is True:
+            _take_back(found, row, layout)
+            continue
+        known = found.setdefault(row.key, State())
+        kept = {name: value for name, value in row.values.items() if name not in FILE}
+        attempt = {name: value for name, value in kept.items() if name in ATTEMPTS}
+        known.values |= {name: value for name, value in kept.items() if name not in ATTEMPTS}
+        if attempt:
+            known.attempts.append(attempt)
+    return found
+
+
+def _bind(
+    head: Sequence[str], layout: Layout, file: str
+) -> tuple[list[Column | None], list[Issue]]:
+    """The column of each place (None: unknown), and what is missing or unknown."""
+    known = {terms.fold(column.header): column for column in layout.columns}
+    bound = [known.get(terms.fold(text)) for text in head]
+    there = {column.header for column in bound if column}
+    unknown = [text for text, column in zip(head, bound, strict=True) if text and not column]
+    required = [column.header for column in layout.columns if column.required]
+    missing = [header for header in required if header not in there]
+    issues = [_issue("warning", "column-unknown", Location(file, 1, text)) for text in unknown]
+    issues += [_issue("error", "column-missing", Location(file, 1, text)) for text in missing]
+    return bound, issues
+
+
+def _row(cells: Cells, bound: Sequence[Column | None], layout: Layout, at: Location) -> ReadRow:
+    values: dict[str, Value] = {}
+    issues = []
+    if len(cells) > len(bound):
+        issues.append(_issue("warning", "column-count", at))
+    for cell, column in zip(cells, bound, strict=False):
+        if column is None or not column.element:
+            continue
+        place = at._replace(field=column.header)
+        try:
+            value = parsed(cell, column, layout)
+        except BadCell as bad:
+            issues.append(_issue("warning", str(bad), place))
+            continue
+        if value is not None:
+            values[column.element] = value
+        if isinstance(value, str) and _unknown(value, column):
+            issues.append(_issue("warning", "code-unknown", place))
+    key = next((str(values[name]) for name in _NAMED_BY if name in values), "")
+    return ReadRow(at.line, key or f"line {at.line}", values, tuple(issues))
+
+
+def _unknown(value: str, column: Column) -> bool:
+    return column.words is not None and value not in column.words
+
+
+def _take_back(found: dict[str, State], row: ReadRow, layout: Layout) -> None:
+    if layout.grain != "attempt":
+        found.pop(row.key, None)
+        return
+    gone = {name: value for name, value in row.values.items() if name in ATTEMPTS}
+    known = found.get(row.key, State())
+    known.attempts = [one for one in known.attempts if one != gone]
+
+
+def _issue(severity: str, slug: str, at: Location) -> Issue:
+    text = _TEXTS.get(slug) or _SAID[slug]
+    return Issue("error" if severity == "error" else "warning", slug, text, at)
+
+
+_SAID = {
+    "column-unknown": "the layout has no such column",
+    "column-missing": "a required column is not there",
+    "column-count": "more cells than columns",
+    "code-unknown": "the layout's list has no such word",
+}
