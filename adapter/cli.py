@@ -18,9 +18,14 @@ KINDS = {
 }
 
 
+EXITS = """Exit codes: 0 clean; 1 something in the data is wrong (a warning or worse), the rest was
+taken; 2 the command, a setting, a plan, feed, form or log that is not shipped, or an output that
+cannot be written."""
+
+
 def parser() -> argparse.ArgumentParser:
     """Every command with its options; also what the README's table is held against."""
-    top = argparse.ArgumentParser(prog="ecm-adapter", description=__doc__)
+    top = argparse.ArgumentParser(prog="ecm-adapter", description=__doc__, epilog=EXITS)
     top.add_argument("--version", action="version", version=__version__)
     top.add_argument("--database", help="SQLAlchemy URL (default: ECM_DATABASE, else a local file)")
     sub = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -68,7 +73,7 @@ def _inputs(command: argparse.ArgumentParser, name: str, kind: str) -> None:
         command.add_argument("--out", type=Path, metavar="FILE", help="Bundles (default: stdout)")
         command.add_argument("--issues", type=Path, metavar="FILE", help="OperationOutcomes")
     elif name == "load":
-        command.add_argument("--rejects", type=Path, metavar="FILE", help="refused units as CSV")
+        command.add_argument("--rejects", type=Path, metavar="FILE", help="what is wrong, as CSV")
 
 
 def _care(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -133,5 +138,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except OSError as error:  # a full disk, a device that went away
+        print(f"ecm-adapter: the system refused ({type(error).__name__})", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130

@@ -7,15 +7,19 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
 from typing import IO
 
 from adapter import convert as conversion
 from adapter import data, pipeline, settings, validation
+from adapter.errors import OutputError, SettingError
 from adapter.issues import DETAILS, Issue, operation_outcome
 from adapter.outcome import Outcome, Unit
 from adapter.record import Location
+
+_TOLD = 200  # units between two lines of progress
 
 
 def say(*words: object) -> None:
@@ -29,17 +33,26 @@ def say(*words: object) -> None:
 
 def convert(options: Namespace) -> int:
     """Write one transaction Bundle a line; issues go to stderr or a file, a line a unit."""
-    failed = False
+    _known_names(options)
+    wrong = False
     with ExitStack() as stack:
-        bundles = stack.enter_context(options.out.open("wb")) if options.out else sys.stdout.buffer
-        found = stack.enter_context(options.issues.open("wb")) if options.issues else None
+        bundles: IO[bytes] = sys.stdout.buffer
+        if options.out:
+            bundles = stack.enter_context(_writable(options.out, "--out"))
+        issues = options.issues
+        found = stack.enter_context(_writable(issues, "--issues")) if issues else None
         for file in options.files:
             for outcome in _outcomes(options, file):
-                failed |= not outcome.ok
+                wrong |= any(map(_wrong, outcome.issues))
                 if outcome.bundle is not None:
                     bundles.write(data.dumps(outcome.bundle) + b"\n")
                 _report(outcome, found)
-    return int(failed)
+    return int(wrong)
+
+
+def _wrong(issue: Issue) -> bool:
+    """Whether it is more than information: what makes the exit code 1."""
+    return issue.severity != "information"
 
 
 def _outcomes(options: Namespace, file: Path) -> Iterator[Outcome]:
@@ -66,11 +79,41 @@ def _conformance(content: bytes, name: str) -> Iterator[Outcome]:
 
 
 def _read(file: Path) -> tuple[bytes, Issue | None]:
+    """A whole file, or why not; never more than ECM_MAX_BODY bytes of it in memory."""
+    at, limit = Location(file.name, 1), settings.read().max_body
     try:
-        return file.read_bytes(), None
+        with file.open("rb") as stream:
+            content = stream.read(limit + 1)
     except OSError as error:
         text = f"the file cannot be opened ({type(error).__name__})"
-        return b"", Issue("fatal", "file-format", text, Location(file.name, 1))
+        return b"", Issue("fatal", "file-format", text, at)
+    if len(content) > limit:
+        return b"", Issue("fatal", "file-size", f"over {limit} bytes (ECM_MAX_BODY)", at)
+    return content, None
+
+
+def _writable(file: Path, option: str) -> IO[bytes]:
+    """An output opened for writing. Raises OutputError naming the option."""
+    try:
+        return file.open("wb")
+    except OSError as error:
+        raise OutputError(f"{option}: cannot be written ({type(error).__name__})") from None
+
+
+_SHELVES = {
+    "mif": ("plan", "mif/layouts"),
+    "adt": ("feed", "hl7v2/feeds"),
+    "referral": ("form", "forms/layouts"),
+}
+
+
+def _known_names(options: Namespace) -> None:
+    """A plan, feed, form or log must be shipped. Raises SettingError naming those that are."""
+    option, shelf = _SHELVES.get(options.kind, ("log", "services/layouts"))
+    names = sorted(file.stem for file in data.path("mappings", *shelf.split("/")).glob("*.toml"))
+    given = getattr(options, option)
+    if given and given not in names:
+        raise SettingError(f"--{option}: not in mappings/{shelf}; one of {', '.join(names)}")
 
 
 def _report(outcome: Outcome, found: IO[bytes] | None) -> None:
@@ -103,21 +146,29 @@ def open_pipeline(options: Namespace) -> pipeline.Pipeline:
 
 
 def load(options: Namespace) -> int:
-    """Load files; prints the counts of each, and writes what was refused to the reject file."""
-    house = open_pipeline(options)
+    """Load files; prints the counts of each, and what is wrong to stderr or the reject file."""
+    _known_names(options)
     clean = True
     with ExitStack() as stack:
         rejects = None
         if options.rejects:
-            stream = options.rejects.open("w", newline="", encoding="utf-8")
-            rejects = csv.writer(stack.enter_context(stream))
+            stream = _writable(options.rejects, "--rejects")
+            text = TextIOWrapper(stream, encoding="utf-8", newline="")
+            rejects = csv.writer(stack.enter_context(text))
             rejects.writerow(["file", "line", "field", "severity", "issue", "text", "remedy"])
+        house = open_pipeline(options)
         for file in inside(options.files):
             tally = pipeline.Tally()
             for result in _load(house, options, file):
                 tally.add(result)
-                if rejects is not None and result.status in ("refused", "review"):
-                    rejects.writerows(_reject_rows(result.issues))
+                _progress(file, tally)
+                found = [issue for issue in result.issues if _wrong(issue)]
+                clean &= not found
+                if rejects is not None:
+                    rejects.writerows(_reject_rows(found))
+                else:
+                    for issue in found:
+                        _tell(issue)
             say(f"{file.name}:", *_counts(tally))
             clean &= tally.clean
     return int(not clean)
@@ -131,6 +182,13 @@ def inside(paths: Iterable[Path]) -> Iterator[Path]:
             continue
         found = (file for file in path.iterdir() if file.is_file() and file.name[0] != ".")
         yield from sorted(found)
+
+
+def _progress(file: Path, tally: pipeline.Tally) -> None:
+    """Say on stderr how much is stored: a result comes only when it is durable."""
+    read = tally.units.total()
+    if read % _TOLD == 0:
+        sys.stderr.write(f"{file.name}: stored {tally.units['stored']}, read {read}\n")
 
 
 def _load(
@@ -179,6 +237,9 @@ def check(options: Namespace) -> int:
 
 
 def _check(content: bytes, name: str) -> Iterator[Issue]:
+    if not content.strip():
+        yield Issue("error", "file-empty", "the file holds nothing", Location(name, 1))
+        return
     for line, text in _documents(content):
         try:
             resource = data.loads(text)

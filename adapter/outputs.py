@@ -58,7 +58,7 @@ def explain(reader: Reader, ref: str) -> Iterator[str]:
         return
     file, _, rest = ref.partition(":")
     line, _, field = rest.partition(":")
-    cell = reader.cell(file, int(line), field) if line.isdigit() else None
+    cell = reader.cell(file, int(line), field) if line.isascii() and line.isdigit() else None
     if cell is None:
         return
     yield f"{file} line {cell.line} {cell.field}"

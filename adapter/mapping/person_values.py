@@ -44,7 +44,7 @@ def breed(run: Run, texts: list[str]) -> None:
     """PID-36: the breed in patient-animal, which needs the species of PID-35."""
     draft, url = run.drafts.get("Patient"), HL7 + "patient-animal"
     found = draft.resource.get("extension", ()) if draft is not None else ()
-    animal = next((item for item in found if item["url"] == url), None)
+    animal = next((item for item in found if item.get("url") == url), None)
     item = concept(run, texts[0].split("^"), "")
     if animal is None:
         run.issue("information", "unmapped", "a breed without a species")
