@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -10,8 +11,13 @@ from typing import Any, NamedTuple
 from adapter.api.call import Answer, Server, refuse
 from adapter.api.formats import media_type
 from adapter.api.seams import UnitResult
+from adapter.errors import AdapterError
+from adapter.feeds import answers
+from adapter.feeds.answers import Frame
 from adapter.issues import Issue, operation_outcome
 from adapter.record import Resource
+
+log = logging.getLogger("adapter.api")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 _STATUS = {
@@ -20,6 +26,8 @@ _STATUS = {
     "review": "202 review",
     "refused": "422 refused",
 }
+HL7 = "application/hl7-v2"
+_HL7 = {HL7, "x-application/hl7-v2+er7"}
 _ANY = {"application/octet-stream", "text/plain"}
 
 
@@ -48,7 +56,7 @@ POSTS = (
     Post(
         "/intake/adt",
         "feed",
-        frozenset(_ANY | {"application/hl7-v2", "x-application/hl7-v2+er7"}),
+        frozenset(_ANY | _HL7),
         "an HL7 v2 message or batch",
     ),
     Post(
@@ -87,6 +95,32 @@ def take(server: Server, post: Post, query: dict[str, str], body: bytes) -> Answ
         raise refuse(422, "file-empty", "the request has no body")
     load = {"plan": server.intake.mif, "feed": server.intake.adt, "form": server.intake.referral}
     return _answer(load[post.param](body, scope, name))
+
+
+def answers_hl7(content_type: str, accept: str) -> bool:
+    """Whether an acknowledgement is wanted: by Accept, or since HL7 v2 came and any will do."""
+    wanted = {media_type(part) for part in accept.split(",") if part.strip()}
+    if wanted <= {"*/*"}:
+        return media_type(content_type) in _HL7
+    return not wanted.isdisjoint(_HL7)
+
+
+def acknowledge(server: Server, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
+    """Load HL7 v2 messages; status, and their acknowledgements: one, or a batch for a batch.
+
+    200 when any message was taken, 422 when none was, 503 (and AE) when it is our fault. Without
+    `feed` each message is read by the profile of its sender.
+    """
+    feed, name = query.get("feed", ""), query.get("name") or Frame(body).name
+    if not all(_NAME.fullmatch(text) for text in (feed or "x", name)):
+        raise refuse(400, "value-format", "the parameters feed, name: letters, digits, . _ -")
+    try:
+        results = list(server.intake.adt(body, feed, name))
+    except AdapterError as error:
+        log.error("messages were not stored: %s", error)
+        return 503, b"".join(answers.trouble(body, server.clock()))
+    status = 200 if any(one.status != "refused" for one in results) else 422
+    return status, b"".join(answers.acknowledge(body, results, server.clock()))
 
 
 def _named(post: Post, body: bytes) -> str:

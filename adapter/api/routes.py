@@ -16,7 +16,7 @@ from starlette.routing import Match, Route
 from adapter.api import formats
 from adapter.api.call import Action, Answer, Call, Query, Refusal, Server, refuse
 from adapter.api.guard import Boundary
-from adapter.api.intake import POSTS, Post, allow, take
+from adapter.api.intake import HL7, POSTS, Post, acknowledge, allow, answers_hl7, take
 from adapter.api.seams import ApiSettings, Clock, Ids, Intake, Page
 from adapter.api.search import kinds
 from adapter.api.table import ACTIONS
@@ -98,6 +98,11 @@ def _intake(server: Server, post: Post) -> Endpoint:
         query = dict(request.query_params)
         answer = await run_in_threadpool(take, server, post, query, body)
         return _response(answer, _format(request))
+        headers = request.headers
+        accept = headers.get("accept", "")
+        if post.param == "feed" and answers_hl7(headers.get("content-type", ""), accept):
+            status, text = await run_in_threadpool(acknowledge, server, query, body)
+            return Response(text, status, media_type=HL7)
 
     return endpoint
 

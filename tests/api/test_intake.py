@@ -81,7 +81,7 @@ def test_no_unit_is_422(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> 
     assert answer.status_code == 422
 
 
-@pytest.mark.parametrize("accept", ["application/hl7-v2", "application/json", "text/html"])
+@pytest.mark.parametrize("accept", ["application/json", "application/fhir+json", "text/html"])
 def test_report_is_json_whatever_is_asked(client: TestClient, accept: str) -> None:
     headers = {"content-type": "application/hl7-v2", "accept": accept}
     answer = client.post("/intake/adt?feed=m", content=b"one", headers=headers)
