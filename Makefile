@@ -16,7 +16,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-h
 	--no-emit-index-url --no-header --no-annotate --python-version 3.11 --extra build
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format bench wheel lock clean
+.PHONY: help run demo test lint format bench coverage wheel lock clean
 
 help: ## list what can be made
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -41,6 +41,9 @@ format: .venv/test.stamp ## mend what ruff can mend
 
 bench: .venv/test.stamp ## messages per second, beside the floor and two parsers
 	@$(PY) -m tests.benchmarks.adt
+
+coverage: .venv/test.stamp ## rows of HL7's v2-to-FHIR guide that messages prove, a segment a line
+	@$(PY) -m tests.coverage
 
 wheel: .venv/run.stamp ## build dist/*.whl, data files inside
 	@$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

@@ -50,7 +50,6 @@ def deleted_allergy(run: Run, text: str) -> Json | None:
     """IAM-6: D takes the allergy back (table 0323; action codes of chapter 3.4.7)."""
     if text.split("^")[0].strip().upper() != "D":
         return None
-    _no_clinical_status(run)
     return _verification("entered-in-error")
 
 
@@ -68,20 +67,11 @@ def allergy_status(run: Run, texts: list[str]) -> None:
     system = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
     if code == "I":
         draft.resource["clinicalStatus"] = {"coding": [{"system": system, "code": "inactive"}]}
-    if code == "E":
-        _no_clinical_status(run)
 
 
 def _verification(code: str) -> Json:
     system = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification"
     return {"coding": [{"system": system, "code": code}]}
-
-
-def _no_clinical_status(run: Run) -> None:
-    """ait-2: what was entered in error has no clinical status."""
-    draft, groups = run.drafts.get("AllergyIntolerance"), run.groups
-    if draft is not None and groups is not None:
-        groups.later.append(lambda run: draft.resource.pop("clinicalStatus", None) and None)
 
 
 @datatype("recorder", 14, but=(8, 9, 11))

@@ -217,9 +217,11 @@ def visit_number(run: Run, parts: list[str]) -> Json | None:
     """PV1-19 CX to a visit number: type VN whatever CX.5 says (v2-to-FHIR PV1-19)."""
     kind = parts[4].strip().upper() if len(parts) > 4 else ""
     item = cx(run, [*parts[:4], *[""] * (4 - len(parts)), "VN", *parts[5:]])
-    if item is not None and kind not in ("", "VN"):
-        both = (*item["type"]["coding"], *identifier_type(run, kind, 5)["coding"])
-        item["type"] = {"coding": list(both)}  # the cached type itself is never changed
+    if item is not None:
+        codings = item["type"]["coding"]  # of a cached type, which itself is never changed
+        if kind not in ("", "VN"):
+            codings = [*codings, *identifier_type(run, kind, 5)["coding"]]
+        item["type"] = {"coding": codings, "text": "visit number"}
     return item
 
 

@@ -73,9 +73,6 @@ def deleted_diagnosis(run: Run, text: str) -> Json | None:
     if text != "D":
         return None
     system = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
-    draft = run.drafts.get("Condition")
-    if draft is not None:  # con-5: no clinical status beside entered-in-error
-        draft.resource.pop("clinicalStatus", None)
     return {"coding": [{"system": system, "code": "entered-in-error"}]}
 
 

@@ -129,7 +129,7 @@ def _unique(drafts: list[Draft]) -> list[Draft]:
             for element, value in draft.resource.items():
                 known = first.resource.setdefault(element, value)
                 if known is not value and element in _GATHERED:
-                    first.resource[element] = _joined(known, value)
+                    first.resource[element] = _joined(known or [], value)
             first.origins += draft.origins
     return list(seen.values())
 
@@ -199,7 +199,10 @@ def _entry(draft: Draft) -> Entry:
     if draft.profile:
         profile = [f"{BASE}/StructureDefinition/{draft.profile}"]
         resource["meta"] = {"profile": profile, **resource.get("meta", {})}
+    wrong = "verificationStatus" in resource and _entered_in_error(draft)
     for element, value in _required().get(draft.kind, {}).items():
+        if wrong and element == "clinicalStatus":
+            continue
         if element not in resource and element.removeprefix("_") not in resource:
             resource[element] = value
             if element != "meta":
@@ -214,6 +217,16 @@ def _entry(draft: Draft) -> Entry:
         weak=(*weak, *draft.weak),
         parts=draft.parts,
     )
+
+
+def _entered_in_error(draft: Draft) -> bool:
+    """Whether it never was true; then it has no clinical status any more (con-5, ait-2)."""
+    codings = draft.resource["verificationStatus"].get("coding", ())
+    wrong = any(coding.get("code") == "entered-in-error" for coding in codings)
+    if wrong:
+        draft.resource.pop("clinicalStatus", None)
+        draft.cleared.append("clinicalStatus")
+    return wrong
 
 
 class Origins(Sequence[Origin]):

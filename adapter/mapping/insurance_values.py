@@ -9,7 +9,8 @@ from adapter import terms
 from adapter.mapping.datatypes import cx
 from adapter.mapping.field_values import first_part
 from adapter.mapping.named import organization
-from adapter.mapping.parts import HL7, added, also, gather, of, part
+from adapter.mapping.parts import HL7, added, also, gather, of, part, reach
+from adapter.mapping.people import xad
 from adapter.mapping.registry import builder, datatype
 from adapter.mapping.run import Run
 
@@ -18,6 +19,14 @@ _CIN = re.compile(r"9[0-9]{7}[A-Z]")
 _SELF = ("", "SEL", "18", "SELF", "S")
 
 # --- IN1
+
+
+@datatype("payor", 10, but=(2, 5, 8, 9))
+def payor(run: Run, parts: list[str]) -> Json | None:
+    """IN1-4 XON to the payor Organization, address from IN1-5 (v2-to-FHIR IN1[Coverage])."""
+    reference = organization(run, parts)
+    reach(of(run, reference), "address", also(run, 5, xad))
+    return reference
 
 
 @datatype("subscriber_number", 10)

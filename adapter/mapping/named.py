@@ -6,10 +6,10 @@ from typing import Any
 
 from adapter import terms
 from adapter.mapping.cells import is_npi
-from adapter.mapping.datatypes import V2, authority, components, cx, ei
-from adapter.mapping.people import xad, xcn_name
+from adapter.mapping.datatypes import V2, authority, cx, ei
+from adapter.mapping.people import xcn_name
 from adapter.mapping.registry import converter, datatype
-from adapter.mapping.run import BadValue, Run, restored
+from adapter.mapping.run import BadValue, Run
 
 Json = dict[str, Any]
 _PHYSICAL = "http://terminology.hl7.org/CodeSystem/location-physical-type"
@@ -107,27 +107,6 @@ def organization_hd(run: Run, parts: list[str]) -> Json | None:
     item = {"system": authority(run, run.sub.join(parts)), "value": name}
     resource = {"identifier": [item], "active": True, "name": name}
     return _reference(run, "Organization", resource, item["system"], item["value"])
-
-
-@datatype("payor", 10)
-def payor(run: Run, parts: list[str]) -> Json | None:
-    """IN1-4 XON to the payor Organization, address from IN1-5 (v2-to-FHIR IN1[Coverage])."""
-    reference = organization(run, parts)
-    written = run.fields[5] if len(run.fields) > 5 else ""
-    if reference and (found := _addresses(run, written)):
-        run.side[reference["reference"]].resource.setdefault("address", found)
-    return reference
-
-
-def _addresses(run: Run, written: str) -> list[Json]:
-    """IN1-5: the payor's addresses; what is wrong with one is reported there."""
-    own = run.label, run.rep, run.sub
-    found = []
-    for rep, text in enumerate(written.split("~")):
-        run.label, run.rep, run.sub = "IN1-5", rep, "&"
-        found.append(restored(xad(run, components(run, text))))
-    run.label, run.rep, run.sub = own
-    return [one for one in found if one]
 
 
 # A place inside a place, the outermost first: (component, physical type, display).

@@ -8,7 +8,7 @@ from adapter import terms
 from adapter.mapping.datatypes import V2, concept, ei, identifier_type, repetitions
 from adapter.mapping.named import organization, practitioner
 from adapter.mapping.observation_types import DOCUMENTS, attachment, unit, value
-from adapter.mapping.parts import HL7, added, also, first, gather, of, own, part
+from adapter.mapping.parts import HL7, added, also, first, gather, of, own, part, reach
 from adapter.mapping.people import xad
 from adapter.mapping.registry import builder, converter, datatype
 from adapter.mapping.run import BadValue, Draft, Link, Run
@@ -168,7 +168,7 @@ def performing_organization(run: Run, parts: list[str]) -> Json | None:
 
 def _with_address(run: Run, reference: Json | None) -> Json | None:
     if reference is not None:
-        gather(of(run, reference), "address", also(run, 24, xad))
+        reach(of(run, reference), "address", also(run, 24, xad))
     return reference
 
 

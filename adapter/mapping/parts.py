@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from adapter import terms
-from adapter.mapping.datatypes import V2, concept, repetitions
+from adapter.mapping.datatypes import V2, components, concept
 from adapter.mapping.registry import ConvertParts, datatype
-from adapter.mapping.run import BadValue, Run
+from adapter.mapping.run import BadValue, Run, restored
 
 Json = dict[str, Any]
+NULL = '""'
 HL7 = "http://hl7.org/fhir/StructureDefinition/"
 
 
@@ -21,7 +22,7 @@ def part(parts: list[str], place: int) -> str:
 def own(run: Run, place: int) -> str:
     """Another field of the segment being read; `""` when it is absent or to be deleted."""
     text = run.fields[place] if place < len(run.fields) else ""
-    return "" if text == '""' else text
+    return "" if text == NULL else text
 
 
 def also(run: Run, place: int, convert: ConvertParts) -> list[Any]:
@@ -29,16 +30,20 @@ def also(run: Run, place: int, convert: ConvertParts) -> list[Any]:
     text = own(run, place)
     if not text:
         return []
-    kept = run.label, run.rep, run.sub
-    run.label = f"{run.label[:3]}-{place}"
-    found = [_tried(run, parts, convert) for parts in repetitions(run, text.split("~"))]
+    kept, label = (run.label, run.rep, run.sub), f"{run.label[:3]}-{place}"
+    found = []
+    for rep, one in enumerate(text.split("~")):
+        run.label, run.rep, run.sub = label, rep, "&"
+        found.append(_tried(run, one, convert))
     run.label, run.rep, run.sub = kept
     return [value for value in found if value is not None]
 
 
-def _tried(run: Run, parts: list[str], convert: ConvertParts) -> Any:
+def _tried(run: Run, text: str, convert: ConvertParts) -> Any:
+    if text in ("", NULL):
+        return None
     try:
-        return convert(run, parts)
+        return restored(convert(run, components(run, text)))
     except BadValue as bad:
         run.issue("warning", bad.detail, bad.text, bad.part)
         return None
@@ -65,6 +70,13 @@ def gather(resource: Json, element: str, values: list[Any]) -> None:
     fresh = [value for value in values if value not in known]
     if fresh:
         resource[element] = [*known, *fresh]
+
+
+def reach(resource: Json, element: str, values: list[Any]) -> None:
+    """Add addresses or telecoms; an organization has none of use home (org-2, org-3)."""
+    if resource.get("resourceType") == "Organization":
+        values = [{k: v for k, v in one.items() if (k, v) != ("use", "home")} for one in values]
+    gather(resource, element, values)
 
 
 def told(run: Run, parts: list[str], name: str) -> Json | None:

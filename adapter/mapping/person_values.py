@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapter.mapping.datatypes import concept, cx
+from adapter.mapping.datatypes import concept, cx, repetitions
 from adapter.mapping.named import organization, organization_hd
 from adapter.mapping.parts import HL7, also, first, gather, later, of, part
 from adapter.mapping.people import xad, xpn, xtn
@@ -22,7 +22,7 @@ _V3 = "http://terminology.hl7.org/CodeSystem/v3-"
 @builder("county")
 def county(run: Run, texts: list[str]) -> Json | None:
     """PID-12: the county of the only address, or an address of its own (v2-to-FHIR PID-12)."""
-    name = texts[0].split("^")[0].strip()
+    name = next(repetitions(run, texts), [""])[0].strip()
     draft = run.drafts.get("Patient")
     known = draft.resource.get("address", []) if draft is not None else []
     if not name or any(item.get("district") == name for item in known):
@@ -45,7 +45,7 @@ def breed(run: Run, texts: list[str]) -> None:
     draft, url = run.drafts.get("Patient"), HL7 + "patient-animal"
     found = draft.resource.get("extension", ()) if draft is not None else ()
     animal = next((item for item in found if item.get("url") == url), None)
-    item = concept(run, texts[0].split("^"), "")
+    item = first([concept(run, parts, "") for parts in repetitions(run, texts)])
     if animal is None:
         run.issue("information", "unmapped", "a breed without a species")
     elif item is not None:

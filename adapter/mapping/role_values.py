@@ -6,7 +6,7 @@ from typing import Any
 
 from adapter.mapping.datatypes import V2, ei
 from adapter.mapping.named import location, organization, practitioner
-from adapter.mapping.parts import added, also, first, gather, later, of, own, part, told
+from adapter.mapping.parts import added, also, first, gather, later, of, own, part, reach, told
 from adapter.mapping.people import xad, xtn
 from adapter.mapping.registry import builder, datatype
 from adapter.mapping.run import Draft, Run
@@ -71,7 +71,7 @@ def role_address(run: Run, texts: list[str]) -> None:
             if aim.get("resourceType") == "Location":
                 aim["address"] = item
             elif aim:
-                gather(aim, "address", [item])
+                reach(aim, "address", [item])
 
     if run.groups is not None:
         run.groups.later.append(put)
@@ -119,8 +119,8 @@ def team_organization(run: Run, parts: list[str]) -> Json | None:
     """PRT-8 without a person: the organization takes part itself (PRT[CareTeam])."""
     reference = None if own(run, 5) or run.rep else organization(run, parts)
     if reference is not None:
-        gather(of(run, reference), "address", also(run, 14, xad))
-        gather(of(run, reference), "telecom", also(run, 15, xtn))
+        reach(of(run, reference), "address", also(run, 14, xad))
+        reach(of(run, reference), "telecom", also(run, 15, xtn))
     return reference
 
 

@@ -61,10 +61,30 @@ def _diagnosis(run: Run, fields: Sequence[str]) -> str:
 
 def _relative(run: Run, fields: Sequence[str]) -> str:
     """Employers, agencies and insurers are contacts and no relatives (message map ADT_A01)."""
+    if run.groups is not None and _with_details not in run.groups.later:
+        run.groups.later.append(_with_details)
     return "NK1_AGENCY" if _code(fields, 3) in ("EMR", "E", "F", "I", "S") else "NK1"
 
 
 _GONE = frozenset(("D", "DE", "UN"))  # tables 0206 and 0287: delete, unlink
+
+
+def _with_details(run: Run) -> None:
+    """pat-1: a contact of whom neither name, address, number nor organization is told is none."""
+    draft = run.drafts.get("Patient")
+    contacts = draft.resource.get("contact") if draft is not None else None
+    if draft is None or not contacts:
+        return
+    kept = [one for one in contacts if _DETAILS & one.keys()]
+    if len(kept) < len(contacts):
+        run.label = "NK1-2"
+        run.issue("information", "unmapped", "a contact without name, address and number")
+    draft.resource["contact"] = kept
+    if not kept:
+        del draft.resource["contact"]
+
+
+_DETAILS = frozenset(("name", "address", "telecom", "organization"))
 
 
 def _role(run: Run, fields: Sequence[str]) -> str:

@@ -97,7 +97,7 @@ def prior_temporary(run: Run, parts: list[str]) -> Json | None:
     kind = {"coding": [dict(_TEMPORARY)]}
     inner: list[Json] = [
         {"url": f"{base}.location", "valueReference": place},
-        {"url": f"{base}.status", "valueCode": "completed"},
+        {"url": f"{base}.location.status", "valueCode": "completed"},
         {"url": HL7 + "subject-locationClassification", "valueCodeableConcept": kind},
     ]
     return {"url": base, "extension": inner}

@@ -55,6 +55,9 @@ def kind(code):
          [("code-unknown", "PID-3.5")]),
         ("91234567A^^^MEDI-CAL^MA",
          {"type": kind("MA"), "system": CIN, "value": "91234567A"}, []),
+        ("91234567A^^^^MC",
+         {"type": {"coding": [*kind("MA")["coding"], *kind("MC")["coding"]]},
+          "system": CIN, "value": "91234567A"}, []),
         ("1EG4-TE5-MK73^^^^MC",  # a Medicare number under the same type is no CIN
          {"type": kind("MC"), "system": FACILITY, "value": "1EG4-TE5-MK73"}, []),
         (r"D\T\1^^^&1.2.3&ISO",
