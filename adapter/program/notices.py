@@ -17,6 +17,7 @@ from adapter.settings import Recipient
 from adapter.store.protocol import Letter, LetterSense, LetterState, Store, Stored
 
 _BATCH = 25  # stays in one transaction: other writers wait no longer
+_UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _CLOSED = frozenset({"completed", "failed", "rejected", "entered-in-error"})
 _WORK = f"{alert.BASE}/CodeSystem/transition-work"
 _TOLD = ("Location", "Organization", "Practitioner", "PractitionerRole")
@@ -43,6 +44,7 @@ class _Case:
     desk: Desk
     encounter: Resource
     told: Mapping[Key, Sequence[Letter]]
+    known: dict[str, Member | None] = field(default_factory=dict)  # looked up once
 
     @property
     def stamp(self) -> str:
@@ -61,12 +63,32 @@ def derive(store: Store, now: datetime, desk: Desk) -> int:
     one transaction with the mark that it was looked at: no crash loses or doubles any of them.
     """
     made = 0
-    while store.outbox.changed(1):
+    while changed := store.outbox.changed(_BATCH):
+        quiet = [one for one in changed if _quiet(store, now, desk, one)]  # keeps no writer waiting
         with store.batch():
-            changed = store.outbox.changed(_BATCH)
-            made += sum(_looked(store, now, desk, one) for one in changed)
-            store.outbox.seen(changed)
+            for one in changed:
+                present = None if one in quiet else store.read("Encounter", _uid(one))
+                if present is not None:
+                    made += _looked(store, now, desk, present)
+                    store.outbox.seen([present])
+            store.outbox.seen(quiet)
     return made
+
+
+def _quiet(store: Store, now: datetime, desk: Desk, stored: Stored) -> bool:
+    """Whether a stay asks for nothing: never told of, and nothing new of a member of ours."""
+    if store.outbox.of_stay(_uid(stored)):
+        return False
+    try:
+        case = _Case(store, now, desk, _content(store, stored), {})
+        happened = events(case.encounter, lambda ref: _site(store, ref), rules())
+        return not any(_young(one, now, rules()) for one in happened) or _member(case) is None
+    except _UNREADABLE:
+        return False
+
+
+def _uid(stored: Stored) -> str:
+    return str(stored.resource["id"])
 
 
 def stamp(moment: datetime) -> str:
@@ -82,7 +104,7 @@ def _looked(store: Store, now: datetime, desk: Desk, stored: Stored) -> int:
     """
     try:
         return _look(store, now, desk, stored)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except _UNREADABLE as error:
         uid, at = str(stored.resource["id"]), stamp(now)
         name = str(uuid5(NAMESPACE_URL, f"{alert.BASE}/Encounter/{uid}/{stored.version}"))
         fault = type(error).__name__
@@ -133,7 +155,9 @@ def _tell(case: _Case, happened: Sequence[Event]) -> int:
 
 def _member(case: _Case) -> Member | None:
     subject = case.encounter.get("subject", {}).get("reference", "")
-    return rosters.member(case.store, case.desk.lists, subject)
+    if subject not in case.known:
+        case.known[subject] = rosters.member(case.store, case.desk.lists, subject)
+    return case.known[subject]
 
 
 # --- the three things that can be said

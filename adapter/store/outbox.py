@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, Select, and_, case, exists, func, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, case, exists, func, or_, select, update
 
 from adapter.store import reads, schema
 from adapter.store.protocol import Letter, LetterState, Stored
@@ -40,14 +40,19 @@ class SqlOutbox:
             return reads.current(connection, [row[0] for row in connection.execute(query)])
 
     def seen(self, changed: Sequence[Stored]) -> None:
-        """Forget that these changed; what changes after this version is told again."""
-        ids = [str(one.resource["id"]) for one in changed]
-        kinds = {str(one.resource["resourceType"]) for one in changed}
+        """Forget that these changed; what has another version by now is told again."""
         table = schema.resource
-        which = select(table.c.rid).where(table.c.id.in_(ids), table.c.kind.in_(kinds))
-        self._write(
-            lambda work: work.connection.execute(_CHANGE.delete().where(_CHANGE.c.rid.in_(which)))
+        same = and_(table.c.kind == bindparam("of_kind"), table.c.id == bindparam("of_id"))
+        which = select(table.c.rid).where(same).scalar_subquery()
+        query = _CHANGE.delete().where(
+            _CHANGE.c.rid == which, _CHANGE.c.version == bindparam("seen")
         )
+        rows = [
+            {"of_kind": row["resourceType"], "of_id": row["id"], "seen": version}
+            for row, version, _, _ in changed
+        ]
+        if rows:
+            self._write(lambda work: work.connection.execute(query, rows))
 
     def versions(self, kind: str) -> dict[str, int]:
         """The version of each resource of a type by id, deleted ones left out."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
 
+from adapter.program import notices
 from adapter.store import SqlStore
 from adapter.store.protocol import Letter
 from tests.store.made import NOW
+from tests.unit.test_notices import DESK, patient, roster, stay
 
 T0, T1, T2, T9 = (f"2026-03-02T08:00:0{n}Z" for n in (0, 1, 2, 9))
 STAY = {"resourceType": "Encounter", "id": "s1", "status": "in-progress", "class": {"code": "IMP"}}
@@ -39,6 +42,7 @@ def test_a_changed_stay_is_told_until_it_is_seen(store: SqlStore) -> None:
     store.delete("Encounter", "s1", NOW)
     assert [one.deleted for one in store.outbox.changed(10)] == [True]
     store.outbox.seen([])
+    store.outbox.seen(found)  # an older version
     assert len(store.outbox.changed(10)) == 1
 
 
@@ -137,3 +141,22 @@ def test_a_database_of_before_gets_the_tables(store: SqlStore, opened) -> None:
         connection.exec_driver_sql("DROP TABLE outbox")
     again = opened()
     assert again.outbox.post(letter(1)) and again.read("Encounter", "s1") is not None
+
+
+def test_notices_are_derived_on_each_database(store: SqlStore) -> None:
+    now = datetime(2026, 7, 9, 12, 0, tzinfo=UTC)
+    for one in (patient(), roster("90000077A"), stay("finished")):
+        store.put(one, notices.stamp(now))
+    assert notices.derive(store, now, DESK) == 2 and notices.derive(store, now, DESK) == 0
+    events = [(one.event, one.recipient) for one in store.outbox.letters("waiting")]
+    assert events == [("admit", "harbor"), ("discharge", "harbor")]
+    assert store.search("Task", [], 0).total == 4
+    first = store.outbox.claim(notices.stamp(now), T9, 9)
+    assert [one.event for one in first] == ["admit"]
+    store.put(stay("cancelled"), notices.stamp(now))
+    assert notices.derive(store, now, DESK) == 1  # the discharge had not gone out
+    states = [(one.event, one.sense, one.state) for one in store.outbox.letters()]
+    assert states == [
+        ("admit", "new", "waiting"), ("discharge", "new", "withdrawn"),
+        ("admit", "withdrawal", "waiting"),
+    ]  # fmt: skip

@@ -16,6 +16,7 @@ import pytest
 
 from adapter import settings
 from adapter import store as stores
+from adapter.cli import main
 from adapter.errors import SettingError, StoreError
 from adapter.identity.match import resolve
 from adapter.program import notices
@@ -23,12 +24,13 @@ from adapter.settings import Recipient
 from adapter.store import SqlStore
 from adapter.store.protocol import Letter
 from adapter.transport import alerts
+from tests.transport.certificates import Authority
 from tests.transport.receiver import Receiver, receiving
 from tests.transport.sender import STAYS
 
 ROOT = Path(__file__).resolve().parents[2]
 T0 = datetime(2026, 7, 9, 12, 0, tzinfo=UTC)
-KILLS = 8
+KILLS = 5
 
 
 class Clock:
@@ -194,6 +196,52 @@ def test_certificates_are_checked(store, clock, tmp_path) -> None:
     assert context.check_hostname and context.verify_mode.name == "CERT_REQUIRED"
     assert post_to.client.follow_redirects is False
     post_to.client.close()
+
+
+def test_by_https_only_to_whom_we_trust(store, clock, tmp_path) -> None:
+    ours, others = Authority(tmp_path / "ours"), Authority(tmp_path / "others")
+    with receiving(ours.issue("localhost")) as server:
+        url = server.url.replace("http://127.0.0.1", "https://localhost")
+        post(store, 1)
+        for wrong in ("", str(others.certificate)):
+            alerts.send(store.outbox, [Recipient("harbor", url, authority=wrong)], clock)
+            assert (states(store), server.got) == (["waiting"], [])
+            clock.now += timedelta(hours=1)
+        other_name = url.replace("localhost", "127.0.0.1")
+        trusted = Recipient("harbor", other_name, authority=str(ours.certificate))
+        alerts.send(store.outbox, [trusted], clock)
+        assert states(store) == ["waiting"]
+        clock.now += timedelta(hours=1)
+        trusted = trusted._replace(url=url)
+        assert alerts.send(store.outbox, [trusted], clock) == 1 and len(server.got) == 1
+
+
+# --- the command
+
+
+def test_the_command_lists_sends_and_retries(receiver, tmp_path, monkeypatch, capsys) -> None:
+    file, database = tmp_path / "alerts.toml", f"sqlite:///{tmp_path / 'store.sqlite'}"
+    file.write_text(f'[[recipient]]\nname = "harbor"\nurl = "{receiver.url}"\n')
+    monkeypatch.setenv("ECM_ALERTS", str(file))
+    store = stores.open(database, resolve)
+    post(store, 1)
+    post(store, 2)
+
+    def alerts_(*options: str) -> tuple[int, str]:
+        code = main(["--database", database, "alerts", *options])
+        return code, capsys.readouterr().out
+
+    code, text = alerts_()
+    assert (code, text.splitlines()[0]) == (0, "harbor: 2 waiting")
+    receiver.statuses = [404]
+    code, text = alerts_("send")
+    assert code == 1 and "0 made, 0 delivered" in text
+    assert "harbor: 1 stopped" in text and "tried 1 times, 404" in text and "Encounter/s1" in text
+    assert alerts_("retry", "--recipient", "bay") == (0, "0 to go again\n")
+    assert alerts_("retry", "--to", "nobody")[0] == 2
+    assert alerts_("retry") == (0, "1 to go again\n")
+    assert alerts_("send") == (0, "0 made, 2 delivered\nharbor: 2 delivered\n")
+    store.close()
 
 
 def test_nothing_of_a_member_is_logged(store, receiver, clock, caplog) -> None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapter import store as stores
+from adapter.cli import main
+from adapter.identity.match import resolve
 from adapter.program import utilization
 from adapter.program.utilization import Usage, months_before, usage
+from tests.judges import assert_valid
+from tests.unit.test_notices import patient, roster, stamp
 
 ON = date(2026, 7, 10)
 ADULT, CHILD = date(1985, 3, 14), date(2015, 3, 14)
@@ -248,3 +255,73 @@ def test_one_more_stay_never_takes_a_stay_away(some, more, birth) -> None:
 
 def test_the_earliest_day_that_can_count() -> None:
     assert utilization.rules().earliest(ON) == date(2025, 7, 10)
+
+
+# --- with a store: a plan's members, their Flags, the command
+
+CINS = ["90000071A", "90000072A", "90000073A"]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A database with three members of Sunrise: five visits, four, and one who left the list."""
+    made = tmp_path / "store.sqlite"
+    store = stores.open(f"sqlite:///{made}", resolve)
+    for number, cin in enumerate(CINS):
+        person = patient(cin) | {"id": f"p{number}", "birthDate": "1985-03-14"}
+        person["identifier"] = person["identifier"][:1]
+        store.put(person, stamp())
+        for one in visits(*SPRING[: 4 if number == 1 else 5]):
+            store.put(one | {"subject": {"reference": f"Patient/p{number}"}}, stamp())
+    store.put(roster(*CINS[:2]), stamp())
+    store.close()
+    return made
+
+
+def run(file: Path, *options: str) -> int:
+    plan = ["utilization", "--plan", "sunrise", *options]
+    return main(["--database", f"sqlite:///{file}", *plan])
+
+
+def test_the_command_writes_who_is_at_a_threshold(file, tmp_path, capsys) -> None:
+    out = tmp_path / "new" / "use.csv"
+    assert run(file, "--on", "2026-07-10", "--out", str(out), "--flags") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "1 flags changed", "1 by emergency", "0 by stays",
+        "1 of 2 members with stays are at a threshold on 2026-07-10",
+    ]  # fmt: skip
+    rows = list(csv.DictReader(out.read_text(encoding="utf-8").splitlines()))
+    assert [row["patient"] for row in rows] == ["Patient/p0", "Patient/p1"]
+    assert rows[0] | {"evidence": ""} == {
+        "patient": "Patient/p0", "cin": CINS[0], "on": "2026-07-10", "age_group": "adult",
+        "months": "6", "emergency_visits": "5", "stays": "0", "reached": "emergency",
+        "evidence": "",
+    }  # fmt: skip
+    assert len(rows[0]["evidence"].split()) == 5 and rows[1]["reached"] == ""
+
+
+def flags(file: Path) -> list[Json]:
+    store = stores.open(f"sqlite:///{file}", resolve)
+    found = list(store.each("Flag"))
+    store.close()
+    return found
+
+
+def test_a_flag_has_the_stays_as_evidence_and_ends(file, capsys) -> None:
+    assert run(file, "--on", "2026-07-10", "--flags") == 0
+    (found,) = flags(file)
+    assert (found["status"], found["period"]) == ("active", {"start": "2026-07-10"})
+    assert len(found["extension"]) == 5
+    assert found["code"]["coding"][0]["code"] == "avoidable-utilization"
+    assert_valid([found])
+    for day, changed in (("2026-07-10", 0), ("2026-08-20", 0), ("2026-10-05", 1)):
+        assert run(file, "--on", day, "--flags") == 0
+        assert f"{changed} flags changed" in capsys.readouterr().out
+    (ended,) = flags(file)
+    assert ended["status"] == "inactive"
+    assert ended["period"] == {"start": "2026-07-10", "end": "2026-10-05"}
+
+
+def test_a_day_that_is_none(file, capsys) -> None:
+    assert run(file, "--on", "07/10/2026") == 2
+    assert "--on" in capsys.readouterr().err
