@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -123,8 +124,15 @@ def _outputs(command: argparse.ArgumentParser, name: str) -> None:
     if name == "report":
         command.add_argument("kind", choices=["rtf"], help="rtf: Return Transmission File")
     command.add_argument("--plan", required=True)
-    command.add_argument("--period", required=True, metavar="YYYY-MM")
+    command.add_argument("--period", required=True, type=month, metavar="YYYY-MM")
     command.add_argument("--out", type=Path, default=Path(), metavar="DIR")
+
+
+def month(text: str) -> str:
+    """A month as `2026-07`. Raises ValueError."""
+    if not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", text):
+        raise ValueError
+    return text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

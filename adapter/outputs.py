@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,7 +59,8 @@ def explain(reader: Reader, ref: str) -> Iterator[str]:
         return
     file, _, rest = ref.partition(":")
     line, _, field = rest.partition(":")
-    cell = reader.cell(file, int(line), field) if line.isascii() and line.isdigit() else None
+    known = re.fullmatch(r"[0-9]{1,9}", line)
+    cell = reader.cell(file, int(line), field) if known else None
     if cell is None:
         return
     yield f"{file} line {cell.line} {cell.field}"
