@@ -1,0 +1,1 @@
+"""The program's rules as functions of dated facts: outreach, contacts, assessments, caseload."""
