@@ -16,6 +16,7 @@ KINDS = {
     "adt": "HL7 v2 ADT messages, one or a batch a file",
     "referral": "a referral form (JSON, QuestionnaireResponse)",
     "services": "a log of ECM contacts (CSV, XLSX)",
+    "outreach": "a log of outreach attempts (as services; rows without a phase are attempts)",
 }
 
 
@@ -46,6 +47,12 @@ def parser() -> argparse.ArgumentParser:
     for name, does in (("report", "a plan's return file"), ("claims", "a plan's 837P file")):
         _outputs(sub.add_parser(name, help=does), name)
     _care(sub)
+    for name, does in (
+        ("due", "what is due in a plan, as CSV and Tasks"),
+        ("outreach", "where outreach to each member stands, as CSV"),
+        ("letter", "letters to members who could not be reached"),
+    ):
+        _dues(sub.add_parser(name, help=does), name)
     explain = sub.add_parser("explain", help="from a resource, cell or segment back to the source")
     explain.add_argument("ref", metavar="REF", help="Patient/ID, Patient/ID#name, FILE:LINE:FIELD")
     demo = sub.add_parser("demo", help="the whole chain on the shipped fixtures")
@@ -118,6 +125,18 @@ def _feeds(command: argparse.ArgumentParser) -> None:
     health = actions.add_parser("health", help="last message, rate, errors, silence")
     for one in (report, health):
         one.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _dues(command: argparse.ArgumentParser, name: str) -> None:
+    command.add_argument("--plan", required=True)
+    command.add_argument("--on", metavar="DATE", help="a day like 2026-07-13 (default: today)")
+    if name == "letter":
+        command.add_argument("--out", type=Path, default=Path(), metavar="DIR")
+        command.add_argument("--member", default="", metavar="REF", help="Patient/ID of one member")
+        command.add_argument("--draft", action="store_true", help="do not record it as sent")
+    else:
+        about = "CSV; for `due` a name that ends in .json gives a Bundle of Tasks"
+        command.add_argument("--out", type=Path, required=True, metavar="FILE", help=about)
 
 
 def _outputs(command: argparse.ArgumentParser, name: str) -> None:

@@ -58,8 +58,8 @@ def _wrong(issue: Issue) -> bool:
 def _outcomes(options: Namespace, file: Path) -> Iterator[Outcome]:
     if options.kind == "mif":
         return conversion.rows(file, conversion.member_table(options.plan))
-    if options.kind == "services":
-        return conversion.rows(file, conversion.service_table(options.log))
+    if options.kind in ("services", "outreach"):
+        return conversion.rows(file, conversion.service_table(options.log, options.kind))
     content, problem = _read(file)
     if problem is not None:
         return iter([conversion.refused(problem, options.kind, "file")])
@@ -196,8 +196,8 @@ def _load(
 ) -> Iterator[pipeline.UnitResult]:
     if options.kind == "mif":
         return house.mif(file, options.plan, file.name)
-    if options.kind == "services":
-        return house.services(file, options.log, file.name)
+    if options.kind in ("services", "outreach"):
+        return house.services(file, options.log, file.name, options.kind)
     content, problem = _read(file)
     if problem is not None:
         return iter([pipeline.UnitResult(1, "refused", issues=(problem,))])
@@ -285,6 +285,27 @@ def claims(options: Namespace) -> int:
         say(file.name)
     say(f"{written.claims} claims, {written.lines} lines, ${written.total}")
     return int(bool(written.issues))
+
+
+def due(options: Namespace) -> int:
+    """Write what is due in a plan, and keep it as Tasks."""
+    from adapter import due_commands
+
+    return due_commands.due(open_pipeline(options), options, say)
+
+
+def outreach(options: Namespace) -> int:
+    """Write where outreach to each member of a plan stands."""
+    from adapter import due_commands
+
+    return due_commands.outreach(open_pipeline(options), options, say)
+
+
+def letter(options: Namespace) -> int:
+    """Write and record letters to members who could not be reached."""
+    from adapter import due_commands
+
+    return due_commands.letter(open_pipeline(options), options, say)
 
 
 def explain(options: Namespace) -> int:

@@ -96,14 +96,17 @@ def member_table(plan: str) -> Table:
     return Table("mif", f"plan:{found.plan}", found, mapping, context)
 
 
-def service_table(log: str) -> Table:
+def service_table(log: str, kind: str = "services") -> Table:
     """A log of our own ECM contacts. Raises DataFileError for an unknown layout.
 
-    Who gave the service is mappings/outbound/provider.toml.
+    Of kind `outreach`, rows that do not say their phase are outreach attempts. Who gave the
+    service is mappings/outbound/provider.toml.
     """
     found = layout.load(log, "services")
     context = {"zone": found.zone, **_us()}
-    return Table("services", f"log:{log}", found, LogMapping(), context)
+    if kind == "outreach":
+        context["phase"] = "outreach"
+    return Table(kind, f"log:{log}", found, LogMapping(), context)
 
 
 def _us() -> dict[str, str]:

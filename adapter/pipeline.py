@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from adapter import convert, validation
 from adapter.errors import DataFileError
 from adapter.issues import Issue
 from adapter.outcome import Outcome
+from adapter.program import lists, tasks
+from adapter.program.days import today
 from adapter.record import Location, Resource
 from adapter.referrals import states
 from adapter.store.protocol import Receipt, Status, Store
@@ -84,9 +86,16 @@ class Pipeline:
         """Load a member file of a plan, a unit a row."""
         return self._known(lambda: self._table(data, convert.member_table(plan), name), name)
 
-    def services(self, data: bytes | Path, log: str, name: str = "") -> Iterator[UnitResult]:
-        """Load a service log, a unit a row."""
-        return self._known(lambda: self._table(data, convert.service_table(log), name), name)
+    def services(
+        self, data: bytes | Path, log: str, name: str = "", kind: str = "services"
+    ) -> Iterator[UnitResult]:
+        """Load a service log (kind `outreach`: of outreach attempts), a unit a row."""
+        return self._known(lambda: self._table(data, convert.service_table(log, kind), name), name)
+
+    def due(self, plan: str, on: date | None = None) -> Resource:
+        """What is due in a plan on a day (today in California) as a Bundle of Tasks, not stored."""
+        found = lists.due(self.store, plan, on or today(self.clock()))
+        return tasks.bundle(found)
 
     def referral(self, data: bytes, form: str, name: str) -> Iterator[UnitResult]:
         """Load one referral form."""

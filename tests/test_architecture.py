@@ -23,6 +23,7 @@ LAYERS = {
     "pipeline": 4, "convert": 4, "feeds": 4,
     "api": 5, "console": 5, "transport": 5,
     "cli": 6, "commands": 6, "feed_commands": 6, "alert_commands": 6, "demo": 6, "outputs": 6, "serving": 6, "__main__": 6, "": 6,
+    "due_commands": 6, "letters": 6,
 }  # fmt: skip
 
 # Layer -> layers it may import from; rooms of one layer never import each other, but for those
@@ -43,6 +44,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "asyncssh": ("adapter.transport.sftp",),
     "fastapi": ("adapter.api.*",),
     "fhir": ("adapter.validation.judge",),
+    "fpdf": ("adapter.reports.letter",),
     "hl7apy": ("adapter.validation.hl7v2_conformance",),
     "httpx": ("adapter.transport.alerts",),
     "jinja2": ("adapter.console.*",),
@@ -63,7 +65,7 @@ LOADED_BY_OTHERS = {
     "psycopg": "SQLAlchemy's PostgreSQL driver",
     "uvloop": "uvicorn's event loop",
 }
-IMPORT_NAMES = {"fhir.resources": "fhir", "python-calamine": "python_calamine"}
+IMPORT_NAMES = {"fpdf2": "fpdf", "fhir.resources": "fhir", "python-calamine": "python_calamine"}
 
 # Clock, chance and environment: read in these rooms only, passed in everywhere else.
 COMMAND_LINE = {"cli", "commands"}

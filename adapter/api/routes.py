@@ -15,6 +15,7 @@ from starlette.routing import Match, Route
 
 from adapter.api import formats
 from adapter.api.call import Action, Answer, Call, Query, Refusal, Server, refuse
+from adapter.api.due import due
 from adapter.api.guard import Boundary
 from adapter.api.intake import HL7, POSTS, Post, acknowledge, allow, answers_hl7, take
 from adapter.api.seams import ApiSettings, Clock, Ids, Intake, Page
@@ -49,6 +50,7 @@ def app(store: Store, intake: Intake, settings: ApiSettings, clock: Clock, ids: 
             _route(made, (action.method, BASE + path), _fhir(server, action), action.about)
     for post in POSTS:
         _route(made, ("POST", post.path), _intake(server, post), post.about)
+    _route(made, ("GET", "/due"), _due(server), "what is due in a plan, highest risk first")
     for path, page in settings.pages.items():
         _route(made, ("GET", path), _page(server, page), "a web page")
     made.add_exception_handler(Refusal, _refused)
@@ -103,6 +105,14 @@ def _intake(server: Server, post: Post) -> Endpoint:
         if post.param == "feed" and answers_hl7(headers.get("content-type", ""), accept):
             status, text = await run_in_threadpool(acknowledge, server, query, body)
             return Response(text, status, media_type=HL7)
+
+    return endpoint
+
+
+def _due(server: Server) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        answer = await run_in_threadpool(due, server, dict(request.query_params))
+        return _response(answer, _format(request))
 
     return endpoint
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from adapter.issues import Issue
@@ -45,6 +45,9 @@ class Intake(Protocol):
 
     def referral(self, data: bytes, form: str, name: str) -> Iterator[UnitResult]:
         """Load one referral form."""
+
+    def due(self, plan: str, on: date | None = None) -> Resource:
+        """What is due in a plan on a day (today) as a Bundle of Tasks, highest risk first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from adapter import terms
 from adapter.mapping import tabular
 from adapter.mapping.builders_services import phase
 from adapter.outcome import Outcome, Unit
@@ -36,21 +37,26 @@ class LogMapping:
 
 
 class BoundLog:
-    """A service log's columns bound to mappings/services/contact.toml."""
+    """A service log's columns bound to mappings/services/contact.toml and attempt.toml."""
 
     def __init__(self, columns: Sequence[str | None], labels: Sequence[str]) -> None:
         self._at = {name: place for place, name in enumerate(columns) if name}
         self._width = len(columns)
         sources = [self._at.get(name, -1) for name in _ATTEMPT.values()]
         more = [labels[place] if place >= 0 else "" for place in sources]
-        bound = [*columns, *_ATTEMPT]
-        self._table = tabular.load("services", "contact").bind(bound, [*labels, *more])
+        bound, named = [*columns, *_ATTEMPT], [*labels, *more]
+        self._phased = "phase" in self._at
+        if not self._phased:  # what the whole log is may still be said
+            bound, named = [*bound, "phase"], [*named, ""]
+        self._table = tabular.load("services", "contact").bind(bound, named)
+        self._letters = tabular.load("services", "attempt").bind(bound, named)
 
     def apply(self, record: Record, unit: Unit, context: Mapping[str, str]) -> Outcome:
         """One row as a unit: an Encounter, and a Communication when it is an outreach attempt.
 
-        A time without a date is of the row's service date. `context` as for any table; its
-        `phase` (`outreach` or `service`) holds for rows that do not say one.
+        An attempt by letter is a Communication alone: nobody was met. A time without a date is of
+        the row's service date. `context` as for any table; its `phase` (`outreach` or `service`)
+        holds for rows that do not say one.
         """
         cells = [*record.fields[: self._width]]
         cells += [""] * (self._width - len(cells))
@@ -59,7 +65,17 @@ class BoundLog:
         said = self._cell(cells, "phase") or context.get("phase", "")
         attempt = phase(said) == "outreach"
         cells += [self._cell(cells, name) if attempt else "" for name in _ATTEMPT.values()]
-        return self._table.apply(replace(record, fields=cells), unit, context)
+        if self._phased:
+            cells[self._at["phase"]] = said
+        else:
+            cells.append(said)
+        table = self._letters if attempt and self._by_letter(cells) else self._table
+        return table.apply(replace(record, fields=cells), unit, context)
+
+    def _by_letter(self, cells: Sequence[str]) -> bool:
+        """Whether the method is known and is no contact (table contact-modality)."""
+        target = terms.table("contact-modality").get(self._cell(cells, "modality"))
+        return target is not None and not target.code
 
     def _cell(self, cells: Sequence[str], name: str) -> str:
         place = self._at.get(name, -1)

@@ -59,7 +59,7 @@ class Rule:
 
     def holds(self, scope: Scope, on: date) -> bool:
         """True when it binds the plan and the county on a day."""
-        plan = not self.plans or scope.plan.casefold() in self.plans
+        plan = not self.plans or plan_name(scope.plan) in self.plans
         county = not self.counties or scope.county.casefold() in self.counties
         return plan and county and self.start <= on <= self.end
 
@@ -76,6 +76,18 @@ def find(topic: str, scope: Scope, on: date, name: str = "") -> Rule | None:
     """
     fits = [rule for rule in rules(topic, name) if rule.holds(scope, on)]
     return max(fits, key=lambda rule: rule.precision, default=None)
+
+
+def plan_name(name: str) -> str:
+    """The name by which rules know a plan (mappings/program/plans.toml), else its own."""
+    folded = name.casefold()
+    return _plan_names().get(folded, folded)
+
+
+@cache
+def _plan_names() -> Mapping[str, str]:
+    rows = _file("plans")["plan"]
+    return {other: name for name, row in rows.items() for other in row.get("also", ())}
 
 
 @cache

@@ -30,6 +30,8 @@ CALLED = ("plan", "county", "day", "name")
             "2026-07-13",
             "dhcs",
         ),  # the county does not serve Kaiser's members
+        ("Molina-Healthcare", "Sacramento", "2026-07-13", "sacramento"),
+        ("healthnet", "", "2026-07-13", "health-net"),
         ("sacramento", "", "2026-07-13", "sacramento-list"),
         ("partnership", "Solano", "2022-01-01", "partnership"),
         ("nobody", "", "2026-07-13", "dhcs"),
