@@ -138,10 +138,13 @@ def _tell(issue: Issue) -> None:
 def open_pipeline(options: Namespace) -> pipeline.Pipeline:
     """The pipeline on the database of the options or the environment."""
     from adapter import store
-    from adapter.identity.match import resolve
+    from adapter.identity.match import may_merge, resolve
+    from adapter.program.encounters import replay
 
     given = settings.read()
-    opened = store.open(options.database or given.database, same_person=resolve)
+    opened = store.open(
+        options.database or given.database, resolve, replay=replay, may_merge=may_merge
+    )
     return pipeline.Pipeline(opened, settings.now, given.takes)
 
 

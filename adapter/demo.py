@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adapter import data, outputs, store
-from adapter.identity.match import resolve
+from adapter.identity.match import may_merge, resolve
 from adapter.issues import Issue
 from adapter.pipeline import Pipeline, Tally, UnitResult
+from adapter.program.encounters import replay
 from adapter.referrals.loop import Event, advance
 from adapter.store.protocol import Store
 
@@ -35,7 +36,8 @@ def run(folder: Path, say: Say) -> int:
     file = folder / "demo.sqlite"
     for old in folder.glob("demo.sqlite*"):
         old.unlink()
-    house = Pipeline(store.open(f"sqlite:///{file}", same_person=resolve), lambda: RECEIVED)
+    base = store.open(f"sqlite:///{file}", resolve, replay=replay, may_merge=may_merge)
+    house = Pipeline(base, lambda: RECEIVED)
     _load(house, say)
     _close_loop(house.store, say)
     _write(replace(house, clock=lambda: REPORTED), folder, say)

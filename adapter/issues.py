@@ -156,3 +156,25 @@ def operation_outcome(issues: Iterable[Issue]) -> dict[str, Any]:
     rows = [issue.outcome_issue() for issue in issues]
     ok = {"severity": "information", "code": "informational", "details": {"text": "All OK"}}
     return {"resourceType": "OperationOutcome", "issue": rows or [ok]}
+
+
+class Candidate(NamedTuple):
+    """A stored resource that may be meant: its id, how alike it is, and in what; no value of it.
+
+    `certain`   alike enough to be linked without a person, and nothing speaks against it
+    `possible`  alike enough for a person to decide
+    """
+
+    id: str
+    score: int
+    agrees: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
+    certain: bool = False
+    possible: bool = True
+
+
+class Doubt(NamedTuple):
+    """Why it is not sure who an entry is, and who it may be, the likest first."""
+
+    issue: Issue
+    candidates: list[Candidate]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, NoReturn
@@ -121,6 +122,33 @@ class Entry:
     cleared: tuple[str, ...] = ()
     weak: tuple[str, ...] = ()
     parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def piece(element: str, item: Any) -> str:
+    """The name under which a list's item is told again, `""` for one that is told with its list.
+
+    What a message says of one telephone, extension or doctor leaves the others be. Names hold
+    letters, digits and hyphens only.
+    """
+    name = _PIECES.get(element)
+    return re.sub(r"[^A-Za-z0-9-]+", "_", name(item)) if name is not None else ""
+
+
+def _type(item: Any) -> str:
+    """The first code of an Identifier's type, or of a list of types."""
+    kind = item.get("type") or {}
+    first = (kind[0] if kind else {}) if isinstance(kind, list) else kind
+    return str((first.get("coding") or [{}])[0].get("code", ""))
+
+
+_PIECES: dict[str, Callable[[Any], str]] = {
+    "extension": lambda item: str(item.get("url", "")).rpartition("/")[2],
+    "generalPractitioner": lambda item: str(item.get("reference", "")).partition("/")[0],
+    "identifier": lambda item: f"{_type(item)}-{item.get('system', '')}-{item.get('value', '')}",
+    "link": lambda item: str(item.get("other", {}).get("reference", "")),
+    "participant": _type,
+    "telecom": lambda item: "work" if item.get("use") == "work" else "home",
+}
 
 
 class Movement(NamedTuple):

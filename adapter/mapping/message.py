@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import cache
 
 from adapter.issues import Issue, Severity
-from adapter.mapping import groups, merges
+from adapter.mapping import groups, merges, order
 from adapter.mapping.events import Event, events
-from adapter.mapping.feeds import with_visit
+from adapter.mapping.feeds import prepared
 from adapter.mapping.fields import WIDEST
 from adapter.mapping.finish import finish
 from adapter.mapping.run import Feed, Groups, Run
-from adapter.mapping.times import utc
 from adapter.outcome import Outcome, Unit
 from adapter.record import Location, Message
 
@@ -27,8 +26,8 @@ def convert(message: Message, feed: Feed, unit: Unit) -> Outcome:
     run.groups = spans = Groups(mark=-1)
     run.facts["facility"] = message.facility
     _check_segments(run, event, message)
-    _order(run, message)
-    for line, text in enumerate(with_visit(message.segments, feed.visit), unit.at.line):
+    unit.as_of = order.place(message, feed.zone)
+    for line, text in enumerate(prepared(message.segments, feed), unit.at.line):
         if text:
             run.line = line
             if text[:3] == event.group:
@@ -76,20 +75,6 @@ def _check_segments(run: Run, event: Event, message: Message) -> None:
             if name not in names and name not in run.feed.never:
                 run.label = name
                 run.issue(severity, "segment-missing", f"{event.code} without {name}")
-
-
-def _order(run: Run, message: Message) -> None:
-    """The unit's place in time: event occurred, else recorded, else sent (EVN-6, EVN-2, MSH-7)."""
-    zone, first = run.feed.zone, ""
-    sent = utc(message.sent, zone) if message.sent else ""
-    for text in message.segments:
-        if text.startswith("EVN|"):
-            fields = text.split("|")
-            times = [fields[place] for place in (6, 2) if place < len(fields)]
-            first = next((found for time in times if time and (found := utc(time, zone))), "")
-            break
-    if first or sent:
-        run.unit.as_of = f"{first or sent} {sent} {message.sequence:>15}".rstrip()
 
 
 @cache

@@ -13,7 +13,6 @@ from adapter.record import Movement
 
 Json = dict[str, Any]
 
-OWNED = ("status", "class", "period", "hospitalization", "location")  # read by `replay` only
 _ENDED = frozenset(("finished", "cancelled", "entered-in-error"))
 _LIVE = frozenset(("arrived", "triaged", "in-progress", "onleave"))
 _PLANNED = frozenset(("planned",))
@@ -21,10 +20,14 @@ _OF_THE_END = ("dischargeDisposition", "destination")
 
 
 class Element(NamedTuple):
-    """An element of the Encounter, and the number of the movement (in order) that made it so."""
+    """An element of the Encounter, the number of the movement (in order) that made it so.
+
+    `weak` when no message tells it, and it only fills a gap.
+    """
 
     value: Any
     by: int
+    weak: bool = False
 
 
 class Before(NamedTuple):
@@ -249,8 +252,10 @@ def _elements(stay: Stay) -> dict[str, Element]:
         "location": stay.places.elements,
     }
     source = {"statusHistory": "status", "classHistory": "class"}
+    ended = stay.period.get("end")
+    weak = {"status": not (stay.status or ended), "class": not stay.coding}
     return {
-        name: Element(value, stay.by.get(source.get(name, name), 0))
+        name: Element(value, stay.by.get(source.get(name, name), 0), weak.get(name, False))
         for name, value in found.items()
         if value
     }

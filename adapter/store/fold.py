@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from adapter import data
 from adapter.record import Origin, Resource
-from adapter.store import pieces
+from adapter.store import movements, pieces
+from adapter.store.movements import Replay
 
 Slot = dict[str, Any]  # {"birthDate": ..., "_birthDate": ...}: what one source says of one element
 
@@ -68,22 +69,26 @@ Contributions = dict[str, Contribution]  # source -> what it says
 
 
 class Precedence(NamedTuple):
-    """Who is believed (mappings/precedence.toml)."""
+    """Who is believed (mappings/precedence.toml), and what the messages of a stay come to."""
 
     rank: Mapping[str, int]
     newest: frozenset[str]
     whole: frozenset[str]
+    replay: Replay = movements.newest
 
     def of(self, source: str) -> int:
         """The rank of a source; 0 when its word before the colon is not in the table."""
         return self.rank.get(source.partition(":")[0], 0)
 
 
-def precedence() -> Precedence:
-    """The shipped table of precedence."""
+def precedence(replay: Replay = movements.newest) -> Precedence:
+    """The shipped table of precedence, with a state machine for stays."""
     table = data.toml(data.path("mappings", "precedence.toml"))
     return Precedence(
-        table["rank"], frozenset(table["newest"]["types"]), frozenset(table["whole"]["elements"])
+        table["rank"],
+        frozenset(table["newest"]["types"]),
+        frozenset(table["whole"]["elements"]),
+        replay,
     )
 
 
@@ -125,7 +130,7 @@ def overwrite(
     What others said until now of a changed element is outdated; later units apply on top.
     Profiles, tags and security labels are only added to, never taken away.
     """
-    said = _whole(contributions)
+    said = _whole(contributions, order)
     wanted, current = slots(resource), slots(fold(kind, said, order))
     for name in wanted.keys() | current.keys():
         value = wanted.get(name)
@@ -152,7 +157,7 @@ def fold(kind: str, contributions: Contributions, order: Precedence) -> Resource
     """
     result: Resource = {}
     meta: Slot = {}
-    for name, value in _settled(kind, _whole(contributions), order):
+    for name, value in _settled(kind, _whole(contributions, order), order):
         (meta if name.startswith("meta.") else result).update(value)
     ordered = dict(sorted(result.items()))
     return {"meta": dict(sorted(meta.items())), **ordered} if meta else ordered
@@ -162,7 +167,7 @@ def winners(
     kind: str, contributions: Contributions, order: Precedence
 ) -> Iterator[tuple[str, str, Register]]:
     """(slot, source, register) of all that made the present fold, in order of slot."""
-    contributions = _whole(contributions)
+    contributions = _whole(contributions, order)
     for name, says in sorted(_by_slot(contributions).items()):
         live = _ordered(_live(name, says, contributions), order)
         if not live:
@@ -229,10 +234,11 @@ def _after(contributions: Contributions, name: str, stamp: Stamp) -> Stamp:
     return stamp._replace(as_of=max([stamp.as_of, *said]))
 
 
-def _whole(contributions: Contributions) -> Contributions:
+def _whole(contributions: Contributions, order: Precedence) -> Contributions:
     """What is said with every element in one piece, as far as the API did not outdate it."""
     claimed = contributions.get(API, {})
-    return pieces.whole(contributions, lambda name: _cut(name, claimed))
+    told = movements.settled(contributions, order.replay, _cut(EVERYTHING, claimed))
+    return pieces.whole(told, lambda name: _cut(name, claimed))
 
 
 def _ordered(live: list[_Says], order: Precedence) -> list[_Says]:

@@ -68,11 +68,24 @@ def _joined(mine: Contribution, since: Callable[[str], str]) -> Contribution:
         elif register.stamp.as_of > since(element):
             apart.setdefault(element, {})[piece] = register
     for element, registers in apart.items():
-        joined = _join(element, registers)
-        before = done.get(element)
-        if before is None or joined.stamp.order > before.stamp.order:
-            done[element] = joined
+        done[element] = _upon(done.get(element), element, registers)
     return done
+
+
+def _upon(plain: Register | None, element: str, registers: dict[str, Register]) -> Register:
+    """Pieces upon what was said of the whole element; those that are older no longer count."""
+    if plain is None:
+        return _join(element, registers)
+    newer = {name: r for name, r in registers.items() if r.stamp.order > plain.stamp.order}
+    if not newer:
+        return plain
+    joined = _join(element, newer)
+    below, above = ((r.value or {}).get(element) for r in (plain, joined))
+    if not isinstance(below, list) or not isinstance(above, list):
+        return joined
+    items = {_same(item): item for item in (*below, *above)}
+    told = tuple(dict.fromkeys((*plain.origins, *joined.origins)))
+    return joined._replace(value={element: list(items.values())}, origins=told)
 
 
 def _join(element: str, registers: Mapping[str, Register]) -> Register:
@@ -97,6 +110,18 @@ def _join(element: str, registers: Mapping[str, Register]) -> Register:
     return newest._replace(value={element: value} if value else None, origins=told)
 
 
+def news(before: Contribution, said: Contribution) -> list[str]:
+    """The fields whose registers hold something else than the same source said before."""
+    found = []
+    for name, register in said.items():
+        old = before.get(name)
+        if old is not None and register.stamp.order <= old.stamp.order:
+            continue  # old news
+        if (old.value if old else None) != register.value:
+            found += [row.field for row in register.origins if row.field]
+    return found
+
+
 def _order(register: Register) -> tuple[str, str]:
     return register.stamp.order
 
@@ -119,5 +144,8 @@ def _listed(items: Mapping[str, Any]) -> list[Any]:
 
 
 def _same(item: Any) -> str:
+    """What two items have in common that are the same thing: a member, a coded extension."""
+    if isinstance(item, dict) and "entity" in item:
+        return repr(item["entity"])
     codings = item.get("valueCodeableConcept", {}).get("coding") if isinstance(item, dict) else None
     return f"{item['url']} {codings[0].get('code', '')}" if codings else repr(item)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from adapter.errors import AdapterError
-from adapter.issues import Issue
+from adapter.issues import Candidate, Issue
 from adapter.outcome import Outcome
 from adapter.record import Resource
 
@@ -72,6 +72,23 @@ class Receipt:
     ids: dict[str, str] = field(default_factory=dict)  # urn -> "Patient/abc"
     changed: tuple[str, ...] = ()  # references whose version went up
     issues: tuple[Issue, ...] = ()
+    news: tuple[str, ...] = ()  # fields of the unit that say something else than its source before
+
+
+class Held(NamedTuple):
+    """A unit that waits for a person: where it came from, why, and whom it may mean.
+
+    `issues` as OperationOutcome.issue; neither they nor the candidates hold a source value.
+    """
+
+    unit: int
+    source: str
+    kind: str
+    file: str
+    line: int
+    received: str
+    issues: list[dict[str, Any]]
+    candidates: list[Candidate]
 
 
 class Cell(NamedTuple):
@@ -80,6 +97,13 @@ class Cell(NamedTuple):
     line: int
     field: str
     refs: tuple[str, ...]  # "Patient/abc#name"
+
+
+class SentRow(NamedTuple):
+    """What one row of a written file told: of whom (`Patient/abc`), and its texts by header."""
+
+    subject: str
+    texts: dict[str, str]
 
 
 # waiting  to go out, now or when `due`     delivered  the recipient took it
@@ -122,7 +146,7 @@ class Outbox(Protocol):
         """Stays that changed since they were last `seen`, as they are now; deleted ones flagged."""
 
     def seen(self, changed: Sequence[Stored]) -> None:
-        """Forget that these changed; what changes later is told again."""
+        """Forget that these changed; what has another version by now is told again."""
 
     def of_stay(self, encounter: str) -> list[Letter]:
         """Every message about a stay (id of the Encounter), oldest first, without bodies."""
@@ -153,13 +177,6 @@ class Outbox(Protocol):
 
     def retry(self, now: str, recipient: str = "", to: str = "") -> int:
         """Let stopped and failed messages go again, to another recipient if named; how many."""
-
-
-class SentRow(NamedTuple):
-    """What one row of a written file told: of whom (`Patient/abc`), and its texts by header."""
-
-    subject: str
-    texts: dict[str, str]
 
 
 class Reader(Protocol):
@@ -241,6 +258,22 @@ class Store(Reader, Protocol):
 
     def activity(self, since: str) -> list[Activity]:
         """What each source sent since an instant (ISO 8601, UTC), ordered by source."""
+
+    def similar(self, person: Resource) -> list[Stored]:
+        """Patients that share an identifier, a telephone, or birth date and family name with one.
+
+        Whoever was merged is not among them; their survivors are.
+        """
+
+    def waiting(self) -> list[Held]:
+        """The units that wait for a person, in order of arrival."""
+
+    def decide(self, unit: int, decision: str, who: str, now: str) -> Receipt | None:
+        """Carry out what a person decided of a waiting unit; None when it does not wait.
+
+        `Patient/abc` (one of its candidates) is who is meant, `new` somebody else, `refuse` takes
+        the unit out. Who decided, and when, is kept.
+        """
 
     def write_cells(self, file: str, cells: Iterable[Cell], now: str) -> None:
         """Remember what a written file was made from, for `explain`; a stream is taken in slices.

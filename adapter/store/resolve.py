@@ -2,37 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from adapter.errors import StoreError
-from adapter.issues import Issue
+from adapter.issues import Candidate, Doubt, Issue
 from adapter.record import Entry, Resource
+from adapter.store import alike
 from adapter.store.work import Identity, Name, Work, identity_of
 
-SamePerson = Callable[[Entry, Sequence[Resource]], str | Issue]
+Find = Callable[[Resource], Sequence[Resource]]
+SamePerson = Callable[[Entry, Sequence[Resource], Find], str | Doubt]
+MayMerge = Callable[[Resource, Resource], Doubt | None]
 
 _CONDITION = "?identifier="
 _NAMED = "identifier"  # keeps ids made from identifiers apart from ids made from keys
 _NESTED = (dict, list)
+NEW = "new"  # a decision: none of the candidates
 
 
 class Unresolved(Exception):
     """A unit may not be stored as it is; carries the issue. Never leaves this package."""
 
-    def __init__(self, issue: Issue) -> None:
+    def __init__(self, issue: Issue, candidates: Sequence[Candidate] = ()) -> None:
         super().__init__(issue.detail)
-        self.issue = issue
+        self.issue, self.candidates = issue, tuple(candidates)
 
 
-def no_conflict(entry: Entry, candidates: Sequence[Resource]) -> str | Issue:
+class Judges(NamedTuple):
+    """Who decides who is who: whose record an entry is, and whether two may become one."""
+
+    same_person: SamePerson
+    may_merge: MayMerge
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a unit asks besides its entries, by their urns.
+
+    `losers`    those that were merged into another: they are themselves, not whom they became
+    `moves`     from whom an identifier comes, by whom it goes to
+    `decision`  what a person decided: `Patient/abc`, or NEW
+    """
+
+    losers: frozenset[str] = frozenset()
+    moves: Mapping[str, str] = field(default_factory=dict)
+    decision: str = ""
+
+
+def no_conflict(
+    entry: Entry, candidates: Sequence[Resource], find: Find | None = None
+) -> str | Doubt:
     """The least rule: identifiers of one entry may not belong to several stored resources."""
     if len(candidates) > 1:
         text = f"the identifiers belong to several {entry.resource['resourceType']} resources"
-        return Issue("error", "identity-conflict", text)
+        return Doubt(Issue("error", "identity-conflict", text), [])
     return str(candidates[0]["id"]) if candidates else ""
+
+
+def may_always_merge(survivor: Resource, loser: Resource) -> Doubt | None:
+    """The least rule: a sender knows whom it merges."""
+    return None
 
 
 def identities(entry: Entry) -> list[Identity]:
@@ -59,11 +92,18 @@ class Resolver:
     """The ids of one unit's entries; nothing is written, so that a unit can still be refused."""
 
     def __init__(
-        self, work: Work, entries: Sequence[Entry], namespace: UUID, rule: SamePerson | None
+        self,
+        work: Work,
+        entries: Sequence[Entry],
+        namespace: UUID,
+        judges: Judges | None,
+        asked: Asked | None = None,
     ) -> None:
-        """Without a rule only a guess, to look up in bulk what will be needed."""
-        self.work, self.namespace, self.rule = work, namespace, rule
+        """Without judges only a guess, to look up in bulk what will be needed."""
+        self.work, self.namespace, self.judges = work, namespace, judges
         self.ids: dict[str, str] = {}  # urn -> "Patient/abc"
+        self.taken: list[tuple[Identity, str]] = []  # identifiers that move to another
+        self._asked = asked or Asked()
         self._entries = {entry.urn: entry for entry in entries}
         self._named: dict[Identity, str] = {}  # by the entries of this unit
         self._open: set[str] = set()
@@ -79,14 +119,14 @@ class Resolver:
 
         Raises Unresolved when a reference leads nowhere.
         """
-        found: Resource = _replaced(resource, self._target)
+        found: Resource = led(resource, self._target)
         return found
 
     def _target(self, reference: str) -> str:
         if reference.startswith("urn:uuid:"):
             found = self.ids.get(reference)
         elif _CONDITION in reference:
-            kind, uid = reference.partition("?")[0], self._owner(condition(reference))
+            kind, uid = reference.partition("?")[0], self.owner(condition(reference))
             found = f"{kind}/{uid}" if uid else None
         else:
             return reference
@@ -108,20 +148,48 @@ class Resolver:
 
     def _by_identity(self, kind: str, entry: Entry) -> str:
         names = identities(entry)
-        owners = (self._owner(name) for name in names)
-        known = list(dict.fromkeys(owner for owner in owners if owner))
-        if self.rule is None:
+        giver = self._giver(entry)
+        follow = entry.urn not in self._asked.losers
+        owners = {name: self.owner(name, follow) for name in names}
+        known = list(dict.fromkeys(uid for uid in owners.values() if uid and uid != giver))
+        if self.judges is None:
             return known[0] if known else _mint(self.namespace, _NAMED, *names[0])
-        result = self.rule(entry, [self._candidate(kind, uid) for uid in known])
-        if isinstance(result, Issue):
-            raise Unresolved(result)
-        uid = result or self._new_id(names[0])
-        for name in names:
+        uid = self._judged(self.judges, kind, entry, known) or self._new_id(names[0])
+        for name, owner in owners.items():
+            if owner and owner == giver:
+                self.taken.append((name, uid))
             self._named.setdefault(name, uid)
         return uid
 
-    def _owner(self, identity: Identity) -> str | None:
-        return self._named.get(identity) or self.work.owner(identity)
+    def _giver(self, entry: Entry) -> str:
+        """The id of whoever gives an identifier to this entry, "" for nobody."""
+        other = self._entries.get(self._asked.moves.get(entry.urn, ""))
+        return self._resolve(other).partition("/")[2] if other is not None else ""
+
+    def _judged(self, judges: Judges, kind: str, entry: Entry, known: Sequence[str]) -> str:
+        """The id of the resource that an entry is about, "" for a new one. Raises Unresolved."""
+        find = self._find if entry.urn not in self._asked.losers else _nobody
+        found = judges.same_person(entry, [self._candidate(kind, uid) for uid in known], find)
+        if isinstance(found, str):
+            return found
+        decided, _, uid = self._asked.decision.partition("/")
+        if decided == NEW:
+            return ""
+        if decided != kind or not uid:
+            raise Unresolved(found.issue, found.candidates)
+        return uid
+
+    def _find(self, person: Resource) -> list[Resource]:
+        """People who may be the same, by index; whoever was merged as whom they became."""
+        uids = self.work.alike.ids(alike.keys(person))
+        survivors = dict.fromkeys(self.work.merged.survivor(alike.KIND, uid) for uid in uids)
+        states = (self.work.state(alike.KIND, uid) for uid in survivors)
+        return [state.resource for state in states if state is not None and not state.deleted]
+
+    def owner(self, identity: Identity, follow: bool = True) -> str | None:
+        """The id of the resource that an identifier names; of a merged one the survivor's."""
+        found = self._named.get(identity) or self.work.owner(identity)
+        return self.work.merged.survivor(identity[2], found) if found and follow else found
 
     def _candidate(self, kind: str, uid: str) -> Resource:
         state = self.work.state(kind, uid)
@@ -138,11 +206,31 @@ class Resolver:
     def _by_key(self, kind: str, entry: Entry) -> str:
         if not entry.key:
             return entry.urn.removeprefix("urn:uuid:")
-        return _mint(self.namespace, kind, *map(self._part, entry.key))
+        parts = [self._part(part) for part in entry.key]
+        uid = _mint(self.namespace, kind, *parts)
+        if self.judges is None or self.work.state(kind, uid) is not None:
+            return uid
+        return next(self._under_losers(kind, entry.key, parts), uid)
+
+    def _under_losers(self, kind: str, key: Sequence[str], parts: list[str]) -> Iterator[str]:
+        """What was stored under this key of someone who was merged into the one of now."""
+        for place, part in enumerate(key):
+            if part not in self._entries:
+                continue
+            owner, _, uid = parts[place].partition("/")
+            for loser in self.work.merged.losers(owner, uid):
+                other = [*parts[:place], f"{owner}/{loser}", *parts[place + 1 :]]
+                found = _mint(self.namespace, kind, *other)
+                if self.work.state(kind, found) is not None:
+                    yield found
 
     def _part(self, part: str) -> str:
         other = self._entries.get(part)
         return self._resolve(other) if other is not None else part
+
+
+def _nobody(person: Resource) -> list[Resource]:
+    return []
 
 
 @lru_cache(maxsize=4096)
@@ -150,15 +238,15 @@ def _mint(namespace: UUID, *parts: str) -> str:
     return str(uuid5(namespace, "\x1f".join(parts)))
 
 
-def _replaced(node: Any, target: Callable[[str], str]) -> Any:
+def led(node: Any, target: Callable[[str], str]) -> Any:
     """The node with every Reference.reference led on; what has none is shared, not copied."""
     if type(node) is list:
-        items = [_replaced(item, target) if type(item) in _NESTED else item for item in node]
+        items = [led(item, target) if type(item) in _NESTED else item for item in node]
         return items if any(a is not b for a, b in zip(items, node, strict=True)) else node
     changed = {}
     for key, value in node.items():
         if type(value) in _NESTED:
-            new = _replaced(value, target)
+            new = led(value, target)
         elif key == "reference" and type(value) is str:
             new = target(value)
         else:

@@ -82,6 +82,31 @@ identifier = Table(
     sqlite_with_rowid=False,
 )
 
+# Who was merged into whom; what names the loser leads to the survivor.
+merged = Table(
+    "merged",
+    metadata,
+    _text("kind", primary_key=True),
+    _text("loser", primary_key=True),
+    _text("survivor"),
+    _number("unit"),
+    Index("merged_loser", "loser"),
+    Index("merged_survivor", "survivor"),
+    sqlite_with_rowid=False,
+)
+
+# Units that a person must decide on: what they became, who may be meant, and what was decided.
+review = Table(
+    "review",
+    metadata,
+    _key("unit"),
+    _text("outcome"),
+    _text("candidates"),
+    _text("decision"),
+    _text("who"),
+    _text("decided"),
+)
+
 # Index rows of the current versions: token (code, system), string (folded, as written),
 # date (from, before), reference ("Patient/abc", "").
 term = Table(

@@ -17,7 +17,7 @@ from adapter import data
 from adapter.errors import NotUnique, StoreError, VersionConflict
 from adapter.outcome import Outcome
 from adapter.record import Resource
-from adapter.store import bulk, direct, reads, schema, sent, units
+from adapter.store import alike, bulk, deciding, direct, held, reads, schema, sent, units
 from adapter.store import search as searching
 from adapter.store.engine import (
     in_memory,
@@ -34,6 +34,7 @@ from adapter.store.protocol import (
     Activity,
     BadSearch,
     Cell,
+    Held,
     Page,
     Receipt,
     SentRow,
@@ -41,7 +42,7 @@ from adapter.store.protocol import (
     Stored,
     Trace,
 )
-from adapter.store.resolve import SamePerson
+from adapter.store.resolve import Judges
 from adapter.store.terms import shipped, terms
 from adapter.store.work import Work
 
@@ -55,7 +56,7 @@ T = TypeVar("T")
 class Rules:
     """What a store is opened with: who is the same person, who is believed, how long to wait."""
 
-    same_person: SamePerson
+    judges: Judges
     order: Precedence
     timeout: float
 
@@ -68,7 +69,7 @@ class SqlStore:
         self._lock = threading.RLock()
         self._memory = in_memory(engine)
         self._mine = threading.local()  # .work: the transaction of this thread's batch
-        digest = sha256(data.dumps(shipped())).hexdigest()
+        digest = sha256(data.dumps([alike.VERSION, shipped()])).hexdigest()
         with self._reading() as connection:
             ready = laid(connection) and setting(connection, "parameters") == digest
         if not ready:  # an open store is not kept waiting by someone who loads
@@ -172,6 +173,16 @@ class SqlStore:
         with self._reading() as connection:
             return reads.raw(connection, unit)
 
+    def similar(self, person: Resource) -> list[Stored]:
+        """Patients that share an identifier, a telephone, or birth date and family name."""
+        with self._reading() as connection:
+            return deciding.similar(Work(connection, self._rules.order), person)
+
+    def waiting(self) -> list[Held]:
+        """The units that wait for a person, in order of arrival."""
+        with self._reading() as connection:
+            return held.waiting(connection)
+
     # -- writing ----------------------------------------------------------------------------
 
     @contextmanager
@@ -196,10 +207,16 @@ class SqlStore:
             receipts = []
             for start in range(0, len(arrivals), _SLICE):
                 some = arrivals[start : start + _SLICE]
-                receipts += units.commit_all(work, some, self._namespace, self._rules.same_person)
+                receipts += units.commit_all(work, some, self._namespace, self._rules.judges)
             return receipts
 
         return self._write(write)
+
+    def decide(self, unit: int, decision: str, who: str, now: str) -> Receipt | None:
+        """Carry out what a person decided of a waiting unit; None when it does not wait."""
+        by = deciding.Decision(unit, decision, who, now)
+        judges, namespace = self._rules.judges, self._namespace
+        return self._write(lambda work: deciding.decide(work, by, namespace, judges))
 
     def put(
         self, resource: Resource, now: str, if_version: int | None = None

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from adapter import data
 from adapter.record import Resource
+from adapter.store import alike
 from adapter.store.instants import EARLIEST, LATEST, span
 
 Term = tuple[str, str, str]  # param ("Patient.name"), value, extra
@@ -56,6 +57,7 @@ def terms(resource: Resource) -> set[Term]:
             for leaf in _leaves(resource[first], rest):
                 for value, extra in read(leaf):
                     found.add((key, clip(value), clip(extra)))
+    found.update((alike.PARAM, key, "") for key in alike.keys(resource))
     return found
 
 

@@ -6,27 +6,28 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from adapter import data
 from adapter.issues import Issue
 from adapter.outcome import Outcome
-from adapter.record import Entry, Origin, Resource
-from adapter.store import pieces
+from adapter.record import Entry, Origin, Resource, piece
+from adapter.store import alike, held, merging, movements, pieces
 from adapter.store.fold import WEAK, Contribution, Register, Stamp, fold, merge, slot, slots
 from adapter.store.instants import moment, since
 from adapter.store.protocol import Receipt, Status
 from adapter.store.resolve import (
+    Asked,
+    Judges,
     Resolver,
-    SamePerson,
     Unresolved,
     condition,
     conditions,
     identities,
 )
 from adapter.store.terms import clip
-from adapter.store.work import Entered, Mark, Name, State, Work
+from adapter.store.work import Entered, Identity, Mark, Name, State, Work
 
 _TIE = 12  # hex digits of the hash that decide between two units of one instant
 
@@ -53,7 +54,7 @@ def arrival(outcome: Outcome, raw: bytes, now: str) -> Arrival:
 
 
 def commit_all(
-    work: Work, arrivals: Sequence[Arrival], namespace: UUID, rule: SamePerson
+    work: Work, arrivals: Sequence[Arrival], namespace: UUID, judges: Judges
 ) -> list[Receipt]:
     """Commit units one after the other, after looking up what all of them need at once."""
     work.know_ledger(one.mark[0] for one in arrivals)
@@ -61,27 +62,45 @@ def commit_all(
     fresh = [one.outcome for one in arrivals if one.outcome.ok and not _stored(work, one)]
     _look_up(work, [entry for outcome in fresh for entry in outcome.entries])
     work.know_states(name for outcome in fresh for name in _likely(work, outcome, namespace))
-    return [commit(work, one, namespace, rule) for one in arrivals]
+    return [commit(work, one, namespace, judges) for one in arrivals]
 
 
-def commit(work: Work, one: Arrival, namespace: UUID, rule: SamePerson) -> Receipt:
-    """Take a unit whole, or write to the ledger why not."""
+def commit(
+    work: Work, one: Arrival, namespace: UUID, judges: Judges, decision: str = ""
+) -> Receipt:
+    """Take a unit whole, or write to the ledger why not; `decision` is a person's (resolve.py)."""
     if _stored(work, one):
         entered = work.entered(one.mark)
         return Receipt("duplicate", entered.unit if entered else 0)
     if not one.outcome.ok:
         return Receipt("refused", _enter(work, one, "refused", one.outcome.issues))
-    if one.outcome.unit.once and work.taken_before(one.mark):
+    if not decision and one.outcome.unit.once and work.taken_before(one.mark):
         text = "the sender's number for this message came before with other content"
-        return _not_taken(work, one, Issue("error", "key-reused", text))
+        return _not_taken(work, one, Unresolved(Issue("error", "key-reused", text)))
     try:
-        resolver = Resolver(work, one.outcome.entries, namespace, rule)
+        resolver = Resolver(work, one.outcome.entries, namespace, judges, asked(one, decision))
+        pairs = merging.pairs(work, one.outcome, resolver, judges if not decision else None)
         real = [resolver.real(entry.resource) for entry in one.outcome.entries]
     except Unresolved as error:
-        return _not_taken(work, one, error.issue)
+        return _not_taken(work, one, error)
     number = _enter(work, one, "stored", one.outcome.issues)
+    work.news.clear()
     changed = _take(work, one, number, resolver, real)
-    return Receipt("stored", number, dict(resolver.ids), tuple(changed))
+    news = tuple(dict.fromkeys(work.news))
+    for pair in pairs:
+        telling = merging.Telling(one.stamp._replace(unit=number), one.mark[1], one.now)
+        changed += [ref for ref in merging.join(work, pair, telling) if ref not in changed]
+    return Receipt("stored", number, dict(resolver.ids), tuple(changed), news=news)
+
+
+def asked(one: Arrival, decision: str = "") -> Asked:
+    """What a unit asks besides its entries: merges, and identifiers that move (HL7 v2 A43)."""
+    losers = frozenset(loser for _, loser in one.outcome.merges)
+    moves: dict[str, str] = {}
+    if one.outcome.event == "A43":  # each group: who gets it, who had it
+        people = [e.urn for e in one.outcome.entries if e.resource["resourceType"] == alike.KIND]
+        moves = dict(zip(people[::2], people[1::2], strict=False))
+    return Asked(losers, moves, decision)
 
 
 def _look_up(work: Work, entries: Sequence[Entry]) -> None:
@@ -89,6 +108,16 @@ def _look_up(work: Work, entries: Sequence[Entry]) -> None:
     rosters = (entry.resource for entry in entries if entry.resource["resourceType"] == "Group")
     wanted.update(condition(ref) for roster in rosters for ref in conditions(roster))
     work.know_owners(wanted)
+    found = ((name[2], work.owner(name)) for name in wanted)
+    work.merged.know((kind, uid) for kind, uid in found if uid)
+    work.alike.know(key for entry in entries for key in _strange(work, entry))
+
+
+def _strange(work: Work, entry: Entry) -> Iterable[str]:
+    """The keys of a person whom no identifier names yet."""
+    if any(work.owner(name) for name in identities(entry)):
+        return ()
+    return alike.keys(entry.resource)
 
 
 def _likely(work: Work, outcome: Outcome, namespace: UUID) -> list[Name]:
@@ -101,11 +130,14 @@ def _stored(work: Work, one: Arrival) -> bool:
     return entered is not None and entered.status == "stored"
 
 
-def _not_taken(work: Work, one: Arrival, issue: Issue) -> Receipt:
-    """A unit that a person must look at, or that refers to nothing."""
+def _not_taken(work: Work, one: Arrival, why: Unresolved) -> Receipt:
+    """A unit that a person must look at, or that cannot be."""
+    issue = why.issue
     found = issue if issue.at is not None else replace(issue, at=one.outcome.unit.at)
-    status: Status = "refused" if found.detail == "reference" else "review"
+    status: Status = "refused" if found.detail in ("reference", "contradiction") else "review"
     number = _enter(work, one, status, [*one.outcome.issues, found])
+    if status == "review":
+        work.hold(number, held.pack(one.outcome), held.told(why.candidates))
     return Receipt(status, number, issues=(found,))
 
 
@@ -126,15 +158,60 @@ def _take(
     """Fold every entry in. Returns the references whose version went up."""
     stamp, source = one.stamp._replace(unit=number), one.mark[1]
     changed: dict[str, None] = {}
+    silent = _already_one(one.outcome, resolver)
     for entry, resource in zip(one.outcome.entries, real, strict=True):
+        if entry.urn in silent:
+            continue
         kind, _, uid = resolver.ids[entry.urn].partition("/")
         state = work.state_or_new(kind, uid)
-        if _fold_in(work, state, source, _said(entry, resource, stamp), one.now):
+        subject = state.content.get("subject")
+        said = _told_by(one.outcome, entry, resource, stamp)
+        work.news += pieces.news(state.contributions.get(source, {}), said)
+        if _fold_in(work, state, source, said, one.now):
             changed[state.ref] = None
+            if kind == movements.KIND:
+                changed.update(dict.fromkeys(_with_stay(work, state, subject, one.now)))
         for identity in identities(entry):
             if work.owner(identity) is None:
                 work.register(identity, uid)
+    for identity, uid in resolver.taken:
+        changed.update(dict.fromkeys(_moved_to(work, identity, uid, one, stamp)))
     return list(changed)
+
+
+def _already_one(outcome: Outcome, resolver: Resolver) -> frozenset[str]:
+    """Losers of merges that have been one with their survivor from the start: nothing to say."""
+    return frozenset(
+        loser for on, loser in outcome.merges if resolver.ids[on] == resolver.ids[loser]
+    )
+
+
+def _with_stay(work: Work, state: State, before: Any, now: str) -> list[str]:
+    """A stay that moved to another person takes what belongs to it along."""
+    subject = state.content.get("subject")
+    old, new = ((one or {}).get("reference", "") for one in (before, subject))
+    if not old or not new or old == new:
+        return []
+    return merging.repointed(work, (old, new), state.ref, now)
+
+
+def _moved_to(work: Work, identity: Identity, uid: str, one: Arrival, stamp: Stamp) -> list[str]:
+    """Let an identifier name another person, and no longer stand in the one who had it."""
+    giver = work.owner(identity)
+    work.unregister(identity)
+    work.register(identity, uid)
+    state = work.state(identity[2], giver) if giver else None
+    if state is None:
+        return []
+    value, system, _ = identity
+    items = [
+        item
+        for item in state.content.get("identifier", [])
+        if (item.get("value"), item.get("system")) == (value, system)
+    ]
+    names = [f"identifier{pieces.MARK}{piece('identifier', item)}" for item in items]
+    gone = {name: Register(stamp, None) for name in names}
+    return [state.ref] if gone and _fold_in(work, state, one.mark[1], gone, one.now) else []
 
 
 def _fold_in(work: Work, state: State, source: str, said: Contribution, now: str) -> bool:
@@ -147,6 +224,33 @@ def _fold_in(work: Work, state: State, source: str, said: Contribution, now: str
         return False
     work.save(state, content, now)
     return True
+
+
+def _told_by(outcome: Outcome, entry: Entry, resource: Resource, stamp: Stamp) -> Contribution:
+    """What an entry says; of a stay, what an HL7 v2 message says of it is a movement of its own."""
+    if not outcome.event:
+        return _said(entry, resource, stamp)
+    if resource["resourceType"] != movements.KIND:
+        return _said(_in_pieces(entry, resource), resource, stamp)
+    others, cleared = movements.rest(entry, resource)
+    said = _said(_in_pieces(replace(entry, cleared=cleared), others), others, stamp)
+    told = movements.movement(outcome, entry, resource, movements.happened(outcome))
+    origins = tuple(row for row in entry.origins if row.element not in others)
+    said[movements.name_of(stamp)] = Register(stamp, told, origins)
+    return said
+
+
+def _in_pieces(entry: Entry, resource: Resource) -> Entry:
+    """The entry with its lists told item by item: a field that is absent changes nothing."""
+    parts: dict[str, Sequence[str]] = dict(entry.parts)
+    for element, value in resource.items():
+        if element in parts or element in entry.weak:
+            continue
+        if isinstance(value, list) and all(names := [piece(element, item) for item in value]):
+            parts[element] = names
+        elif element == "period":
+            parts[element] = ["."]
+    return replace(entry, parts=parts)
 
 
 def _said(entry: Entry, resource: Resource, stamp: Stamp) -> Contribution:

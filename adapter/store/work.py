@@ -10,9 +10,10 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from adapter import data
 from adapter.record import Resource
-from adapter.store import bulk, schema
+from adapter.store import alike, bulk, schema
 from adapter.store.fold import Contributions, Precedence, fold
 from adapter.store.instants import moment
+from adapter.store.merged import Merged
 from adapter.store.packing import pack, unpack
 from adapter.store.protocol import Status, Stored
 from adapter.store.terms import clip, terms
@@ -98,6 +99,8 @@ class Work:
     def __init__(self, connection: Connection, order: Precedence) -> None:
         self.connection, self.order = connection, order
         self.broken = False
+        self.merged = Merged(connection)
+        self.alike = alike.Alike(connection)
         self._states: dict[Name, State | None] = {}
         self._owners: dict[Identity, str | None] = {}
         self._ledger: dict[Mark, Entered] = {}
@@ -105,6 +108,7 @@ class Work:
         self._taken: dict[Key, dict[str, int]] = {}  # what is not refused: hash -> unit
         self._asked: set[Key] = set()
         self._next: dict[str, int] = {}
+        self.news: list[str] = []  # fields in which the unit at hand says something else
         self._resources: dict[int, bulk.Row] = {}
         self._versions: list[bulk.Row] = []
         self._contributions: dict[tuple[int, str], State] = {}
@@ -113,6 +117,7 @@ class Work:
         self._unnamed: set[Identity] = set()
         self._units: dict[int, bulk.Row] = {}
         self._raw: list[bulk.Row] = []
+        self._held: dict[int, bulk.Row] = {}
 
     # -- what is stored ---------------------------------------------------------------------
 
@@ -216,6 +221,10 @@ class Work:
             self._hashes[mark[0]] = True
             self._raw.append((mark[0], raw))
 
+    def hold(self, unit: int, outcome: str, candidates: str) -> None:
+        """Keep a unit for a person to decide on."""
+        self._held[unit] = (unit, outcome, candidates, "", "", "")
+
     def register(self, identity: Identity, uid: str) -> None:
         """Let an identifier name a resource."""
         self._owners[identity] = uid
@@ -237,6 +246,7 @@ class Work:
         old = terms(state.resource) if state.version and not state.deleted else set()
         state.version, state.deleted, state.content = state.version + 1, deleted, content
         new = set() if deleted else terms(state.resource)
+        self.alike.saved(state.id, (value for param, value, _ in new if param == alike.PARAM))
         rid = (state.rid,)
         self._terms.change({term + rid for term in old - new}, {term + rid for term in new - old})
         meta = {"versionId": str(state.version), "lastUpdated": now, **content.get("meta", {})}
@@ -264,15 +274,13 @@ class Work:
         bulk.delete(run, schema.identifier, sorted(self._unnamed))
         named = [(*identity, uid) for identity, uid in self._named.items()]
         bulk.insert(run, schema.identifier, named)
+        self.merged.flush()
         bulk.upsert(run, schema.unit, list(self._units.values()))
         bulk.insert(run, schema.raw, self._raw)
-        self._resources.clear()
-        self._contributions.clear()
-        self._named.clear()
-        self._unnamed.clear()
-        self._units.clear()
-        self._versions.clear()
-        self._raw.clear()
+        bulk.upsert(run, schema.review, list(self._held.values()))
+        for sent in (self._resources, self._contributions, self._named, self._unnamed,
+                     self._units, self._versions, self._raw, self._held):  # fmt: skip
+            sent.clear()
         self._terms, self.broken = _Net(), False
 
     def _packed(self) -> list[bulk.Row]:

@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import URL, create_engine, make_url
 
 from adapter import store as stores
-from adapter.identity.match import resolve
+from adapter.identity.match import may_merge, resolve
+from adapter.program.encounters import replay
 from adapter.store import SqlStore
 
 NAMESPACE = uuid.UUID("00000000-0000-4000-8000-000000000002")
@@ -67,7 +68,7 @@ def opened(url: str) -> Iterator[Callable[[], SqlStore]]:
     made: list[SqlStore] = []
 
     def open_one() -> SqlStore:
-        made.append(stores.open(url, resolve, NAMESPACE, timeout=20))
+        made.append(stores.open(url, resolve, NAMESPACE, 20, replay, may_merge))
         return made[-1]
 
     yield open_one

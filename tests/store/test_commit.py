@@ -122,7 +122,8 @@ def test_any_identifier_of_an_entry_finds_it(store) -> None:
 
 def test_identifiers_of_two_people_go_to_review(store) -> None:
     store.commit(*unit(patient((CIN, "90000001A"))), NOW)
-    store.commit(*unit(patient((MRN, "778")), source=FEED), NOW)
+    other = patient((MRN, "778"), family="Marrowby")
+    assert store.commit(*unit(other, source=FEED), NOW).status == "stored"
     both, raw = unit(patient((CIN, "90000001A"), (MRN, "778"), gender="male"), source=FEED)
     receipt = store.commit(both, raw, NOW)
     assert (receipt.status, receipt.ids, receipt.changed) == ("review", {}, ())

@@ -1,0 +1,214 @@
+"""How alike two records of a person are: a weight, what agrees, and what speaks against."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+from adapter import data
+from adapter.record import Resource
+
+Item = dict[str, Any]
+
+_SSN = "SS"
+_SETS = ("shared", "own", "members", "numbers", "documents", "weak")
+_NOBODY = re.compile(r"(\d)\1{9}|0{3}\d{7}|\d{3}0{7}|1234567890")
+
+
+class Weights(NamedTuple):
+    """mappings/matching.toml, read."""
+
+    certain: int
+    review: int
+    weight: Mapping[str, int]
+    shared: frozenset[str]
+    shared_most: int
+    own: frozenset[str]
+    members: frozenset[str]
+    numbers: frozenset[str]
+    documents: frozenset[str]
+    weak: frozenset[str]
+
+
+@cache
+def weights() -> Weights:
+    """The shipped weights. Raises DataFileError."""
+    raw = data.toml(data.path("mappings", "matching.toml"))
+    sets = {name: frozenset(raw[name]) for name in _SETS}
+    return Weights(
+        certain=raw["certain"],
+        review=raw["review"],
+        weight=raw["weights"],
+        shared_most=raw["shared_most"],
+        **sets,
+    )
+
+
+class Likeness(NamedTuple):
+    """The weight of what agrees, the names of that, and of what both tell and differs."""
+
+    score: int
+    agrees: tuple[str, ...]
+    differs: tuple[str, ...]
+
+    @property
+    def certain(self) -> bool:
+        """Enough to be one person, and nothing speaks against it."""
+        return self.score >= weights().certain and not self.differs
+
+    @property
+    def possible(self) -> bool:
+        """Enough for a person to look at."""
+        known = "name" in self.agrees or "birth" in self.agrees
+        return self.score >= weights().review and known and "own" not in self.differs
+
+
+def likeness(said: Resource, stored: Resource) -> Likeness:
+    """Compare two Patients by the table of weights (HL7 FAST Identity Matching 2.0.0).
+
+    Full social security numbers, sex and zip codes alone weigh nothing, as the guide has it.
+    """
+    found = {name: compare(said, stored) for name, compare in _TESTS.items()}
+    agrees = tuple(name for name, same in found.items() if same and name in weights().weight)
+    against = ("birth", "name", "own")
+    return Likeness(_score(agrees), agrees, tuple(n for n in against if found.get(n) is False))
+
+
+def _score(agrees: Iterable[str]) -> int:
+    table = weights()
+    alone = [table.weight[name] for name in agrees if name not in table.shared]
+    shared = [table.weight[name] for name in agrees if name in table.shared]
+    together = table.shared_most if len(shared) > 1 else sum(shared)
+    return sum(alone) + together
+
+
+# --- what is compared: True agrees, False differs, None is not known on one side
+
+Test = Callable[[Resource, Resource], bool | None]
+
+
+def _meet(read: Callable[[Resource], frozenset[Any]]) -> Test:
+    """A test whether two records share one of the values that `read` gives."""
+
+    def test(said: Resource, stored: Resource) -> bool | None:
+        here, there = read(said), read(stored)
+        return bool(here & there) if here and there else None
+
+    return test
+
+
+@lru_cache(maxsize=65536)
+def folded(text: str) -> str:
+    """Letters and digits of a text, without case and accents."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(char for char in plain if char.isalnum())
+
+
+def _births(person: Resource) -> frozenset[str]:
+    date = str(person.get("birthDate", ""))
+    return frozenset([date]) if len(date) == 10 else frozenset()
+
+
+def _names(person: Resource) -> frozenset[tuple[str, str]]:
+    """Every family name with its first given name."""
+    found = (
+        (folded(str(name.get("family", ""))), folded(str((name.get("given") or [""])[0])))
+        for name in person.get("name", ())
+    )
+    return frozenset(pair for pair in found if all(pair))
+
+
+def families(person: Resource) -> frozenset[str]:
+    """Every family name, folded."""
+    names = (folded(str(name.get("family", ""))) for name in person.get("name", ()))
+    return frozenset(name for name in names if name)
+
+
+def _addresses(person: Resource) -> frozenset[tuple[str, str]]:
+    """Street with zip code, and with city and state."""
+    found: set[tuple[str, str]] = set()
+    for address in person.get("address", ()):
+        line = folded(str((address.get("line") or [""])[0]))
+        if not line or line in weights().weak:
+            continue
+        zip_code = str(address.get("postalCode", ""))[:5]
+        place = folded(str(address.get("city", ""))), folded(str(address.get("state", "")))
+        found.update({(line, zip_code)} if zip_code else ())
+        found.update({(line, "".join(place))} if all(place) else ())
+    return frozenset(found)
+
+
+def phone(text: str) -> str:
+    """The ten digits of a North American number, `""` for any other and for placeholders."""
+    digits = re.sub(r"\D", "", text.casefold().partition("x")[0])
+    digits = digits[1:] if len(digits) == 11 and digits[0] == "1" else digits
+    return digits if len(digits) == 10 and not _NOBODY.fullmatch(digits) else ""
+
+
+def _phones(person: Resource) -> frozenset[str]:
+    rows = (row for row in person.get("telecom", ()) if row.get("system") != "email")
+    return frozenset(filter(None, (phone(str(row.get("value", ""))) for row in rows)))
+
+
+def _emails(person: Resource) -> frozenset[str]:
+    rows = (row for row in person.get("telecom", ()) if row.get("system") == "email")
+    return frozenset(filter(None, (str(row.get("value", "")).casefold() for row in rows)))
+
+
+def _identifiers(person: Resource) -> Iterator[tuple[str, str, str]]:
+    """(type, system, value) of every identifier that has them."""
+    for item in person.get("identifier", ()):
+        if item.get("system") and item.get("value"):
+            codings = item.get("type", {}).get("coding", ())
+            for code in [str(coding.get("code", "")) for coding in codings] or [""]:
+                yield code, str(item["system"]), str(item["value"])
+
+
+def _numbers(person: Resource) -> frozenset[tuple[str, str]]:
+    """Record and member numbers: with who gave them each names one person."""
+    wanted = weights().numbers
+    return frozenset((s, v) for code, s, v in _identifiers(person) if code in wanted)
+
+
+def members(person: Resource) -> frozenset[tuple[str, str]]:
+    """(system, value) of what Medi-Cal (CIN) and plans call a person."""
+    wanted = weights().members
+    return frozenset((s, v) for code, s, v in _identifiers(person) if code in wanted)
+
+
+def _documents(person: Resource) -> frozenset[tuple[str, str]]:
+    wanted = weights().documents
+    return frozenset((s, v) for code, s, v in _identifiers(person) if code in wanted)
+
+
+def _ssn4(person: Resource) -> frozenset[str]:
+    found = (re.sub(r"\D", "", v)[-4:] for code, _, v in _identifiers(person) if code == _SSN)
+    return frozenset(text for text in found if len(text) == 4 and text != "0000")
+
+
+def _own(said: Resource, stored: Resource) -> bool | None:
+    """False when a system that gives a person one number gave these two different ones."""
+    if _numbers(said) & _numbers(stored):
+        return True
+    own = weights().own
+    here, there = (
+        {(code, system) for code, system, _ in _identifiers(person) if code in own}
+        for person in (said, stored)
+    )
+    return False if here & there else None
+
+
+_TESTS: dict[str, Test] = {
+    "document": _meet(_documents),
+    "address": _meet(_addresses),
+    "phone": _meet(_phones),
+    "email": _meet(_emails),
+    "identifier": _meet(_numbers),
+    "ssn4": _meet(_ssn4),
+    "name": _meet(_names),
+    "birth": _meet(_births),
+    "own": _own,
+}

@@ -1,0 +1,81 @@
+"""People who may be the same, by index: birth date with family name, telephone, e-mail."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from sqlalchemy import Connection, bindparam, select
+
+from adapter.record import Resource
+from adapter.store import bulk, schema
+
+KIND = "Patient"
+PARAM = "Patient.~alike"  # of the index rows; no search parameter has such a name
+VERSION = 1  # of the keys: another one writes the index anew
+_MOST = 20  # a key of more people names nobody: a shelter's telephone
+_LIMIT = 5000
+_LONGEST = 200
+
+_TERM, _RESOURCE = schema.term, schema.resource
+_ROWS = (
+    select(_TERM.c.value, _RESOURCE.c.id)
+    .join(_RESOURCE, _RESOURCE.c.rid == _TERM.c.rid)
+    .where(_TERM.c.param == PARAM, _TERM.c.value.in_(bindparam("values", expanding=True)))
+    .limit(_LIMIT)
+)
+
+
+def keys(person: Resource) -> set[str]:
+    """What a Patient has in common with another record of the same person."""
+    if person.get("resourceType") != KIND:
+        return set()
+    return {key[:_LONGEST] for key in (*_births(person), *_telecoms(person))}
+
+
+def _births(person: Resource) -> Iterator[str]:
+    birth = str(person.get("birthDate", ""))
+    if len(birth) == 10:
+        for name in person.get("name", ()):
+            family = re.sub(r"[\W_]", "", str(name.get("family", "")).casefold())
+            if family:
+                yield f"b {birth} {family}"
+
+
+def _telecoms(person: Resource) -> Iterator[str]:
+    for row in person.get("telecom", ()):
+        text = str(row.get("value", "")).casefold()
+        digits = re.sub(r"\D", "", text.partition("x")[0])[-10:]
+        if row.get("system") == "email":
+            yield f"e {text}"
+        elif len(digits) == 10:
+            yield f"p {digits}"
+
+
+class Alike:
+    """Look-ups of one transaction, with what it has written itself."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._known: dict[str, set[str]] = {}
+        self._fresh: dict[str, set[str]] = {}
+
+    def know(self, wanted: Iterable[str]) -> None:
+        """Look up who has these keys, in a few statements."""
+        asked = {key for key in wanted if key not in self._known}
+        self._known.update((key, set()) for key in asked)
+        for some in bulk.chunks(asked):
+            for key, uid in self._connection.execute(_ROWS, {"values": some}):
+                self._known[key].add(uid)
+
+    def ids(self, wanted: Iterable[str]) -> list[str]:
+        """The ids of Patients that have one of these keys, in order."""
+        asked = list(wanted)
+        self.know(asked)
+        groups = (self._known[key] | self._fresh.get(key, set()) for key in asked)
+        return sorted({uid for group in groups if len(group) <= _MOST for uid in group})
+
+    def saved(self, uid: str, has: Iterable[str]) -> None:
+        """A Patient of this transaction has these keys, whether or not it is in the database."""
+        for key in has:
+            self._fresh.setdefault(key, set()).add(uid)

@@ -1,0 +1,120 @@
+"""Units that wait for a person: kept as they were converted, with whom they may mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from adapter import data
+from adapter.issues import Candidate, Issue
+from adapter.outcome import Outcome, Unit
+from adapter.record import Entry, Location, Origin
+from adapter.store import schema
+from adapter.store.protocol import Held
+
+_UNIT, _REVIEW = schema.unit, schema.review
+_WAITING = (
+    select(
+        _UNIT.c.id, _UNIT.c.source, _UNIT.c.kind, _UNIT.c.file, _UNIT.c.line, _UNIT.c.received,
+        _UNIT.c.issues, _REVIEW.c.candidates,
+    )
+    .join(_REVIEW, _REVIEW.c.unit == _UNIT.c.id)
+    .where(_UNIT.c.status == "review")
+    .order_by(_UNIT.c.id)
+)  # fmt: skip
+
+
+def waiting(connection: Connection) -> list[Held]:
+    """Every unit that waits for a person, in order of arrival."""
+    return [
+        Held(*row[:6], data.loads(row[6]), _candidates(row[7]))
+        for row in connection.execute(_WAITING)
+    ]
+
+
+def kept(connection: Connection, unit: int) -> tuple[Outcome, bytes] | None:
+    """A unit that waits, as it was converted, with its bytes; None when it does not wait."""
+    query = (
+        select(_REVIEW.c.outcome, schema.raw.c.bytes)
+        .join(_UNIT, _UNIT.c.id == _REVIEW.c.unit)
+        .join(schema.raw, schema.raw.c.hash == _UNIT.c.hash)
+        .where(_REVIEW.c.unit == unit, _UNIT.c.status == "review")
+    )
+    row = connection.execute(query).first()
+    return None if row is None else (unpack(row[0]), bytes(row[1]))
+
+
+def told(candidates: Sequence[Candidate]) -> str:
+    """Candidates as JSON text."""
+    return data.dumps([tuple(one) for one in candidates]).decode()
+
+
+def _candidates(text: str) -> list[Candidate]:
+    return [
+        Candidate(uid, score, tuple(agrees), tuple(differs), certain, possible)
+        for uid, score, agrees, differs, certain, possible in data.loads(text)
+    ]
+
+
+def pack(outcome: Outcome) -> str:
+    """An outcome as JSON text; its bytes are kept apart."""
+    unit = outcome.unit
+    return data.dumps({
+        "unit": [tuple(unit.at), unit.kind, unit.source, unit.key, unit.as_of, unit.received],
+        "event": outcome.event,
+        "merges": outcome.merges,
+        "issues": [_issue(one) for one in outcome.issues],
+        "entries": [_entry(one) for one in outcome.entries],
+    }).decode()  # fmt: skip
+
+
+def _issue(issue: Issue) -> list[Any]:
+    at = tuple(issue.at) if issue.at is not None else None
+    return [issue.severity, issue.detail, issue.text, at, issue.path]
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "resource": entry.resource,
+        "urn": entry.urn,
+        "identity": entry.identity,
+        "key": entry.key,
+        "origins": [tuple(one) for one in entry.origins],
+        "cleared": entry.cleared,
+        "weak": entry.weak,
+        "parts": {name: list(names) for name, names in entry.parts.items()},
+    }
+
+
+def unpack(text: str) -> Outcome:
+    """The outcome that `pack` wrote."""
+    packed = data.loads(text)
+    at, kind, source, key, as_of, received = packed["unit"]
+    unit = Unit(Location(*at), kind, source, key, as_of, received=received)
+    return Outcome(
+        unit,
+        entries=[_unpacked(one) for one in packed["entries"]],
+        issues=list(_issues(packed["issues"])),
+        event=packed["event"],
+        merges=tuple((survivor, loser) for survivor, loser in packed["merges"]),
+    )
+
+
+def _issues(rows: Iterable[list[Any]]) -> Iterable[Issue]:
+    for severity, detail, words, at, path in rows:
+        yield Issue(severity, detail, words, Location(*at) if at else None, path)
+
+
+def _unpacked(row: dict[str, Any]) -> Entry:
+    return Entry(
+        resource=row["resource"],
+        urn=row["urn"],
+        identity=tuple((system, value) for system, value in row["identity"]),
+        key=tuple(row["key"]),
+        origins=[Origin(*one) for one in row["origins"]],
+        cleared=tuple(row["cleared"]),
+        weak=tuple(row["weak"]),
+        parts=row["parts"],
+    )

@@ -1,0 +1,78 @@
+"""Who was merged into whom: later messages about the loser are led on to the survivor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, bindparam, or_, select
+
+from adapter.store import bulk, schema
+
+Name = tuple[str, str]  # kind, id
+
+_TABLE = schema.merged
+_ANY = select(_TABLE.c.kind).where(_TABLE.c.loser > "").limit(1)
+_ROWS = select(_TABLE.c.kind, _TABLE.c.loser, _TABLE.c.survivor).where(
+    or_(
+        _TABLE.c.loser.in_(bindparam("losers", expanding=True)),
+        _TABLE.c.survivor.in_(bindparam("survivors", expanding=True)),
+    )
+)
+
+
+class Merged:
+    """The merges that concern the resources of one transaction, looked up once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._some: bool | None = None  # whether anything was ever merged
+        self._into: dict[Name, str] = {}
+        self._losers: dict[Name, set[str]] = {}
+        self._asked: set[Name] = set()
+        self._new: dict[Name, bulk.Row] = {}
+
+    def know(self, names: Iterable[Name]) -> None:
+        """Look up what these were merged into, and what into them, in a few statements."""
+        if self._some is None:
+            self._some = self._connection.execute(_ANY).first() is not None
+        wanted = {name for name in names if name not in self._asked} if self._some else set()
+        self._asked |= wanted
+        for ids in bulk.chunks({uid for _, uid in wanted}):
+            rows = self._connection.execute(_ROWS, {"losers": ids, "survivors": ids})
+            for kind, loser, survivor in rows:
+                self._into.setdefault((kind, loser), survivor)
+                self._losers.setdefault((kind, survivor), set()).add(loser)
+
+    def survivor(self, kind: str, uid: str) -> str:
+        """Who goes on for a resource: itself, or the end of the chain of merges."""
+        at = uid
+        while True:
+            self.know([(kind, at)])
+            into = self._into.get((kind, at))
+            if into is None or into == uid:
+                return at
+            at = into
+
+    def losers(self, kind: str, uid: str) -> list[str]:
+        """Everyone who was merged into a resource, directly or by a chain, in order of id."""
+        found: set[str] = set()
+        open_ones = [uid]
+        while open_ones:
+            name = (kind, open_ones.pop())
+            self.know([name])
+            fresh = self._losers.get(name, set()) - found
+            found |= fresh
+            open_ones += fresh
+        return sorted(found - {uid})
+
+    def add(self, kind: str, loser: str, survivor: str, unit: int) -> None:
+        """Remember a merge."""
+        self._some = True
+        self._into[kind, loser] = survivor
+        self._losers.setdefault((kind, survivor), set()).add(loser)
+        self._new[kind, loser] = (kind, loser, survivor, unit)
+
+    def flush(self) -> None:
+        """Send what is new to the database."""
+        bulk.upsert(self._connection, _TABLE, list(self._new.values()))
+        self._new.clear()

@@ -1,0 +1,231 @@
+"""Two resources become one: what was said of the loser is the survivor's, and so are its things.
+
+The loser stays, inactive, and leads to the survivor (IHE PMIR ITI-93). Merges that cannot be right
+are not carried out: of one with itself, in a circle, of two that other facts keep apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, select
+
+from adapter.issues import Doubt, Issue
+from adapter.outcome import Outcome
+from adapter.record import Entry
+from adapter.store import schema
+from adapter.store.fold import (
+    API,
+    EVERYTHING,
+    WEAK,
+    Contribution,
+    Register,
+    Stamp,
+    fold,
+    merge,
+    slots,
+)
+from adapter.store.resolve import Judges, Resolver, Unresolved, identities, led
+from adapter.store.terms import parameters, shipped
+from adapter.store.work import Name, State, Work
+
+_OWN = "#"  # a source after this mark: what a merge itself says of the survivor
+# Elements that stay with the loser: they say what it is, not what the person or stay is.
+_STAY = frozenset(("active", "link", "partOf", "status", "status" + WEAK, "active" + WEAK))
+_HISTORY = ("Provenance", "AuditEvent")  # what was true then is not written anew
+
+_RESOURCE, _TERM = schema.resource, schema.term
+_REFERRING = (
+    select(_RESOURCE.c.kind, _RESOURCE.c.id)
+    .join(_TERM, _TERM.c.rid == _RESOURCE.c.rid)
+    .where(_TERM.c.param.in_(bindparam("params", expanding=True)))
+    .where(_TERM.c.value == bindparam("reference"))
+    .where(_RESOURCE.c.kind.not_in(_HISTORY), _RESOURCE.c.deleted == 0)
+    .distinct()
+)
+
+
+class Pair(NamedTuple):
+    """A merge: the type, who goes on, who does not, and the entry that tells of the latter."""
+
+    kind: str
+    survivor: str
+    loser: str
+    told: Entry
+
+
+class Telling(NamedTuple):
+    """The unit that tells of a merge: its place in time, its source, and when it came."""
+
+    stamp: Stamp
+    source: str
+    now: str
+
+
+def pairs(work: Work, outcome: Outcome, resolver: Resolver, judges: Judges | None) -> list[Pair]:
+    """The merges that a unit tells. Raises Unresolved for one that may not be.
+
+    Without judges a person has decided that the two are one.
+    """
+    entries = {entry.urn: entry for entry in outcome.entries}
+    return [
+        _pair(work, resolver, judges, entries[survivor], entries[loser])
+        for survivor, loser in outcome.merges
+    ]
+
+
+def _pair(work: Work, resolver: Resolver, judges: Judges | None, on: Entry, off: Entry) -> Pair:
+    kind, _, survivor = resolver.ids[on.urn].partition("/")
+    loser = resolver.ids[off.urn].partition("/")[2]
+    if set(identities(on)) & set(identities(off)):
+        raise Unresolved(Issue("error", "contradiction", "a merge of one with itself"))
+    direct = {work.owner(name) for name in identities(on)}
+    if survivor == loser and survivor not in direct:
+        text = "a merge into one that was merged into the other before"
+        raise Unresolved(Issue("error", "identity-conflict", text))
+    before = work.merged.survivor(kind, loser)
+    if before not in (loser, survivor):
+        text = "one that was merged into somebody else before"
+        raise Unresolved(Issue("error", "identity-conflict", text))
+    if judges is not None and before == loser != survivor:
+        _judged(work, judges, Pair(kind, survivor, loser, off))
+    return Pair(kind, survivor, loser, off)
+
+
+def _judged(work: Work, judges: Judges, pair: Pair) -> None:
+    on, off = (work.state(pair.kind, uid) for uid in (pair.survivor, pair.loser))
+    if on is None or off is None:
+        return
+    subjects = {work_on(work, state.content.get("subject")) for state in (on, off)} - {""}
+    if len(subjects) > 1:
+        text = "a merge of what belongs to two people"
+        raise Unresolved(Issue("error", "identity-conflict", text))
+    doubt: Doubt | None = judges.may_merge(on.resource, off.resource)
+    if doubt is not None:
+        raise Unresolved(doubt.issue, doubt.candidates)
+
+
+def work_on(work: Work, reference: Any) -> str:
+    """A reference led on to the survivor of a merge, `""` for none."""
+    text = reference.get("reference", "") if isinstance(reference, dict) else ""
+    kind, _, uid = text.partition("/")
+    return f"{kind}/{work.merged.survivor(kind, uid)}" if uid else ""
+
+
+def join(work: Work, pair: Pair, unit: Telling) -> list[str]:
+    """Carry a merge out, after its entries were taken in. Returns what changed.
+
+    Told again it changes nothing more.
+    """
+    if pair.survivor == pair.loser or work.merged.survivor(pair.kind, pair.loser) != pair.loser:
+        return []
+    on = work.state_or_new(pair.kind, pair.survivor)
+    off = work.state_or_new(pair.kind, pair.loser)
+    work.merged.add(pair.kind, pair.loser, pair.survivor, unit.stamp.unit)
+    before = off.content
+    for source, said in _given_up(off, unit):
+        _take_over(work, on, source, said)
+    _remember(work, on, pair, unit)
+    _leave(work, off, before, unit)
+    changed = [state.ref for state in (on, off) if _saved(work, state, unit.now)]
+    return changed + repointed(work, (off.ref, on.ref), off.ref, unit.now)
+
+
+def _given_up(off: State, unit: Telling) -> Iterator[tuple[str, Contribution]]:
+    """What was said of the loser before, by source; it is the loser's no longer."""
+    for source, mine in off.contributions.items():
+        if _OWN in source:
+            continue  # whom it took over itself
+        given = {
+            name: register
+            for name, register in mine.items()
+            if name not in _STAY and not (source == unit.source and register.stamp == unit.stamp)
+        }
+        if given:
+            yield source, given
+
+
+def _take_over(work: Work, on: State, source: str, said: Contribution) -> None:
+    """What a source said of the loser is said of the survivor; what the API said fills gaps."""
+    if source == API:
+        has = slots(on.content)
+        said = {n: r for n, r in said.items() if n not in has and n != EVERYTHING and r.value}
+    if said:
+        merge(on.contributions, source, said)
+        work.contributed(on, source)
+
+
+def _remember(work: Work, on: State, pair: Pair, unit: Telling) -> None:
+    """The survivor has the loser's identifiers, as old ones, and leads to it."""
+    source = f"{unit.source}{_OWN}{pair.loser}"
+    said: dict[str, Any] = {"identifier": pair.told.resource.get("identifier", [])}
+    if pair.kind == "Patient":
+        other = {"reference": f"{pair.kind}/{pair.loser}"}
+        said["link"] = [{"other": other, "type": "replaces"}]
+    registers = {n: Register(unit.stamp, {n: value}) for n, value in said.items() if value}
+    merge(on.contributions, source, registers)
+    work.contributed(on, source)
+
+
+def _leave(work: Work, off: State, before: dict[str, Any], unit: Telling) -> None:
+    """The loser keeps what the merge says of it, and shows the rest as it was."""
+    work.contributed(off, *off.contributions, unit.source)
+    mine = off.contributions.get(unit.source, {})
+    kept = {n: r for n, r in mine.items() if r.stamp == unit.stamp}
+    told = {name.partition("/")[0].removesuffix(WEAK) for name in kept}
+    for name, value in slots(before).items():
+        if name not in told and name not in ("active", "link"):
+            kept[name + WEAK] = Register(unit.stamp, value)
+    own = {source: said for source, said in off.contributions.items() if _OWN in source}
+    off.contributions.clear()
+    off.contributions.update(own | {unit.source: kept})
+
+
+def _saved(work: Work, state: State, now: str) -> bool:
+    content = fold(state.kind, state.contributions, work.order)
+    if state.version and content == state.content:
+        return False
+    work.save(state, content, now)
+    return True
+
+
+def repointed(work: Work, lead: tuple[str, str], near: str, now: str) -> list[str]:
+    """Lead references on, in everything that refers to `near`. Returns what changed.
+
+    The two ends of `lead` themselves keep what they say of each other, and so do Patients.
+    """
+    work.flush()
+    old, new = lead
+    rows = _referring(work, near)
+    work.know_states(rows)
+    changed = []
+    for kind, uid in rows:
+        state = work.state(kind, uid)
+        if state is None or state.ref in lead or kind == old.partition("/")[0] == "Patient":
+            continue
+        _lead_on(work, state, old, new)
+        changed += [state.ref] if _saved(work, state, now) else []
+    return changed
+
+
+def _referring(work: Work, reference: str) -> Sequence[Name]:
+    params = sorted(_naming(reference.partition("/")[0]))
+    rows = work.connection.execute(_REFERRING, {"params": params, "reference": reference})
+    return sorted((str(kind), str(uid)) for kind, uid in rows)
+
+
+def _naming(target: str) -> set[str]:
+    """How index rows name the search parameters that may refer to a type."""
+    kinds = {row["kind"] for row in shipped() if row["kind"] != "*"}
+    every = (parameter for kind in kinds for parameter in parameters(kind).values())
+    return {one.key for one in every if target in one.targets or "*" in one.targets}
+
+
+def _lead_on(work: Work, state: State, old: str, new: str) -> None:
+    for source, mine in state.contributions.items():
+        for name, register in mine.items():
+            value = led(register.value or {}, lambda text: new if text == old else text)
+            if value is not (register.value or value):
+                mine[name] = register._replace(value=value)
+                work.contributed(state, source)

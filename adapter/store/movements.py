@@ -1,0 +1,126 @@
+"""What messages say of a stay, kept one by one: the state machine reads them in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from adapter.outcome import Outcome
+from adapter.record import Entry, Movement, Resource
+from adapter.store.instants import moment, since
+
+if TYPE_CHECKING:  # fold.py settles contributions by this module
+    from adapter.store.fold import Contribution, Contributions, Register, Stamp
+
+MARK = "@"  # begins the name of a movement's register; its place in time follows
+WEAK = "?"
+KIND = "Encounter"
+# What is told by one message and follows from those before it: read by the state machine only.
+_KEPT = ("status", "class", "period", "hospitalization", "location")
+
+# From movements to elements: (value, number of the movement in order of time, whether weak).
+Replay = Callable[[Sequence[Movement]], Mapping[str, tuple[Any, int, bool]]]
+
+
+def newest(movements: Sequence[Movement]) -> dict[str, tuple[Any, int, bool]]:
+    """The least state machine: the newest word on each element."""
+    found: dict[str, tuple[Any, int, bool]] = {}
+    for number, one in enumerate(sorted(movements, key=lambda row: row.order)):
+        for path in one.cleared:
+            found.pop(path.partition(".")[0].partition("[")[0], None)
+        for name, value in one.says.items():
+            if name not in one.weak or found.get(name, (None, 0, True))[2]:
+                found[name] = (value, number, name in one.weak)
+    return found
+
+
+def happened(outcome: Outcome) -> str:
+    """When what a message tells took place, with its sender's offset; else in UTC, else ""."""
+    instant = since(outcome.unit.as_of).partition(" ")[0]
+    for entry in reversed(outcome.entries):
+        if instant and entry.resource["resourceType"] == "Provenance":
+            times = (str(entry.resource.get(n, "")) for n in ("occurredDateTime", "recorded"))
+            found = next((text for text in times if moment(text) == instant), "")
+            if found:
+                return found
+    return outcome.unit.as_of.partition(" ")[0]
+
+
+def movement(outcome: Outcome, entry: Entry, resource: Resource, at: str) -> dict[str, Any]:
+    """What a message says of a stay, as a register holds it."""
+    places = [
+        origin.field
+        for origin in entry.origins
+        if origin.element == "location" and origin.field.startswith("PV")
+    ]
+    return {
+        "event": outcome.event,
+        "at": at,
+        "says": {name: resource[name] for name in _KEPT if name in resource},
+        "weak": [name for name in entry.weak if name in _KEPT],
+        "cleared": [path for path in entry.cleared if _root(path) in _KEPT],
+        "places": places if len(places) == len(resource.get("location", ())) else [],
+    }
+
+
+def rest(entry: Entry, resource: Resource) -> tuple[Resource, tuple[str, ...]]:
+    """What else an entry says, and clears: as of any other resource."""
+    others = {name: value for name, value in resource.items() if name not in _KEPT}
+    return others, tuple(path for path in entry.cleared if _root(path) not in _KEPT)
+
+
+def name_of(stamp: Stamp) -> str:
+    """The name of the register of a movement."""
+    return f"{MARK}{stamp.as_of}|{stamp.tie}"
+
+
+def settled(contributions: Contributions, replay: Replay, cut: str) -> Contributions:
+    """The contributions with every source's movements turned into elements.
+
+    Movements not later than `cut`, a deletion, no longer count. Contributions without any are the
+    same object.
+    """
+    if not any(name[0] == MARK for mine in contributions.values() for name in mine):
+        return contributions
+    return {source: _settled(mine, replay, cut) for source, mine in contributions.items()}
+
+
+def _settled(mine: Contribution, replay: Replay, cut: str) -> Contribution:
+    done = {name: register for name, register in mine.items() if name[0] != MARK}
+    told = [
+        register
+        for name, register in mine.items()
+        if name[0] == MARK and register.stamp.as_of > cut
+    ]
+    told.sort(key=lambda register: register.stamp.order)
+    found = replay([_movement(register) for register in told]) if told else {}
+    for name, (value, number, weak) in found.items():
+        register = told[number]
+        origins = tuple(
+            row for row in register.origins if _root(row.element) in (name, _SOURCES.get(name))
+        )
+        done[name + WEAK if weak else name] = register._replace(
+            value={name: value}, origins=origins
+        )
+    return done
+
+
+_SOURCES = {"statusHistory": "status", "classHistory": "class"}
+
+
+def _movement(register: Register) -> Movement:
+    value: dict[str, Any] = register.value or {}
+    return Movement(
+        order=register.stamp.order,
+        event=value["event"],
+        at=value["at"],
+        says=value["says"],
+        weak=tuple(value["weak"]),
+        cleared=tuple(value["cleared"]),
+        places=tuple(value["places"]),
+    )
+
+
+def _root(path: str) -> str:
+    """`period` of `period.end`, `location` of `location[pending]`, `status` of `_status`."""
+    return path.partition(".")[0].partition("[")[0].removeprefix("_")

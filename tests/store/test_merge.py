@@ -1,0 +1,289 @@
+"""Merges, moves and changes of numbers as real messages tell them: who goes on, and with what."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from typing import Any
+
+import pytest
+
+from adapter import store as stores
+from adapter.identity.match import may_merge, resolve
+from adapter.program.encounters import replay
+from tests.store.made import row
+from tests.store.messages import NOW, contents, converted, message, pid, pv1, the
+
+NK1 = "NK1|1|QUILLFEATHER^TOBIAS|SPO"
+IN1 = "IN1|1|MCAL|SUN|SUNRISE HEALTH||||||||||||||||||||||||||||||||SHP1"
+
+
+def mrg(mrn: str, **more: str) -> str:
+    fields = {1: f"{mrn}^^^MERCY^MR"} | {int(key[1:]): text for key, text in more.items()}
+    return "|".join(["MRG", *(fields.get(place, "") for place in range(1, max(fields) + 1))])
+
+
+def admitted(mrn: str, hour: int = 8, visit: str = "V1", born: str = "19800517") -> bytes:
+    return message("A01", hour, pid(mrn, born=born), NK1, pv1(visit=visit, here="W1"), IN1)
+
+
+def merged(on: str, off: str, hour: int = 12, event: str = "A40") -> bytes:
+    return message(event, hour, pid(on), mrg(off))
+
+
+def load(store: Any, *messages: bytes) -> list[str]:
+    return [store.commit(*made, NOW).status for made in converted(*messages)]
+
+
+def person(store: Any, mrn: str) -> dict[str, Any]:
+    """The patient whose own number this is, not one that has it as an old one."""
+    return next(
+        one
+        for one in store.each("Patient")
+        if any(i["value"] == mrn and i.get("use") != "old" for i in one["identifier"])
+    )
+
+
+def the_two(store: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Survivor and loser."""
+    rows = list(store.each("Patient"))
+    (loser,) = (one for one in rows if one.get("active") is False)
+    (survivor,) = (one for one in rows if one.get("active") is not False)
+    return survivor, loser
+
+
+def numbers(resource: dict[str, Any]) -> list[tuple[str, str]]:
+    return sorted((row["value"], row.get("use", "")) for row in resource["identifier"])
+
+
+def subjects(store: Any) -> set[str]:
+    """Whom everything is about."""
+    names = {
+        "Encounter": "subject", "Coverage": "beneficiary", "RelatedPerson": "patient",
+    }  # fmt: skip
+    return {one[name]["reference"] for kind, name in names.items() for one in store.each(kind)}
+
+
+def test_a_merge_leaves_one_person_with_everything(store) -> None:
+    assert load(store, admitted("M1", 6, "V0"), admitted("M2", 8), merged("M1", "M2")) == [
+        "stored", "stored", "stored",
+    ]  # fmt: skip
+    survivor, loser = the_two(store)
+    assert loser["link"] == [
+        {"other": {"reference": f"Patient/{survivor['id']}"}, "type": "replaced-by"}
+    ]
+    assert survivor["link"] == [
+        {"other": {"reference": f"Patient/{loser['id']}"}, "type": "replaces"}
+    ]
+    assert numbers(survivor) == [("M1", ""), ("M2", "old")]
+    assert numbers(loser) == [("M2", "old")]
+    assert subjects(store) == {f"Patient/{survivor['id']}"}
+    assert store.search("Encounter", [("patient", survivor["id"])]).total == 2
+    assert store.read("Patient", loser["id"]).resource["name"] == loser["name"]
+
+
+@pytest.mark.parametrize("event", ["A18", "A30", "A34", "A36", "A39", "A40"])
+def test_every_merge_of_people(store, event) -> None:
+    account = {"f3": "ACC2^^^MERCY^AN"} if event == "A36" else {}
+    told = message(event, 12, pid("M1", f18="ACC1^^^MERCY^AN"), mrg("M2", **account))
+    assert load(store, admitted("M2"), told) == ["stored", "stored"]
+    survivor, _ = the_two(store)
+    assert subjects(store) == {f"Patient/{survivor['id']}"}
+
+
+def test_later_messages_with_the_old_number_are_the_survivor_s(store) -> None:
+    load(store, admitted("M1"), merged("M1", "M2"), admitted("M2", 14, "V2"))
+    survivor, loser = the_two(store)
+    assert subjects(store) == {f"Patient/{survivor['id']}"}
+    assert len(contents(store, "Coverage", "RelatedPerson")["Coverage"]) == 1
+    assert numbers(survivor)[0][0] == "M1"
+    assert loser["active"] is False
+
+
+def without_ids(store: Any) -> Any:
+    """The survivor and what is theirs, without ids, which depend on who came first."""
+    survivor, _ = the_two(store)
+    keep = {name: survivor[name] for name in ("name", "birthDate", "telecom", "gender")}
+    things = {
+        kind: sorted(
+            repr({k: v for k, v in one.items() if k in ("status", "class", "name", "period")})
+            for one in store.each(kind)
+        )
+        for kind in ("Encounter", "RelatedPerson", "Coverage")
+    }
+    return keep, numbers(survivor), things, len(subjects(store))
+
+
+def test_any_order_of_admissions_and_merge_ends_the_same() -> None:
+    some = [
+        message("A01", 6, pid("M1", f13="^PRN^PH^^1^916^5550101"), pv1(visit="V0")),
+        message("A01", 8, pid("M2", f14="^WPN^PH^^1^916^5550102"), pv1(visit="V1")),
+        message("A03", 10, pid("M2"), pv1(visit="V1", end=10)),
+        merged("M1", "M2"),
+        message("A08", 14, pid("M2", name="QUILLFEATHER^ODETTE^JUNE"), pv1(visit="V1")),
+    ]
+    found = []
+    for order in itertools.permutations(some):
+        store = stores.open("sqlite://", resolve, uuid.UUID(int=3), 5, replay, may_merge)
+        assert set(load(store, *order)) == {"stored"}
+        found.append(without_ids(store))
+        store.close()
+    assert all(one == found[0] for one in found)
+    assert found[0][3] == 1
+
+
+def test_the_same_merge_again_changes_nothing(store) -> None:
+    load(store, admitted("M1", 6, "V0"), admitted("M2"), merged("M1", "M2"))
+    before = [(one["id"], one["meta"]["versionId"]) for one in store.each("Patient")]
+    assert load(store, merged("M1", "M2"), merged("M1", "M2", 13)) == ["duplicate", "stored"]
+    assert [(one["id"], one["meta"]["versionId"]) for one in store.each("Patient")] == before
+
+
+def test_a_merge_of_nobody_known(store) -> None:
+    assert load(store, merged("M1", "M2")) == ["stored"]
+    survivor, loser = the_two(store)
+    assert loser["link"][0]["other"]["reference"] == f"Patient/{survivor['id']}"
+
+
+def test_a_chain_is_followed(store) -> None:
+    load(store, admitted("M3", 5, "V3"), admitted("M2", 6, "V2"), admitted("M1", 7))
+    load(store, merged("M2", "M3", 12), merged("M1", "M2", 13), admitted("M3", 15, "V4"))
+    last = person(store, "M1")
+    assert subjects(store) == {f"Patient/{last['id']}"}
+    assert store.search("Encounter", [("patient", last["id"])]).total == 4
+    assert sorted(value for value, _ in numbers(last)) == ["M1", "M2", "M3"]
+
+
+def test_a_chain_told_from_its_end(store) -> None:
+    load(store, admitted("M3", 5, "V3"), merged("M1", "M2", 13), merged("M2", "M3", 12))
+    assert subjects(store) == {f"Patient/{person(store, 'M1')['id']}"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(("M1", "M2"), ("M2", "M1")), (("M1", "M2"), ("M3", "M2"))],
+    ids=["reversed", "into another"],
+)
+def test_a_merge_against_an_earlier_one_is_for_a_person(store, first, second) -> None:
+    load(store, admitted("M1", 5, "V1"), admitted("M2", 6, "V2"), admitted("M3", 7, "V3"))
+    before = load(store, merged(*first))
+    kept = contents(store, "Patient", "Encounter")
+    assert before == ["stored"] and load(store, merged(*second, 14)) == ["review"]
+    (line,) = store.ledger("review")
+    assert line.issues[-1]["details"]["coding"] == [{"code": "identity-conflict"}]
+    assert contents(store, "Patient", "Encounter") == kept
+
+
+def test_a_circle_of_three_is_for_a_person(store) -> None:
+    load(store, admitted("M1", 5, "V1"), merged("M2", "M1", 12), merged("M3", "M2", 13))
+    assert load(store, merged("M1", "M3", 14)) == ["review"]
+    assert sum(one.get("active") is False for one in store.each("Patient")) == 2
+
+
+def test_two_groups_of_one_message_stay_apart(store) -> None:
+    both = message(
+        "A40", 12, pid("M1"), mrg("M2"), pid("M3", "MARROWBY^TESS", "19551102"), mrg("M4")
+    )
+    load(store, admitted("M2", 6, "V2"))
+    load(store, message("A01", 7, pid("M4", "MARROWBY^TESS", "19551102"), pv1(visit="V4")), both)
+    one, other = person(store, "M1"), person(store, "M3")
+    assert [store.search("Encounter", [("patient", p["id"])]).total for p in (one, other)] == [1, 1]
+    assert {len(p["link"]) for p in store.each("Patient")} == {1}
+
+
+def test_two_members_are_not_merged_without_a_person(store) -> None:
+    """Different Medi-Cal numbers: they are two people for the plan."""
+    for hour, mrn, cin in ((6, "M1", "90000001A"), (7, "M2", "90000002B")):
+        both = f"{mrn}^^^MERCY^MR~{cin}^^^MEDI-CAL^MA"
+        load(store, message("A01", hour, pid(f3=both), pv1(visit=f"V{hour}")))
+    assert load(store, merged("M1", "M2")) == ["review"]
+    assert all(one.get("active") is not False for one in store.each("Patient"))
+    (held,) = store.waiting()
+    assert [one.id for one in held.candidates] == [person(store, "M2")["id"]]
+    choice = f"Patient/{person(store, 'M1')['id']}"
+    assert store.decide(held.unit, choice, "K. Reviewer", NOW).status == "stored"
+    survivor, _ = the_two(store)
+    assert ("M1", "") in numbers(survivor) and ("M2", "old") in numbers(survivor)
+
+
+def test_what_a_plan_said_of_the_loser_is_the_survivor_s(store) -> None:
+    store.commit(*row(1), NOW)
+    (member,) = store.each("Patient")
+    load(store, message("A01", 6, pid("M2", f3="M2^^^MERCY^MR~90000001A^^^MEDI-CAL^MA"), pv1()))
+    assert load(store, merged("M1", "M2")) == ["stored"]
+    survivor, loser = the_two(store)
+    assert loser["id"] == member["id"]
+    assert ("90000001A", "") in numbers(survivor)
+    assert survivor["address"] == [{"line": ["1 Lantern Row"]}]
+    episode = the(store, "EpisodeOfCare")
+    assert episode["patient"]["reference"] == f"Patient/{survivor['id']}"
+    again = store.commit(*row(1, "2 Lantern Row", "2026-08-01T00:00:00Z"), NOW)
+    assert f"Patient/{survivor['id']}" in again.changed
+    assert [one["patient"] for one in store.each("EpisodeOfCare")] == [episode["patient"]]
+
+
+def test_visits_are_merged(store) -> None:
+    load(store, admitted("M1", 6, "V1"), message("A02", 8, pid("M1"), pv1(visit="V2", here="W2")))
+    told = message("A42", 12, pid("M1"), mrg("M1", f5="V2^^^MERCY^VN"), pv1(visit="V1"))
+    assert load(store, told) == ["stored"]
+    rows = {one["status"]: one for one in store.each("Encounter")}
+    assert set(rows) == {"entered-in-error", "in-progress"}
+    on = rows["in-progress"]
+    assert rows["entered-in-error"]["partOf"]["reference"] == f"Encounter/{on['id']}"
+    assert [row["status"] for row in on["location"]] == ["completed", "active"]
+    load(store, message("A03", 20, pid("M1"), pv1(visit="V2", end=20)))
+    assert store.read("Encounter", on["id"]).resource["status"] == "finished"
+
+
+def test_a_visit_of_somebody_else_is_not_merged(store) -> None:
+    other = message("A01", 7, pid("M2", "MARROWBY^TESS", "19551102"), pv1(visit="V2"))
+    load(store, admitted("M1", 6, "V1"), other)
+    told = message("A42", 12, pid("M1"), mrg("M1", f5="V2^^^MERCY^VN"), pv1(visit="V1"))
+    assert load(store, told) == ["review"]
+
+
+def test_a_visit_moves_with_what_belongs_to_it(store) -> None:
+    problem = "DG1|1||R07.9^Chest pain^I10|||A"
+    wrong = message("A01", 6, pid("M2", "MARROWBY^TESS", "19551102"), pv1(), problem)
+    load(store, admitted("M1", 5, "V0"), wrong)
+    told = message("A45", 12, pid("M1"), mrg("M2", f5="V1^^^MERCY^VN"), pv1())
+    assert load(store, told) == ["stored"]
+    right = f"Patient/{person(store, 'M1')['id']}"
+    assert {one["subject"]["reference"] for one in store.each("Encounter")} == {right}
+    assert the(store, "Condition")["subject"]["reference"] == right
+    assert all(one.get("active") is not False for one in store.each("Patient"))
+
+
+def test_a_number_changes_and_the_old_one_still_leads_here(store) -> None:
+    load(store, admitted("M1", 6), message("A47", 12, pid("M5"), mrg("M1")))
+    found = the(store, "Patient")
+    assert numbers(found) == [("M1", "old"), ("M5", "")]
+    load(store, admitted("M1", 14, "V2"))
+    assert len(list(store.each("Patient"))) == 1
+
+
+def test_a_number_moves_to_another_person(store) -> None:
+    first = message("A28", 5, pid(f3="E1^^^HIE^PI", mrn=""))
+    second = message("A28", 6, pid(f3="E2^^^HIE^PI~M1^^^MERCY^MR", name="MARROWBY^TESS",
+                                   born="19551102", mrn=""))  # fmt: skip
+    load(store, first, second)
+    told = message("A43", 12, pid(f3="E1^^^HIE^PI~M1^^^MERCY^MR", mrn=""),
+                   "MRG|E2^^^HIE^PI")  # fmt: skip
+    assert load(store, told) == ["stored"]
+    rows = {tuple(value for value, _ in numbers(one)) for one in store.each("Patient")}
+    assert rows == {("E1", "M1"), ("E2",)}
+    load(store, admitted("M1", 14))
+    (stay,) = store.each("Encounter")
+    assert stay["subject"]["reference"] == f"Patient/{person(store, 'E1')['id']}"
+
+
+def test_people_are_linked_and_unlinked(store) -> None:
+    load(store, admitted("M1", 5, "V1"), message("A28", 6, pid("M2", "MARROWBY^TESS", "19551102")))
+    both = (pid("M1"), pid("M2", "MARROWBY^TESS", "19551102"))
+    load(store, message("A24", 12, *both))
+    links = {one["link"][0]["type"] for one in store.each("Patient")}
+    assert links == {"seealso"}
+    load(store, message("A37", 13, *both))
+    assert not any("link" in one for one in store.each("Patient"))
+    load(store, message("A08", 14, pid("M1"), pv1()))
+    assert len(list(store.each("Patient"))) == 2
