@@ -18,6 +18,7 @@ from adapter import store as stores
 from adapter.identity.match import resolve
 from adapter.pipeline import Pipeline
 from adapter.program import notices, rosters, stays
+from adapter.program.encounters import replay
 from adapter.program.stays import Event, events, rules
 from adapter.settings import Recipient
 from adapter.store import SqlStore
@@ -184,7 +185,7 @@ def roster(*cins: str, plan: str = "sunrise", **more: Any) -> Json:
 
 @pytest.fixture
 def store() -> Iterator[SqlStore]:
-    made = stores.open("sqlite://", resolve)
+    made = stores.open("sqlite://", resolve, replay=replay)
     for one in (patient(), roster("90000077A", "90000078A")):
         made.put(one, stamp())
     yield made
@@ -496,7 +497,7 @@ def every_reference(node: Any) -> Iterator[str]:
 
 def test_the_same_stay_makes_the_same_message(store) -> None:
     first = whole_message(store)
-    again = stores.open("sqlite://", resolve)
+    again = stores.open("sqlite://", resolve, replay=replay)
     for one in (patient(), roster("90000077A")):
         again.put(one, stamp())
     assert whole_message(again) == first
@@ -532,7 +533,7 @@ STORY = [
 
 def told(messages: list[bytes], each: bool) -> tuple[list[str], dict[str, str]]:
     """What is told in the end of all, deriving after each message or once."""
-    made = stores.open("sqlite://", resolve)
+    made = stores.open("sqlite://", resolve, replay=replay)
     made.put(patient(), stamp())
     made.put(roster("90000077A"), stamp())
     house = Pipeline(made, lambda: NOW)
@@ -566,3 +567,40 @@ def test_the_story_is_told() -> None:
     letters, tasks = told(STORY, True)
     assert letters[:2] == ["new admit", "new discharge"]
     assert set(AFTER) <= tasks.keys()
+
+
+def moved(minute: int, facility: str, bed: str) -> bytes:
+    """An A02; the bed is in MERCYTEST unless another facility is named."""
+    return message("A02", minute, bed=bed).replace(
+        f"4WEST^{bed}^B^MERCYTEST".encode(), f"4WEST^{bed}^B^{facility}".encode()
+    )
+
+
+@pytest.mark.parametrize(
+    ("messages", "said"),
+    [
+        pytest.param([STORY[1], moved(40, "MERCYTEST", "7")], ["new admit"], id="a bed move"),
+        pytest.param(
+            [STORY[1], moved(40, "VALLEYTEST", "7")],
+            ["new admit", "new transfer"],
+            id="to another facility",
+        ),
+        pytest.param(STORY[:2], ["new admit", "new transfer"], id="from emergency to a ward"),
+        pytest.param([STORY[1], message("A11", 40)], ["new admit", "withdrawal admit"], id="A11"),
+        pytest.param(
+            [STORY[1], STORY[4], message("A13", 55)],
+            ["new admit", "new discharge", "withdrawal discharge"],
+            id="A13",
+        ),
+        pytest.param([message("A05", 20, "P")], [], id="a planned stay"),
+        pytest.param([message("A31", 20)], [], id="the person only"),
+    ],
+)
+def test_what_each_event_tells(store, messages, said) -> None:
+    house, heard = Pipeline(store, lambda: NOW), []
+    for one in messages:
+        (result,) = house.adt(one, "default", "m")
+        assert result.status == "stored"
+        heard += step(store)
+        deliver(store)
+    assert heard == said
