@@ -35,11 +35,11 @@ _WIDE = (  # byte order marks; that of UTF-32 begins as that of UTF-16
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
-_START = re.compile(r"(?:\A|(?<=[\r\n\x0b\x1c]))(?=MSH)")
 _HEAD = re.compile(r"MSH(?P<field>[^\w\s\x00-\x1f])(?P<rest>[^\w\s\x00-\x1f]{3,5}?)(?P=field)")
 _BATCH = ("FHS", "BHS", "BTS", "FTS")
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}(?:\||\Z)")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # no text of FHIR may hold them
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))  # no text of FHIR may hold them
+_BLANKS = dict.fromkeys(_CONTROLS, " ")
 _FRAME = "\x0b\x1c"  # MLLP: start and end of a block
 STANDARD = "|^~\\&"
 
@@ -64,24 +64,34 @@ def read(raw: bytes | str, source: str = "message") -> Iterator[Message | Issue]
     yield from issues
     if text is None:
         return
-    first, *starts = [0, *(match.start() for match in _START.finditer(text))]
+    starts = list(_starts(text))
     if not starts:
         detail = "message-structure" if text.strip() else "file-empty"
         yield Issue("error", detail, "no MSH segment", Location(source, 1, "MSH"))
         return
-    head = _lines(text[first : starts[0]])
-    pieces = [_lines(text[at:end]) for at, end in zip(starts, (*starts[1:], None), strict=True)]
+    pieces = [text[at:end] for at, end in zip(starts, (*starts[1:], None), strict=True)]
+    head = text[: starts[0]]
     yield from _outside(head, source)
-    yield from _batch([head, *pieces], source)
-    line = _breaks(text[: starts[0]])
-    for at, end, lines in zip(starts, (*starts[1:], len(text)), pieces, strict=True):
-        framed = text[at - 1 : at] == "\x0b"
-        if framed and "\x1c" not in text[at:end]:
+    if "\rBTS" in text or "\nBTS" in text or "FTS" in text:
+        yield from _batch([head, *pieces], source)
+    line = _breaks(head)
+    for at, piece in zip(starts, pieces, strict=True):
+        lines = _lines(piece)
+        if text[at - 1 : at] == "\x0b" and "\x1c" not in piece:
             where = Location(source, line + len(lines))
             yield Issue("error", "message-truncated", "the MLLP frame has no end", where)
         else:
             yield from message(lines, line + 1, source)
-        line += _breaks(text[at:end])
+        line += _breaks(piece)
+
+
+def _starts(text: str) -> Iterator[int]:
+    """Where messages begin: `MSH` at the start of a line or frame."""
+    at = text.find("MSH")
+    while at >= 0:
+        if text[at - 1 : at] in ("", "\r", "\n", "\x0b", "\x1c"):
+            yield at
+        at = text.find("MSH", at + 3)
 
 
 def _end(text: str) -> str:
@@ -92,7 +102,7 @@ def _end(text: str) -> str:
 def _lines(text: str) -> list[str]:
     """The segments of one message; a LF inside a field is text where CR ends segments."""
     end = _end(text)
-    text = text.translate(dict.fromkeys(map(ord, _FRAME))).rstrip("\r\n \t")
+    text = text.replace("\x0b", "").replace("\x1c", "").rstrip("\r\n \t")
     if end == "\n":
         return text.split("\n")
     return [line.lstrip("\n") for line in text.replace("\r\n", "\r").split("\r")]
@@ -112,25 +122,24 @@ def message(lines: Sequence[str], line: int, source: str) -> Iterator[Message | 
         yield Issue("error", "message-structure", text, Location(source, line, "MSH-2"))
         return
     found = Delimiters(head["field"], *head["rest"][:4])
-    for n, one in enumerate(lines):
-        if _CONTROL.search(one):
-            note = "control characters were read as blanks"
-            yield Issue("warning", "file-encoding", note, Location(source, line + n))
-            lines = [_CONTROL.sub(" ", text) for text in lines]
-            break
+    raw = "\r".join([one for one in lines if one and one[:3] not in _BATCH]).encode()
+    if len(raw) != len(raw.translate(None, _CONTROLS)):
+        given, lines = lines, [one.translate(_BLANKS) for one in lines]
+        first = next(n for n, one in enumerate(lines) if one != given[n])
+        note = "control characters were read as blanks"
+        yield Issue("warning", "file-encoding", note, Location(source, line + first))
     plain = "".join(found) == STANDARD
-    rest = lines[0][head.end() - 1 :]
-    segments = ["MSH|^~\\&" + (rest if plain else _translate(rest, found))]
-    for n, one in enumerate(lines[1:], 1):
-        segment = "" if not one.strip() or one[:3] in _BATCH else one
-        segment = segment if plain else _translate(segment, found)
-        if segment and not _SEGMENT.match(segment):
+    segments = ["MSH|^~\\&" + _moved(lines[0][head.end() - 1 :], found, plain)]
+    for n, segment in enumerate(lines[1:], 1):
+        segment = _moved(segment, found, plain)
+        if segment[:3] in _BATCH or not segment.strip():
+            segment = ""
+        elif not _SEGMENT.match(segment):
             text = "not a segment: three letters and a field separator are expected"
             yield Issue("warning", "message-structure", text, Location(source, line + n))
             segment = ""
         segments.append(segment)
-    raw = "\r".join(one for one in lines if one.strip() and one[:3] not in _BATCH)
-    yield _message(segments, line, source, raw.encode())
+    yield _message(segments, line, source, raw)
 
 
 def _message(segments: list[str], line: int, source: str, raw: bytes) -> Message | Issue:
@@ -158,6 +167,10 @@ def _message(segments: list[str], line: int, source: str, raw: bytes) -> Message
 
 
 _ESCAPED = {"|": "\\F\\", "^": "\\S\\", "~": "\\R\\", "&": "\\T\\", "\\": "\\E\\"}
+
+
+def _moved(line: str, found: Delimiters, plain: bool) -> str:
+    return line if plain else _translate(line, found)
 
 
 def _translate(line: str, found: Delimiters) -> str:
@@ -228,20 +241,20 @@ def _codec(raw: bytes, at: Location) -> tuple[str, list[Issue]]:
 # --- batches
 
 
-def _outside(lines: list[str], source: str) -> Iterator[Issue]:
+def _outside(head: str, source: str) -> Iterator[Issue]:
     """What stands before the first message and is no batch header is told once."""
-    for n, one in enumerate(lines, 1):
+    for n, one in enumerate(_lines(head), 1):
         if one.strip() and one[:3] not in _BATCH:
             text = "what stands before the first MSH was not read"
             yield Issue("warning", "message-structure", text, Location(source, n))
             return
 
 
-def _batch(pieces: list[list[str]], source: str) -> Iterator[Issue]:
+def _batch(pieces: list[str], source: str) -> Iterator[Issue]:
     """BTS-1 is the number of messages since BHS, FTS-1 that of batches (chapter 2.10.3)."""
     messages = batches = line = 0
-    for lines in pieces:
-        for one in lines:
+    for piece in pieces:
+        for one in _lines(piece):
             line += 1
             name = one[:3]
             if name == "MSH":
