@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
         _inputs(kinds.add_parser(kind, help=text), "watch", kind)
     for name, does in (("report", "a plan's return file"), ("claims", "a plan's 837P file")):
         _outputs(sub.add_parser(name, help=does), name)
+    _deliver(sub.add_parser("deliver", help="files to a plan's server or folder, or from there"))
     _care(sub)
     for name, does in (
         ("due", "what is due in a plan, as CSV and Tasks"),
@@ -141,7 +142,13 @@ def _dues(command: argparse.ArgumentParser, name: str) -> None:
 
 def _outputs(command: argparse.ArgumentParser, name: str) -> None:
     if name == "report":
-        command.add_argument("kind", choices=["rtf"], help="rtf: Return Transmission File")
+        about = "rtf: Return Transmission File; otf: Initial Outreach Tracker File"
+        command.add_argument("kind", choices=["rtf", "otf"], help=about)
+        forms, about = ["csv", "xlsx", "pipe"], "default: as the plan's layout has it"
+        command.add_argument("--format", choices=forms, help=about)
+        about = "list what is missing or contradicts itself, and write nothing"
+        command.add_argument("--preflight", action="store_true", help=about)
+        command.add_argument("--by", metavar="NAME", help="who sends it (default: who runs this)")
     command.add_argument("--plan", required=True)
     command.add_argument("--period", required=True, type=month, metavar="YYYY-MM")
     command.add_argument("--out", type=Path, default=Path(), metavar="DIR")
@@ -152,6 +159,21 @@ def month(text: str) -> str:
     if not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", text):
         raise ValueError
     return text
+
+
+def _deliver(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("files", nargs="*", type=Path, metavar="FILE", help="what to send")
+    where = "a folder, or sftp://USER@HOST[:PORT]/PATH"
+    way = command.add_mutually_exclusive_group(required=True)
+    way.add_argument("--to", metavar="PLACE", help=where)
+    way.add_argument("--collect", metavar="PLACE", help="fetch what is new there; " + where)
+    add("--out", type=Path, default=Path(), metavar="DIR", help="where fetched files go")
+    about = "log of what went and came, a line each (default: deliveries.ndjson in --out)"
+    add("--receipts", type=Path, metavar="FILE", help=about)
+    add("--known-hosts", type=Path, metavar="FILE", help="the server's key, as ssh keeps it")
+    add("--key", type=Path, metavar="FILE", help="our private key")
+    add("--tries", type=int, default=5, metavar="N", help="how often a broken connection is tried")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -267,27 +267,24 @@ def _documents(content: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def report(options: Namespace) -> int:
-    """Write a plan's return file; prints its name, its rows, and what is missing in it."""
-    from adapter import outputs
+    """Write a plan's return files, or say what they would lack."""
+    from adapter import output_commands
 
-    written = outputs.return_file(open_pipeline(options), options.plan, options.period, options.out)
-    for issue in written.issues:
-        _tell(issue)
-    say(f"{written.file.name}: {written.rows} members")
-    return int(any(issue.failed for issue in written.issues))
+    return output_commands.report(open_pipeline(options), options, say, _tell)
 
 
 def claims(options: Namespace) -> int:
-    """Write a plan's 837P for a month; prints files, claims and total, and what was not billed."""
-    from adapter import outputs
+    """Write a plan's 837P for a month."""
+    from adapter import output_commands
 
-    written = outputs.claim_files(open_pipeline(options), options.plan, options.period, options.out)
-    for issue in written.issues:
-        _tell(issue)
-    for file in written.files:
-        say(file.name)
-    say(f"{written.claims} claims, {written.lines} lines, ${written.total}")
-    return int(bool(written.issues))
+    return output_commands.claims(open_pipeline(options), options, say, _tell)
+
+
+def deliver(options: Namespace) -> int:
+    """Send files to a plan, or fetch what is new there."""
+    from adapter import output_commands
+
+    return output_commands.deliver(options, settings.now, say)
 
 
 def due(options: Namespace) -> int:

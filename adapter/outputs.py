@@ -8,6 +8,7 @@ from pathlib import Path
 
 from adapter.claims import plan as plans
 from adapter.claims import write as claims
+from adapter.issues import Issue
 from adapter.pipeline import Pipeline
 from adapter.referrals.loop import loop_status
 from adapter.reports import write
@@ -39,6 +40,16 @@ def return_run(
     return Run(tuple(found.values()), month, house.clock(), loop_status, by or "ecm-adapter", form)
 
 
+def preflight(house: Pipeline, run: Run) -> list[Issue]:
+    """What is empty, unknown or contradicts itself in files that are not written."""
+    return write.preflight(house.store, run)
+
+
+def return_files(house: Pipeline, run: Run, folder: Path) -> write.Written:
+    """Write the files of a run. Raises SettingError for what is no month, OutputError."""
+    return write.write(house.store, run, folder)
+
+
 def return_file(
     house: Pipeline, plan: str, month: str, folder: Path, kind: Kind = "rtf"
 ) -> write.Written:
@@ -46,7 +57,7 @@ def return_file(
 
     Raises DataFileError for a plan without one, SettingError for what is no month, OutputError.
     """
-    return write.write(house.store, return_run(house, plan, kind, month), folder)
+    return return_files(house, return_run(house, plan, kind, month), folder)
 
 
 def explain(reader: Reader, ref: str) -> Iterator[str]:

@@ -55,7 +55,6 @@ class Sheet:
     setup: Setup
     fields: str = ""  # what stands before a header in the name of a cell: `RTF!`
     rows: int = 0
-    members: int = 0
 
     def field(self, column: Column) -> str:
         """What `explain` and issues call a cell of a column."""
@@ -73,15 +72,20 @@ class Sheet:
 
 
 def of_member(facts: Facts, tried: Sequence[Attempt], sheet: Sheet, sent: Sent) -> Iterator[Row]:
-    """A member's rows: one, or one an attempt, or one with each attempt (`both`)."""
+    """A member's rows: one, or one an attempt, or one with each attempt (`both`).
+
+    What contradicts itself is told at the first of them.
+    """
     grain = sheet.layout.grain
-    if grain == "member":
-        yield _row(facts, None, sheet, sent)
-        return
-    for attempt in tried:
-        yield _row(facts, attempt, sheet, sent)
-    if grain == "both" and not tried:
-        yield _row(facts, None, sheet, sent)
+    several: Sequence[Attempt | None] = () if grain == "member" else tried
+    alone: Sequence[Attempt | None] = () if grain == "attempt" else (None,)
+    found = list(contradictions(facts))
+    for attempt in several or alone:
+        row = _row(facts, attempt, sheet, sent)
+        at = Location(sheet.file, row.line)
+        told = tuple(Issue("warning", "contradiction", text, at) for text in found)
+        yield replace(row, issues=(*row.issues, *told))
+        found = []
 
 
 def taken_back(subject: str, texts: Mapping[str, str], sheet: Sheet) -> Row:
@@ -104,7 +108,6 @@ def _row(facts: Facts, attempt: Attempt | None, sheet: Sheet, sent: Sent) -> Row
     made = _renewed(made, sheet.layout, sent)
     at = Location(sheet.file, line)
     issues = [*_findings(made, sheet, line)]
-    issues += [Issue("warning", "contradiction", told, at) for told in contradictions(facts)]
     if attempt is not None:
         issues += [Issue(*found, at) for found in lateness(attempt, facts.setup)]
     tried = attempt.ref if attempt else ""

@@ -56,12 +56,13 @@ class Run:
 class Written:
     """The files that a run wrote, their rows without headings, and the pre-flight's findings.
 
+    `counts`     rows by file, or by file and sheet
     `recovered` files belong to a former run that was committed and then killed.
     """
 
     files: list[Path] = field(default_factory=list)
     rows: int = 0
-    members: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
     issues: list[Issue] = field(default_factory=list)
     recovered: list[Path] = field(default_factory=list)
 
@@ -131,7 +132,9 @@ def _fill(store: Store, run: Run, book: Book, result: Written) -> None:
         book.add(place, row)
         result.rows += 1
         result.issues += row.issues
-    result.members = max(result.members, sum(sheet.members for sheet in book.sheets[:1]))
+    for sheet in book.sheets:
+        name = sheet.file + (f" {sheet.layout.sheet}" if sheet.fields else "")
+        result.counts[name] = sheet.rows
 
 
 def _produce(store: Store, run: Run, sheets: Sequence[Sheet]) -> Iterator[tuple[int, Row]]:
@@ -159,7 +162,6 @@ class _Baseline:
         """A member's rows."""
         sheet = self._sheet
         self.voids.seen(facts.ref)
-        sheet.members += 1
         sent = None
         if self._since and sheet.layout.grain != "attempt":
             sent = self._last(facts.ref)

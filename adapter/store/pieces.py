@@ -100,8 +100,10 @@ def _join(element: str, registers: Mapping[str, Register]) -> Register:
             continue
         origins += register.origins
         item, dot, leaf = piece.partition(".")
+        if dot and _whole_since(registers.get(item), register):
+            continue
         if dot:
-            _put(items.setdefault(item, {}), leaf, register.value[""])
+            _put(_opened(items, item), leaf, register.value[""])
         else:
             items[item] = register.value[""]
     newest = max(registers.values(), key=_order)
@@ -124,6 +126,20 @@ def news(before: Contribution, said: Contribution) -> list[str]:
 
 def _order(register: Register) -> tuple[str, str]:
     return register.stamp.order
+
+
+def _whole_since(whole: Register | None, register: Register) -> bool:
+    """Whether the item was told in one piece at the same time as this leaf of it, or after."""
+    return whole is not None and whole.value is not None and _order(whole) >= _order(register)
+
+
+def _opened(items: dict[str, Any], item: str) -> dict[str, Any]:
+    """An item whose leaves are told; one that was told whole before is taken as they start."""
+    held = items.setdefault(item, {})
+    if isinstance(held, list):
+        held = items[item] = dict(held[0]) if held else {}
+    found: dict[str, Any] = held
+    return found
 
 
 def _put(item: dict[str, Any], leaf: str, value: Any) -> None:

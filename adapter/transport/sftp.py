@@ -7,7 +7,8 @@ import logging
 import os
 import posixpath
 import re
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,13 @@ _PLACE = re.compile(r"(?:sftp://)?([^@/\s]+)@([^:/\s]+)(?::(\d{1,5}))?(/\S*)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _SAME_NAME = 20  # files of one name that may lie in the other side's `done`
 _PATIENCE = 60.0  # seconds for a connection, and for one file to make progress
+
+Client = asyncssh.SFTPClient
+REGULAR = asyncssh.FILEXFER_TYPE_REGULAR
+BROKEN = (OSError, asyncssh.Error, TimeoutError)
+# What a further try does not mend: another key than the known one, ours refused, no permission.
+REFUSED = (asyncssh.HostKeyNotVerifiable, asyncssh.PermissionDenied, asyncssh.SFTPPermissionDenied)
+MISSING = (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath)
 
 
 class PullError(AdapterError):
@@ -65,11 +73,16 @@ def pull(partner: Partner, folder: Path) -> list[Path]:
     """
     try:
         return asyncio.run(_pull(partner, folder))
-    except (OSError, asyncssh.Error, TimeoutError) as error:
+    except BROKEN as error:
         raise PullError(f"SFTP: {type(error).__name__}") from None
 
 
-async def _pull(partner: Partner, folder: Path) -> list[Path]:
+@asynccontextmanager
+async def connected(partner: Partner) -> AsyncIterator[asyncssh.SFTPClient]:
+    """A session with a partner whose host key is the known one; anything else is refused.
+
+    Raises what asyncssh and the sockets raise (`BROKEN`).
+    """
     connecting = asyncssh.connect(
         partner.host,
         partner.port,
@@ -83,6 +96,11 @@ async def _pull(partner: Partner, folder: Path) -> list[Path]:
         connect_timeout=_PATIENCE,
     )
     async with connecting as connection, connection.start_sftp_client() as client:
+        yield client
+
+
+async def _pull(partner: Partner, folder: Path) -> list[Path]:
+    async with connected(partner) as client:
         sizes = await _sizes(client, partner.path)
         await asyncio.sleep(1)
         again = await _sizes(client, partner.path)

@@ -285,6 +285,7 @@ CSV_PLANS: dict[str, tuple[Plan, Columns, Columns]] = {
     "canonical": (CANONICAL, _WHOLE, TRACKER),
     "sunrise": (_like("sunrise", "SUNRISE"), _WHOLE, TRACKER),
     "esteem": (_like("esteem", "ESTEEM"), _WHOLE, TRACKER),
+    "meadow": (_like("meadow", "MEADOW"), _WHOLE, TRACKER),
     "community-health-group": (_like("community-health-group", "CHG"), _WHOLE, TRACKER),
     "sacramento": (_like("sacramento", "SACBHS", discont_code=_SACRAMENTO), _WHOLE, TRACKER),
     "partnership": (_like("partnership", "PHC", discont_reason=_PARTNERSHIP), _BY_WORDS, TRACKER),
@@ -302,5 +303,5 @@ BOOK_PLANS: dict[str, tuple[Plan, dict[str, Columns]]] = {
         _like("vendor-38", "VENDOR38"),
         {"OTF": _put(TRACKER, time_spent="duration"), "RTF": VENDOR},
     ),
-    "kaiser": (_like("kaiser", "KP"), {"RTF": KAISER}),
+    "kaiser": (_like("kaiser", "KAISER"), {"RTF": KAISER}),
 }
