@@ -35,7 +35,7 @@ _WIDE = (  # byte order marks; that of UTF-32 begins as that of UTF-16
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
-_HEAD = re.compile(r"MSH(?P<field>[^\w\s\x00-\x1f])(?P<rest>[^\w\s\x00-\x1f]{3,5}?)(?P=field)")
+_HEAD = re.compile(r"MSH(?P<field>[^\w\s\x00-\x1f])(?P<rest>[^\w\s\x00-\x1f]{3,6}?)(?P=field)")
 _BATCH = ("FHS", "BHS", "BTS", "FTS")
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}(?:\||\Z)")
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))  # no text of FHIR may hold them
@@ -116,30 +116,43 @@ def _breaks(text: str) -> int:
 
 def message(lines: Sequence[str], line: int, source: str) -> Iterator[Message | Issue]:
     """One message of its lines, MSH first. Yields its issues, then the message if it is one."""
-    head = _HEAD.match(lines[0])
-    if head is None or len({head["field"], *head["rest"]}) <= len(head["rest"]):
+    head, at = _HEAD.match(lines[0]), Location(source, line, "MSH-2")
+    found = _delimiters(head["field"], head["rest"]) if head else None
+    if head is None or found is None:
         text = "MSH-1 and MSH-2 do not name the delimiters"
-        yield Issue("error", "message-structure", text, Location(source, line, "MSH-2"))
+        yield Issue("error", "message-structure", text, at)
         return
-    found = Delimiters(head["field"], *head["rest"][:4])
+    if head["rest"][2:4] == found.escape * 2:
+        yield Issue("warning", "message-structure", "the escape character stands twice", at)
     raw = "\r".join([one for one in lines if one and one[:3] not in _BATCH]).encode()
     if len(raw) != len(raw.translate(None, _CONTROLS)):
         given, lines = lines, [one.translate(_BLANKS) for one in lines]
-        first = next(n for n, one in enumerate(lines) if one != given[n])
-        note = "control characters were read as blanks"
-        yield Issue("warning", "file-encoding", note, Location(source, line + first))
-    plain = "".join(found) == STANDARD
-    segments = ["MSH|^~\\&" + _moved(lines[0][head.end() - 1 :], found, plain)]
-    for n, segment in enumerate(lines[1:], 1):
-        segment = _moved(segment, found, plain)
-        if segment[:3] in _BATCH or not segment.strip():
-            segment = ""
-        elif not _SEGMENT.match(segment):
+        where = line + next(n for n, one in enumerate(lines) if one != given[n])
+        text = "control characters were read as blanks"
+        yield Issue("warning", "file-encoding", text, Location(source, where))
+    rest = [lines[0][head.end() - 1 :], *lines[1:]]
+    if "".join(found) != STANDARD:
+        rest = [_translate(one, found) for one in rest]
+    segments = ["MSH|^~\\&" + rest[0], *map(_segment, rest[1:])]
+    for n, one in enumerate(segments):
+        if not one and rest[n].strip() and rest[n][:3] not in _BATCH:
             text = "not a segment: three letters and a field separator are expected"
             yield Issue("warning", "message-structure", text, Location(source, line + n))
-            segment = ""
-        segments.append(segment)
     yield _message(segments, line, source, raw)
+
+
+def _segment(line: str) -> str:
+    return line if _SEGMENT.match(line) and line[:3] not in _BATCH else ""
+
+
+def _delimiters(field: str, rest: str) -> Delimiters | None:
+    """What MSH-1 and MSH-2 name, None when one stands for two things.
+
+    Some senders' programs escape the escape character: then it stands twice.
+    """
+    if rest[2:3] == rest[3:4]:
+        rest = rest[:3] + rest[4:]
+    return Delimiters(field, *rest[:4]) if len({field, *rest}) > len(rest) < 6 else None
 
 
 def _message(segments: list[str], line: int, source: str, raw: bytes) -> Message | Issue:
@@ -167,10 +180,6 @@ def _message(segments: list[str], line: int, source: str, raw: bytes) -> Message
 
 
 _ESCAPED = {"|": "\\F\\", "^": "\\S\\", "~": "\\R\\", "&": "\\T\\", "\\": "\\E\\"}
-
-
-def _moved(line: str, found: Delimiters, plain: bool) -> str:
-    return line if plain else _translate(line, found)
 
 
 def _translate(line: str, found: Delimiters) -> str:

@@ -145,6 +145,12 @@ def test_without_delimiters_it_is_no_message(head):
     assert read(f"{head}\r{PID}") == ([], [("message-structure", 1, "MSH-2")])
 
 
+@pytest.mark.parametrize("tail", ["&", "&#"])
+def test_an_escaped_escape_character_is_told(tail):
+    (message,), issues = read(TWO.replace("^~\\&", "^~\\\\" + tail))
+    assert (message.segments, issues) == ((MSH, PID), [("message-structure", 1, "MSH-2")])
+
+
 def test_control_characters_are_blanks_and_told_once():
     (message,), issues = read(f"{MSH}\r{PID}\x00\x1f\rPV1|\x01\t|I\x7f")
     assert message.segments[1:] == (PID + "  ", "PV1| \t|I\x7f")
