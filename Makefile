@@ -41,6 +41,7 @@ format: .venv/test.stamp ## mend what ruff can mend
 
 bench: .venv/test.stamp ## messages per second, beside the floor and two parsers
 	@$(PY) -m tests.benchmarks.adt
+	@$(PY) -m tests.benchmarks.mllp
 
 coverage: .venv/test.stamp ## rows of HL7's v2-to-FHIR guide that messages prove, a segment a line
 	@$(PY) -m tests.coverage

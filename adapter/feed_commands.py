@@ -58,7 +58,8 @@ def _lines(made: feed_report.Report) -> Iterator[str]:
             f"{use.state:<9} {_notes(use)}".rstrip()
         )
     yield ""
-    yield f"read, and not in the sample: {', '.join(made.lacks) or 'nothing'}"
+    yield f"fields read, and not in the sample: {', '.join(made.lacks) or 'none'}"
+    yield f"segments read, and not in the sample: {', '.join(made.absent) or 'none'}"
     if made.never:
         yield f"never sent, says the profile: {', '.join(made.never)}"
     if made.broken:

@@ -57,7 +57,13 @@ class Use:
 
 @dataclass(slots=True)
 class Report:
-    """The whole sample. `lacks`: what rules read of the sample's events and no message carries."""
+    """The whole sample.
+
+    `absent`  segments that rules read for the sample's events and no message has
+    `lacks`   fields that rules read of its segments and no message carries
+    `never`   those of both that the profile says are never sent
+    `broken`  fields that are sent though the profile says never
+    """
 
     feed: str
     messages: int = 0
@@ -68,6 +74,7 @@ class Report:
     versions: Counter[str] = field(default_factory=Counter)
     segments: Counter[str] = field(default_factory=Counter)
     uses: dict[Place, Use] = field(default_factory=dict)
+    absent: list[str] = field(default_factory=list)
     lacks: list[str] = field(default_factory=list)
     never: list[str] = field(default_factory=list)
     broken: Counter[str] = field(default_factory=Counter)
@@ -86,7 +93,8 @@ class Report:
             rows.append(row)
         named = ("events", "not_taken", "processing", "versions", "issues", "conformance")
         counts = {name: dict(sorted(getattr(self, name).items())) for name in named}
-        lists = {"lacks": self.lacks, "neverSent": self.never, "neverYetSent": sorted(self.broken)}
+        lists = {"absent": self.absent, "lacks": self.lacks, "neverSent": self.never}
+        lists["neverYetSent"] = sorted(self.broken)
         head = {"feed": self.feed, "messages": self.messages, "refused": self.refused}
         return head | counts | lists | {"fields": rows}
 
@@ -167,14 +175,22 @@ def _issues(made: Report, issues: Iterable[Issue]) -> None:
 
 def _lacks(made: Report, never: frozenset[str]) -> None:
     """What is read but never carried, and what the profile says is never sent but is."""
-    for place in sorted(_read_by(made.events)):
-        if place in made.uses:
-            continue
-        known = {place.segment, str(place)} & never
-        (made.never if known else made.lacks).append(str(place))
+    for place in sorted(_read_by(made.events) - made.uses.keys()):
+        name = str(place) if made.segments[place.segment] else place.segment
+        if {place.segment, str(place)} & never:
+            made.never.append(name)
+        elif name == place.segment:
+            made.absent.append(name)
+        else:
+            made.lacks.append(name)
+    made.absent, made.never = _once(made.absent), _once(made.never)
     for place, use in made.uses.items():
         if {place.segment, str(place)} & never:
             made.broken[str(place)] += use.carried
+
+
+def _once(names: list[str]) -> list[str]:
+    return list(dict.fromkeys(names))
 
 
 def _read_by(sent: Iterable[str]) -> set[Place]:

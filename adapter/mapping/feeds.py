@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from adapter import data, terms
+from adapter import data
 from adapter.errors import DataFileError
 from adapter.mapping.run import Feed
 
 FEED_KEYS = frozenset(
     {
         "source", "confidence", "title", "match", "zone", "facility", "authorities", "codes",
-        "visit", "never", "processing", "control", "silence",
+        "visit", "never", "processing", "control", "silence", "switches",
     }
 )  # fmt: skip
 MATCH_KEYS = frozenset({"application", "facility", "port"})
 CONTROLS = ("unique", "reused")
+SWITCHES = frozenset({"important-persons", "service-episodes", "severity-of-reaction", "ssn"})
 DEFAULT = "default"
 
-_FIELD = re.compile(r"[A-Z][A-Z0-9]{2}-\d{1,2}")
+_CODED = re.compile(r"(?!MSH)[A-Z][A-Z0-9]{2}-\d{1,2}(\.\d{1,2})?")
+_FIELD = re.compile(r"(?!MSH)[A-Z][A-Z0-9]{2}-\d{1,2}")
 _NEVER = re.compile(r"[A-Z][A-Z0-9]{2}(-\d{1,2})?")
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 
@@ -55,6 +57,7 @@ def feed(name: str) -> Feed:
         processing=frozenset(raw["processing"]) if "processing" in raw else None,
         unique=raw.get("control", "unique") == "unique",
         silence=seconds(raw.get("silence", "PT0S")),
+        switches=frozenset(raw.get("switches", ())),
     )
 
 
@@ -111,15 +114,46 @@ def _closeness(one: Match) -> tuple[int, int, str]:
     return -said, -bool(one.port), one.feed
 
 
-def with_visit(segments: Sequence[str], visit: str) -> Sequence[str]:
-    """The segments of a message with the field that identifies the stay where PV1-19 is read."""
-    if visit == "PV1-19":
-        return segments
+def prepared(segments: Sequence[str], feed: Feed) -> Sequence[str]:
+    """The segments of a message as the shipped rules read them: the feed's own ways translated."""
+    if feed.codes:
+        segments = [_recoded(text, feed.codes) for text in segments]
+    return segments if feed.visit == "PV1-19" else _with_visit(segments, feed.visit)
+
+
+def _with_visit(segments: Sequence[str], visit: str) -> Sequence[str]:
+    """The field that identifies the stay, where PV1-19 is read."""
     name, _, place = visit.partition("-")
     value = next((_field(text, int(place)) for text in segments if text.startswith(name)), "")
     if not value:
         return segments
     return [_put(text, 19, value) if text.startswith("PV1") else text for text in segments]
+
+
+def _recoded(text: str, codes: dict[str, dict[str, str]]) -> str:
+    """A segment with the feed's own codes replaced by those of the field's table."""
+    for source, meant in codes.items():
+        name, _, place = source.partition("-")
+        if text[:3] == name:
+            number, _, part = place.partition(".")
+            value = _field(text, int(number))
+            if value:
+                reps = [_recode(one, int(part or 1), meant) for one in value.split("~")]
+                text = _put(text, int(number), "~".join(reps))
+    return text
+
+
+def _recode(rep: str, part: int, meant: dict[str, str]) -> str:
+    """One repetition; what a coded element said itself is kept as its alternate (CWE.4 to 6)."""
+    parts = rep.split("^")
+    own = parts[part - 1] if part <= len(parts) else ""
+    if own not in meant:
+        return rep
+    if part == 1 and len(parts) > 1 and not any(parts[3:6]):
+        first = [*parts[:3], ""][:3]
+        return "^".join([meant[own], "", "", *first, *parts[6:]]).rstrip("^")
+    parts[part - 1] = meant[own]
+    return "^".join(parts)
 
 
 def _field(text: str, place: int) -> str:
@@ -163,17 +197,9 @@ def _checked(file: str, raw: dict[str, Any]) -> None:
         "control": (raw.get("control", "unique") in CONTROLS, f"one of {', '.join(CONTROLS)}"),
         "visit": (_FIELD.fullmatch(raw.get("visit", "PV1-19")), "expected a field like PV1-50"),
         "never": (all(map(_NEVER.fullmatch, raw.get("never", ()))), "segments, and fields: PID-22"),
-        "codes": (all(map(_known_codes, *_both(raw.get("codes", {})))), "a code of no table"),
+        "switches": (SWITCHES.issuperset(raw.get("switches", ())), ", ".join(sorted(SWITCHES))),
+        "codes": (all(map(_CODED.fullmatch, raw.get("codes", {}))), "by field: [codes.PV1-2]"),
     }
     for key, (right, text) in tests.items():
         if not right:
             raise DataFileError(file, key, text)
-
-
-def _both(codes: dict[str, dict[str, str]]) -> tuple[Iterable[str], Iterable[Iterable[str]]]:
-    return codes.keys(), [meant.values() for meant in codes.values()]
-
-
-def _known_codes(table: str, codes: Iterable[str]) -> bool:
-    known = terms.table(table)
-    return all(known.get(code) is not None for code in codes)

@@ -7,7 +7,7 @@ from functools import cache
 from adapter.issues import Issue, Severity
 from adapter.mapping import groups, merges, order
 from adapter.mapping.events import Event, events
-from adapter.mapping.feeds import with_visit
+from adapter.mapping.feeds import prepared
 from adapter.mapping.fields import WIDEST
 from adapter.mapping.finish import finish
 from adapter.mapping.run import Feed, Groups, Run
@@ -27,7 +27,7 @@ def convert(message: Message, feed: Feed, unit: Unit) -> Outcome:
     run.facts["facility"] = message.facility
     _check_segments(run, event, message)
     unit.as_of = order.place(message, feed.zone)
-    for line, text in enumerate(with_visit(message.segments, feed.visit), unit.at.line):
+    for line, text in enumerate(prepared(message.segments, feed), unit.at.line):
         if text:
             run.line = line
             if text[:3] == event.group:

@@ -84,7 +84,7 @@ class Feed:
     """What is known of a sender: whose data it is, its zone, and its default authority.
 
     `zone`        IANA name; times without an offset are read in it
-    `codes`       by table, codes of the sender's own and the table's code that each means
+    `codes`       by field, codes of the sender's own and the code of its table that each means
     `visit`       the field that identifies the stay, when it is not PV1-19
     `never`       segments and fields that it does not send, so that nobody misses them
     `processing`  MSH-11 values that are taken; None: those of the installation

@@ -22,6 +22,7 @@ _PLACE = re.compile(r"(?:sftp://)?([^@/\s]+)@([^:/\s]+)(?::(\d{1,5}))?(/\S*)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _SAME_NAME = 20  # files of one name that may lie in the other side's `done`
 _PATIENCE = 60.0  # seconds for a connection, and for one file to make progress
+_BETWEEN = 2.0  # seconds between the two looks that tell a whole file
 
 Client = asyncssh.SFTPClient
 REGULAR = asyncssh.FILEXFER_TYPE_REGULAR
@@ -102,7 +103,7 @@ async def connected(partner: Partner) -> AsyncIterator[asyncssh.SFTPClient]:
 async def _pull(partner: Partner, folder: Path) -> list[Path]:
     async with connected(partner) as client:
         sizes = await _sizes(client, partner.path)
-        await asyncio.sleep(1)
+        await asyncio.sleep(_BETWEEN)
         again = await _sizes(client, partner.path)
         found = []
         for name in sorted(name for name, size in again.items() if sizes.get(name) == size):

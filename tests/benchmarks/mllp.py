@@ -1,0 +1,231 @@
+"""Acknowledged messages per second over MLLP on SQLite, p99, memory, and cost as the store grows.
+
+`python -m tests.benchmarks.mllp [MESSAGES] [CONNECTIONS] [--stays N]`: a server process of its
+own; each connection waits for its answer before it sends on, as interface engines do. The mix is
+that of a hospital: registrations, admissions, discharges, and updates most of all. `--stays N`
+fills the store with N stays first and compares the cost of a message before and after.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from adapter import settings
+from adapter import store as stores
+from adapter.feeds.answers import Frame, take
+from adapter.identity.match import resolve
+from adapter.pipeline import Pipeline
+from adapter.transport.framing import frame
+from adapter.transport.mllp import Address, serve
+from tests.transport.client import LOOPBACK, connect, msa, tell
+
+ROOT = Path(__file__).resolve().parents[2]
+# One stay of one person: what a hospital sends of it, updates three times of four.
+STORY = ("A04", "A08", "A08", "A01", "A08", "A08", "A08", "A03")
+
+
+def stay(number: int) -> Iterator[bytes]:
+    """The messages of one invented stay, 1.0 KB each on average."""
+    for step, event in enumerate(STORY):
+        minute = f"202607{1 + number % 28:02d}{8 + step:02d}{number % 60:02d}00-0700"
+        ward = (
+            "ED^1^A^MERCYTEST" if step < 3 else f"4WEST^{401 + number % 40}^B^MERCYTEST^^N^TOWER^4"
+        )
+        visit = f"|V{number:06d}^^^MERCYTEST^VN|MCD{'|' * 16}"
+        left = f"01{'|' * 8}{minute}|{minute}" if event == "A03" else f"{'|' * 8}{minute}|"
+        attending = "1888880014^FERNFIELD^OTTOLINE^^^DR^MD^^NPI^^^^NPI"
+        admitting = "1000000012^FIXTURE^GRETA^^^DR^MD^^NPI"
+        rows = [
+            f"MSH|^~\\&|REGISTRATION|MERCYTEST|ECMHUB|HARBOR|{minute}||ADT^{event}^ADT_A01"
+            f"|B{number:06d}{step}|P|2.5.1",
+            f"EVN|{event}|{minute}||01|OP77^CLERKSON^CLEO|{minute}",
+            f"PID|1||R{number:06d}^^^MERCYTEST&2.999.1.4711&ISO^MR~9{number % 10**7:07d}A^^^"
+            f"MEDI-CAL^MA||TESTWELL{number % 97}^AURORA^JUNE^^MS^^L||19850314|F||2106-3^White^"
+            f"CDCREC|{100 + step} SAMPLE WAY^^SACRAMENTO^CA^95814^USA^H||^PRN^PH^^1^916^555"
+            f"{number % 10**4:04d}||en^English^ISO639|S||||||2186-5^Not Hispanic or Latino^CDCREC",
+            f"PD1|||HARBOR CLINIC^^HC01|{admitting}",
+            f"PV1|1|{'E' if step < 3 else 'I'}|{ward}|1|||{attending}|||MED||||7|||{admitting}|IP"
+            f"{visit}{left}",
+            "PV2|||R07.9^Chest pain, unspecified^I10",
+            "DG1|1||R07.9^Chest pain, unspecified^I10|Chest pain|20260705|A|||||||||1",
+            "IN1|1|MCAL^Medi-Cal managed care|SUNRISE|SUNRISE HEALTH PLAN|PO BOX 9^^SACRAMENTO^CA"
+            f"|||||||20260101|||MCD||SEL|19850314||||||||||||||||||SHP{number:07d}",
+        ]
+        yield "\r".join([*rows, ""]).encode()
+
+
+def messages(first: int, connection: int, step: int) -> Iterator[bytes]:
+    """An endless feed of one connection: several stays at a time, their messages in turn."""
+    number = first + connection
+    while True:
+        several = [stay(number + step * n) for n in range(8)]
+        number += step * 8
+        for together in zip(*several, strict=True):
+            yield from together
+
+
+# --- the server, in a process of its own
+
+
+def server(url: str) -> None:
+    """Serve until stdin ends; the port goes out, then for each line memory and processor time."""
+
+    async def whole() -> None:
+        store = stores.open(url, resolve)
+        house = Pipeline(store, settings.now, frozenset("P"))
+        made = await serve(partial(take, house), [Address(LOOPBACK, 0)])
+        print(made.ports[0], flush=True)
+        loop = asyncio.get_running_loop()
+        while await loop.run_in_executor(None, sys.stdin.readline):
+            used = resource.getrusage(resource.RUSAGE_SELF)
+            print(_resident(), used.ru_utime + used.ru_stime, flush=True)
+        await made.stop()
+
+    if os.environ.get("PROFILE"):
+        _profiled(whole)
+    else:
+        asyncio.run(whole())
+
+
+def _profiled(whole) -> None:
+    """With PROFILE=FILE in the environment: what the writer's thread spends its time on."""
+    import cProfile
+
+    from adapter.transport import group
+
+    profile, execute = cProfile.Profile(), group.Group._store
+
+    async def watched(self, some):
+        take_ = self._take
+        self._take = partial(profile.runcall, take_)
+        await execute(self, some)
+        self._take = take_
+
+    group.Group._store = watched
+    asyncio.run(whole())
+    profile.dump_stats(os.environ["PROFILE"])
+
+
+def _resident() -> float:
+    """Megabytes in memory now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
+
+
+class Served:
+    """The server process and what it says of itself."""
+
+    def __init__(self, url: str) -> None:
+        command = [sys.executable, "-m", "tests.benchmarks.mllp", "server", url]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self._process = subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
+        self.port = int(self._process.stdout.readline())
+
+    def use(self) -> tuple[float, float]:
+        """Megabytes resident, seconds of processor time."""
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        memory, used = self._process.stdout.readline().split()
+        return float(memory), float(used)
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+# --- the senders
+
+
+async def _talk(port: int, feed: Iterator[bytes], number: int, times: list[float]) -> None:
+    sender = await connect(port)
+    for _ in range(number):
+        raw = next(feed)
+        started = time.perf_counter()
+        await sender.raw(frame(raw))
+        answer = await sender.answer(60)
+        times.append(time.perf_counter() - started)
+        assert answer is not None and msa(answer)[0] == "AA", answer
+
+
+def send(port: int, feeds: list[Iterator[bytes]], number: int) -> tuple[float, list[float]]:
+    """Send a number of messages over all connections; seconds, and the time of each answer."""
+    times: list[float] = []
+
+    async def whole() -> None:
+        each = number // len(feeds)
+        await asyncio.gather(*(_talk(port, feed, each, times) for feed in feeds))
+
+    started = time.perf_counter()
+    tell(whole())
+    return time.perf_counter() - started, sorted(times)
+
+
+def _line(label: str, seconds: float, times: list[float], used: float, memory: float) -> None:
+    count = len(times)
+    p50, p99 = (1000 * times[min(int(count * share), count - 1)] for share in (0.5, 0.99))
+    print(
+        f"{label:<26} {count:>8} {count / seconds:>9.0f} {p50:>8.1f} {p99:>8.1f} "
+        f"{1000 * used / count:>9.2f} {memory:>8.0f}"
+    )
+
+
+def fill(url: str, stays: int) -> None:
+    """Bring stays into the store the quick way: one message each, large batches, no socket."""
+    store = stores.open(url, resolve)
+    house = Pipeline(store, settings.now, frozenset("P"))
+    numbers = iter(range(10**6 * 5, 10**6 * 5 + stays))
+    started, done = time.perf_counter(), 0
+    while some := [Frame(next(stay(number))) for number, _ in zip(numbers, range(500))]:  # noqa: B905
+        take(house, some)
+        done += len(some)
+        if done % 50_000 == 0:
+            print(f"  {done} stays, {done / (time.perf_counter() - started):.0f}/s", flush=True)
+    store.close()
+
+
+def main(number: int, connections: int, stays: int) -> None:
+    """Print the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{Path(folder) / 'mllp.sqlite'}"
+        size = sum(map(len, stay(1))) / len(STORY)
+        print(f"{connections} connections, {size:.0f} bytes a message, SQLite, each answer durable")
+        print(f"{'':<26} {'messages':>8} {'a second':>9} {'p50 ms':>8} {'p99 ms':>8} "
+              f"{'CPU ms':>9} {'RSS MB':>8}")  # fmt: skip
+        feeds = [messages(0, n, connections) for n in range(connections)]
+        rounds = [("warm-up", min(800, number))] + [("", number // 5)] * 5
+        _rounds(url, feeds, rounds)
+        if stays:
+            fill(url, stays)
+            _rounds(url, feeds, [("warm-up", 800), (f"after {stays} more stays", number // 5)])
+        print(f"{Path(folder, 'mllp.sqlite').stat().st_size / 1e6:.0f} MB in the database")
+
+
+def _rounds(url: str, feeds: list[Iterator[bytes]], rounds: list[tuple[str, int]]) -> None:
+    served = Served(url)
+    for place, (label, count) in enumerate(rounds):
+        before = served.use()[1]
+        seconds, times = send(served.port, feeds, count)
+        memory, used = served.use()
+        _line(label or f"round {place}", seconds, times, used - before, memory)
+    served.close()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["server"]:
+        server(sys.argv[2])
+    else:
+        options = argparse.ArgumentParser()
+        options.add_argument("messages", nargs="?", type=int, default=10_000)
+        options.add_argument("connections", nargs="?", type=int, default=8)
+        options.add_argument("--stays", type=int, default=0)
+        given = options.parse_args()
+        main(given.messages, given.connections, given.stays)

@@ -1,0 +1,233 @@
+"""Feed profiles as data: which sender is which, what a profile says, and what it may not."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from adapter import convert, data
+from adapter.errors import DataFileError
+from adapter.feeds import health, report
+from adapter.mapping import feeds
+from adapter.pipeline import Pipeline
+from tests.transport.conftest import NOW, message
+
+Write = Callable[..., None]
+BASE = 'source = "a test"\nconfidence = "unverified"\nzone = "America/New_York"\n'
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
+    """Write feed profiles into a folder that stands in for the shipped one."""
+    folder, path = tmp_path / "feeds", data.path
+    folder.mkdir()
+    shipped = data.path("mappings", "hl7v2", "feeds")
+    (folder / "default.toml").write_bytes((shipped / "default.toml").read_bytes())
+
+    def other(*parts: str) -> Path:
+        if parts[:3] == ("mappings", "hl7v2", "feeds"):
+            return folder.joinpath(*parts[3:])
+        return path(*parts)
+
+    def write_one(**profiles: str) -> None:
+        for name, text in profiles.items():
+            head = BASE if "zone" not in text else BASE[: BASE.index("zone")]
+            (folder / f"{name}.toml").write_text(head + textwrap.dedent(text))
+
+    monkeypatch.setattr(data, "path", other)
+    caches = (feeds.feed, feeds.names, feeds.matches, feeds._of_sender)
+    for one in caches:
+        one.cache_clear()
+    yield write_one
+    for one in caches:
+        one.cache_clear()
+
+
+def test_the_closest_match_reads_a_message(write: Write) -> None:
+    write(
+        both='match = [{ application = "ADT", facility = "MERCY" }]',
+        place='match = [{ facility = "MERCY" }, { facility = "SUTTER" }]',
+        door="match = [{ port = 2576 }]",
+        narrow='match = [{ facility = "MERCY", port = 2576 }]',
+    )
+    found = [
+        feeds.of_sender(*sender).name
+        for sender in [
+            ("ADT", "MERCY"), ("adt ", "Mercy^1.2.3^ISO"), ("ADT^1.2^ISO", "MERCY"),
+            ("LAB", "MERCY"), ("LAB", "SUTTER"), ("LAB", "KAISER", 2576), ("LAB", "MERCY", 2576),
+            ("ADT", "MERCY", 2576), ("LAB", "KAISER"), ("", ""),
+        ]
+    ]  # fmt: skip
+    assert found == [
+        "both", "both", "both", "place", "place", "door", "narrow", "both", "default", "default",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('zone = "Mars/Olympus"', "zone"),
+        ('silence = "2 hours"', "silence"),
+        ('silence = "PT"', "silence"),
+        ('control = "sometimes"', "control"),
+        ('visit = "the number"', "visit"),
+        ('never = ["PID-X"]', "never"),
+        ('[codes.patient-class]\nER = "E"', "codes"),
+        ('colour = "red"', "feed.colour"),
+        ('match = [{ host = "x" }]', "match.host"),
+        ("match = [{}]", "match"),
+    ],
+)
+def test_a_wrong_profile_is_told_by_its_key(write: Write, text: str, key: str) -> None:
+    write(mercy=text)
+    with pytest.raises(DataFileError) as caught:
+        feeds.feed("mercy")
+        feeds.matches()
+    assert caught.value.key == key
+
+
+def test_two_feeds_may_not_claim_one_sender(write: Write) -> None:
+    write(one='match = [{ facility = "M" }]', two='match = [{ facility = "m" }]')
+    with pytest.raises(DataFileError, match="match"):
+        feeds.matches()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("PT2H", 7200), ("P1D", 86400), ("PT90M", 5400), ("P1DT1S", 86401)]
+)
+def test_durations(text: str, seconds: int) -> None:
+    assert feeds.seconds(text) == seconds
+
+
+def outcome(raw: bytes, feed: str = "") -> convert.Outcome:
+    return next(convert.adt(raw, "message", feed))
+
+
+def encounter(raw: bytes) -> dict[str, object]:
+    entries = outcome(raw).entries
+    return next(e.resource for e in entries if e.resource["resourceType"] == "Encounter")
+
+
+def test_the_field_that_identifies_the_stay(write: Write) -> None:
+    write(mercy='match = [{ facility = "MERCYTEST" }]\nvisit = "PID-18"')
+    raw = message(7).replace(b"|F|", b"|F||||||||||K77^^^MERCYTEST^AN|", 1)
+    assert b"V000007" in raw
+    numbers = [one["value"] for one in encounter(raw)["identifier"]]  # type: ignore[attr-defined]
+    assert "V000007" not in numbers and "K77" in numbers
+    plain = [one["value"] for one in encounter(message(7))["identifier"]]  # type: ignore[attr-defined]
+    assert plain == ["V000007"]
+
+
+def test_codes_of_the_sender_s_own(write: Write) -> None:
+    write(mercy='match = [{ facility = "MERCYTEST" }]\n[codes.PV1-2]\nERX = "E"')
+    own = message(7).replace(b"PV1|1|E|", b"PV1|1|ERX|")
+    assert encounter(own)["class"]["code"] == "EMER"  # type: ignore[index]
+    assert not [i for i in outcome(own).issues if i.detail == "code-unknown"]
+    other = own.replace(b"MERCYTEST", b"SUTTERTEST")
+    assert [i for i in outcome(other).issues if i.detail == "code-unknown"]
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("ERX", "E"),
+        ("ERX~O~ERX", "E~O~E"),
+        ("ERX^Own word^L", "E^^^ERX^Own word^L"),
+        ("ERX^Own word", "E^^^ERX^Own word"),
+        ("ERX^Own^L^X^Other^M", "E^Own^L^X^Other^M"),
+        ("O^ERX", "O^ERX"),
+        ("", ""),
+    ],
+)
+def test_codes_keep_what_they_replace(write: Write, value: str, read: str) -> None:
+    write(mercy='[codes.PV1-2]\nERX = "E"\n[codes."PID-5.7"]\nXX = "L"')
+    segments = ["MSH|", "PID|1||||A^B^^^^^XX", f"PV1|1|{value}|x"]
+    found = feeds.prepared(segments, feeds.feed("mercy"))
+    assert found == ["MSH|", "PID|1||||A^B^^^^^L", f"PV1|1|{read}|x"]
+
+
+def test_what_a_feed_never_sends_is_not_missed(write: Write) -> None:
+    write(mercy='match = [{ facility = "MERCYTEST" }]\nnever = ["EVN"]')
+    raw = message(7).replace(b"EVN|", b"ZVN|")
+    assert not [i for i in outcome(raw).issues if i.detail == "segment-missing"]
+
+
+def test_a_zone_of_its_own(write: Write) -> None:
+    write(mercy='match = [{ facility = "MERCYTEST" }]')
+    raw = message(7).replace(b"20260705083000-0700", b"20260705083000")
+    assert outcome(raw).unit.as_of.startswith("2026-07-05T12:30:00")
+    assert outcome(raw, "default").unit.as_of.startswith("2026-07-05T15:30:00")
+
+
+def test_processing_and_reuse_by_feed(write: Write, house: Pipeline) -> None:
+    write(
+        pilot='match = [{ facility = "MERCYTEST" }]\nprocessing = ["T"]',
+        old='match = [{ application = "OLD" }]\ncontrol = "reused"',
+    )
+    trial = message(1, msh="T|2.5.1")
+    assert [one.status for one in house.adt(trial, "", "a")] == ["stored"]
+    assert [one.status for one in house.adt(message(2), "", "b")] == ["refused"]
+    again = [message(3, application="OLD", family=name, person=3) for name in ("PEN", "PENHALL")]
+    assert [one.status for raw in again for one in house.adt(raw, "", "c")] == ["stored"] * 2
+
+
+def test_health_of_feeds(write: Write, house: Pipeline) -> None:
+    write(
+        mercy='match = [{ facility = "MERCYTEST" }]\nsilence = "PT2H"',
+        quiet='match = [{ facility = "QUIET" }]\nsilence = "P1D"',
+    )
+    list(house.adt(message(1) + message(2) + message(3, "A77"), "", "f"))
+    list(house.adt(message(4).replace(b"MERCYTEST", b"SUTTER"), "", "g"))
+    found = {one.name: one for one in health.feeds(house.store, NOW)}
+    assert set(found) == {"mercy", "quiet", "default"}
+    mercy = found["mercy"]
+    assert (mercy.messages, mercy.units, mercy.silent) == (3, {"stored": 2, "refused": 1}, False)
+    assert (round(mercy.errors, 2), mercy.rate) == (0.33, 0.125)
+    assert found["quiet"].silent and found["quiet"].last is None
+    assert not found["default"].silent
+    later = {one.name: one for one in health.feeds(house.store, NOW.replace(hour=18))}
+    assert later["mercy"].silent
+    assert [later["mercy"].messages, later["quiet"].silent] == [3, True]
+
+
+def test_a_report_says_what_a_sample_carries(write: Write) -> None:
+    write(mercy='never = ["PV2", "PID-22", "PID-8"]')
+    raws = [
+        message(1),
+        message(2).replace(b"|F|", b"|QQ|").replace(b"083000-0700", b"083000"),
+        message(3, "A77") + b"ZZZ|secret\r",
+        b"not a message",
+    ]
+    made = report.report([("a", raw) for raw in raws], "mercy")
+    told = made.as_json()
+    rows = {row["field"]: row for row in told["fields"]}
+    assert (told["messages"], told["refused"], told["feed"]) == (4, 2, "mercy")
+    assert (told["events"], told["not_taken"]) == ({"A04": 2}, {"A77": 1})
+    assert rows["PID-3"] == {"field": "PID-3", "state": "mapped", "carried": 3, "of": 3}
+    assert rows["PID-1"]["state"] == "ignored"
+    assert rows["PID-8"]["issues"] == {"code-unknown": 1}
+    assert rows["EVN-2"]["timesWithoutOffset"] == 1
+    assert rows["ZZZ-1"]["state"] == "unmapped"
+    assert "PID-10" in told["lacks"] and "PID-3" not in told["lacks"]
+    assert "DG1" in told["absent"] and "PV2" not in told["absent"]
+    assert {"PID-22", "PV2"} <= set(told["neverSent"])
+    assert told["neverYetSent"] == ["PID-8"]
+    text = str(told)
+    assert not [one for one in ("QUILL", "secret", "QQ", "LANTERN", "MERCYTEST") if one in text]
+
+
+def test_a_report_with_the_judge(write: Write) -> None:
+    raw = message(1).replace(b"EVN|", b"ZVN|")
+    made = report.report([("a", raw)], judged=True)
+    assert made.conformance["EVN: required by the standard"] == 1
+    assert not report.report([("a", raw)]).conformance
+
+
+def test_names_of_the_header_are_told_only_if_they_are_codes(write: Write) -> None:
+    raw = message(1, msh="QUILL|9.9").replace(b"A04", b"X!Z")
+    told = report.report([("a", raw), ("b", message(2, msh="|"))]).as_json()
+    assert (told["not_taken"], told["versions"]) == ({"other": 1}, {"none": 1, "other": 1})
+    assert told["processing"] == {"none": 1, "other": 1}

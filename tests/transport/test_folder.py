@@ -1,0 +1,124 @@
+"""A watched folder: whole files only, each once, moved when it is done."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapter.errors import SettingError, StoreError
+from adapter.pipeline import Pipeline, UnitResult
+from adapter.transport.folder import Folder, Loaded, attempt, round_
+from tests.transport.conftest import message
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(one.name for one in folder.iterdir() if one.is_file() and one.name[0] != ".")
+
+
+def look(folder: Folder, house: Pipeline) -> list[Loaded]:
+    """One look; what it loaded."""
+
+    def load(file: Path) -> Iterator[UnitResult]:
+        return house.adt(file.read_bytes(), "", file.name)
+
+    return list(round_(folder, load, lambda _: None))
+
+
+def test_files_are_loaded_and_moved(tmp_path: Path, house: Pipeline) -> None:
+    inbox = tmp_path / "inbox"
+    folder = Folder(inbox, 0.0)
+    (inbox / "a.hl7").write_bytes(message(1) + message(2))
+    (inbox / "b.hl7").write_bytes(message(3) + message(4, "A77"))
+    found = look(folder, house)
+    assert [dict(one.tally.units) for one in found] == [
+        {"stored": 2},
+        {"stored": 1, "refused": 1},
+    ]
+    assert names(inbox) == []
+    assert names(inbox / "done") == ["a.hl7"]
+    assert names(inbox / "failed") == ["b.hl7", "b.hl7.rejects.csv"]
+    rows = (inbox / "failed" / "b.hl7.rejects.csv").read_text().splitlines()
+    assert rows[0] == "file,line,field,severity,issue,text,remedy"
+    assert rows[1].startswith("b.hl7,5,MSH-9,error,not-supported,")
+
+
+def test_only_what_does_not_change_any_more(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, 10.0)
+    file = tmp_path / "a.hl7"
+    file.write_bytes(b"MSH|")
+    assert folder.whole(100.0) == []
+    assert folder.whole(109.0) == []
+    with file.open("ab") as stream:
+        stream.write(b"more")
+    assert folder.whole(110.5) == []
+    assert folder.whole(119.0) == []
+    assert folder.whole(120.5) == [file]
+    os.utime(file, (1, 1))
+    assert folder.whole(121.0) == []
+    file.unlink()
+    assert folder.whole(200.0) == []
+    file.write_bytes(b"MSH|more")
+    assert folder.whole(201.0) == []
+
+
+@pytest.mark.parametrize("name", [".hidden", "a.part", "a.TMP", "a.filepart", "a.crdownload"])
+def test_parts_are_left_alone(tmp_path: Path, name: str) -> None:
+    folder = Folder(tmp_path, 0.0)
+    (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "link").symlink_to(tmp_path / name)
+    (tmp_path / "folder").mkdir()
+    assert folder.whole(1.0) == []
+
+
+def test_the_same_file_again_changes_nothing(tmp_path: Path, house: Pipeline) -> None:
+    folder = Folder(tmp_path / "inbox", 0.0)
+    for _ in range(3):
+        (tmp_path / "inbox" / "a.hl7").write_bytes(message(1))
+        look(folder, house)
+    assert names(folder.done) == ["a.hl7", "a.hl7.1", "a.hl7.2"]
+    assert [line.status for line in house.store.ledger()] == ["stored"]  # type: ignore[attr-defined]
+
+
+def test_a_file_waits_for_the_database(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, 0.0)
+    for name in ("a.hl7", "b.hl7"):
+        (tmp_path / name).write_bytes(message(1))
+
+    def locked(_: Path) -> Iterator[UnitResult]:
+        raise StoreError("locked")
+
+    assert list(round_(folder, locked, lambda _: None)) == []
+    assert names(tmp_path) == ["a.hl7", "b.hl7"]
+    fine = list(round_(folder, lambda _: [UnitResult(1, "stored")], lambda _: None))
+    assert [one.name for one in fine] == ["a.hl7", "b.hl7"]
+
+
+def test_one_watcher_at_a_time(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, 0.0)
+    with folder.held(), pytest.raises(SettingError, match="another process"), folder.held():
+        pass
+    with folder.held():
+        assert folder.whole(0.0) == []
+
+
+def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(SettingError, match="cannot be used"):
+        Folder(tmp_path / "file" / "inbox", 0.0)
+    folder = Folder(tmp_path / "inbox", 0.0)
+    for one in (folder.done, folder.failed, folder.path):
+        one.rmdir()
+    with pytest.raises(SettingError, match="cannot be read"):
+        folder.whole(time.monotonic())
+
+
+def test_a_partner_out_of_reach_is_told_only(caplog: pytest.LogCaptureFixture) -> None:
+    def unreachable() -> None:
+        raise StoreError("SFTP: ConnectionLost")
+
+    attempt(unreachable)
+    assert "nothing was fetched: SFTP: ConnectionLost" in caplog.text

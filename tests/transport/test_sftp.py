@@ -1,0 +1,159 @@
+"""SFTP pull from a real server on loopback: host key, whole files, each once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from adapter.errors import SettingError
+from adapter.transport.sftp import Partner, PullError, partner, pull
+
+
+class Shore:
+    """A partner's server: its folder, its host key, and who may come in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root, self.keys = folder / "root", folder / "keys"
+        self.out = self.root / "out"
+        self.out.mkdir(parents=True)
+        self.keys.mkdir()
+        host, ours = (asyncssh.generate_private_key("ssh-ed25519") for _ in "ab")
+        self.key = self.keys / "id"
+        ours.write_private_key(str(self.key))
+        self.allowed = self.keys / "allowed"
+        ours.write_public_key(str(self.allowed))
+        self._host = host
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
+        self._thread.start()
+        self._ready.wait(10)
+        self.known = self._known(host, "known")
+
+    def _known(self, key: asyncssh.SSHKey, name: str) -> Path:
+        file = self.keys / name
+        public = key.export_public_key().decode()
+        file.write_text(f"[127.0.0.1]:{self.port} {public}")
+        return file
+
+    def partner(self, **more: object) -> Partner:
+        given = {"user": "ecm", "host": "127.0.0.1", "port": self.port, "path": "/out"}
+        return Partner(**{**given, "known_hosts": self.known, "key": self.key, **more})
+
+    def stranger(self) -> Path:
+        """A file of known hosts with the key of somebody else."""
+        return self._known(asyncssh.generate_private_key("ssh-ed25519"), "stranger")
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncssh.listen(
+            "127.0.0.1",
+            0,
+            server_host_keys=[self._host],
+            authorized_client_keys=str(self.allowed),
+            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(self.root)),
+        )
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        await self._stop.wait()
+        server.close()
+        await server.wait_closed()
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+
+@pytest.fixture(scope="module")
+def shore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shore]:
+    made = Shore(tmp_path_factory.mktemp("shore"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapter.transport.sftp._BETWEEN", 0.0)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(one.name for one in folder.iterdir() if one.is_file())
+
+
+def test_files_come_once(shore: Shore, tmp_path: Path) -> None:
+    for name in ("a.hl7", "b.hl7"):
+        (shore.out / name).write_bytes(name.encode() * 1000)
+    (shore.out / ".hidden").write_text("x")
+    (shore.out / "folder").mkdir(exist_ok=True)
+    (shore.out / "link.hl7").symlink_to(shore.out / "a.hl7")
+    found = pull(shore.partner(), tmp_path)
+    assert [one.name for one in found] == ["a.hl7", "b.hl7"]
+    assert (tmp_path / "a.hl7").read_bytes() == b"a.hl7" * 1000
+    assert names(shore.out / "done") == ["a.hl7", "b.hl7"]
+    assert pull(shore.partner(), tmp_path) == []
+    (shore.out / "link.hl7").unlink()
+
+
+def test_a_name_again(shore: Shore, tmp_path: Path) -> None:
+    (shore.out / "n.hl7").write_text("one")
+    assert len(pull(shore.partner(), tmp_path)) == 1
+    (shore.out / "n.hl7").write_text("two")
+    assert pull(shore.partner(), tmp_path) == []  # the first is not loaded yet
+    (tmp_path / "n.hl7").unlink()
+    assert len(pull(shore.partner(), tmp_path)) == 1
+    assert (tmp_path / "n.hl7").read_text() == "two"
+    assert {"n.hl7", "n.hl7.1"} <= set(names(shore.out / "done"))
+
+
+def test_another_host_key_is_not_believed(shore: Shore, tmp_path: Path) -> None:
+    (shore.out / "k.hl7").write_text("one")
+    with pytest.raises(PullError, match="HostKeyNotVerifiable"):
+        pull(shore.partner(known_hosts=shore.stranger()), tmp_path)
+    assert names(tmp_path) == []
+    (shore.out / "k.hl7").unlink()
+
+
+def test_another_key_of_ours_is_not_let_in(shore: Shore, tmp_path: Path) -> None:
+    asyncssh.generate_private_key("ssh-ed25519").write_private_key(str(tmp_path / "other"))
+    with pytest.raises(PullError, match="PermissionDenied"):
+        pull(shore.partner(key=tmp_path / "other"), tmp_path)
+
+
+@pytest.mark.parametrize("more", [{"path": "/nowhere"}, {"port": 1}])
+def test_out_of_reach(shore: Shore, tmp_path: Path, more: dict[str, object]) -> None:
+    changed = {**more}
+    if "port" in changed:  # a port nobody listens on, known by the right key
+        known = tmp_path / "known"
+        known.write_text(shore.known.read_text().replace(str(shore.port), "1"))
+        changed["known_hosts"] = known
+    with pytest.raises(PullError, match="SFTP: "):
+        pull(shore.partner(**changed), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("place", "found"),
+    [
+        ("ecm@sftp.example/out", ("ecm", "sftp.example", 22, "/out")),
+        ("sftp://ecm@sftp.example:2222/out/adt", ("ecm", "sftp.example", 2222, "/out/adt")),
+        ("sftp.example/out", None),
+        ("ecm@sftp.example", None),
+    ],
+)
+def test_where(shore: Shore, place: str, found: tuple[object, ...] | None) -> None:
+    if found is None:
+        with pytest.raises(SettingError, match="expected"):
+            partner(place, shore.known, shore.key)
+    else:
+        made = partner(place, shore.known, shore.key)
+        assert (made.user, made.host, made.port, made.path) == found
+
+
+def test_keys_are_needed(shore: Shore, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="are needed"):
+        partner("ecm@sftp.example/out", None, shore.key)
+    with pytest.raises(SettingError, match="does not exist"):
+        partner("ecm@sftp.example/out", shore.known, tmp_path / "absent")
