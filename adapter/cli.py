@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
         kinds = command.add_subparsers(dest="kind", required=True, metavar="KIND")
         for kind, text in KINDS.items():
             _inputs(kinds.add_parser(kind, help=text), name, kind)
+    _members(sub)
     check = sub.add_parser("check", help="FHIR JSON against R4 and our profiles")
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
     _serve(sub.add_parser("serve", help="the FHIR API, intake and landing page"))
@@ -104,6 +105,25 @@ def _serve(command: argparse.ArgumentParser) -> None:
     command.add_argument("--port", type=int)
     where = "receive HL7 v2 messages here, several times for several ports"
     command.add_argument("--mllp", action="append", default=[], metavar="HOST:PORT", help=where)
+
+
+def _members(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    layout = sub.add_parser("layout", help="propose a layout for an unknown member file")
+    action = layout.add_subparsers(dest="action", required=True, metavar="suggest")
+    suggest = action.add_parser("suggest", help="a score for each column, and why; no values")
+    suggest.add_argument("file", type=Path, metavar="FILE")
+    suggest.add_argument("--name", default="new-plan", help="what the layout will be called")
+    suggest.add_argument("--out", type=Path, metavar="FILE", help="TOML (default: stdout)")
+    roster = sub.add_parser("roster", help="what a plan's list changed; panels for exchanges")
+    actions = roster.add_subparsers(dest="action", required=True, metavar="diff|panel")
+    diff = actions.add_parser("diff", help="who was added, changed or missing, file by file")
+    diff.add_argument("--plan", required=True)
+    diff.add_argument("--all", action="store_true", help="of every file, not the last alone")
+    diff.add_argument("--out", type=Path, metavar="FILE", help="CSV (default: stdout)")
+    panel = actions.add_parser("panel", help="the members whose messages an exchange shall send")
+    about = "one of mappings/outbound/exchanges"
+    panel.add_argument("--exchange", required=True, help=about)
+    panel.add_argument("--out", type=Path, default=Path(), metavar="DIR")
 
 
 def _folder(command: argparse.ArgumentParser) -> None:

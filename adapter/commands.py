@@ -151,6 +151,11 @@ def open_pipeline(options: Namespace) -> pipeline.Pipeline:
 def load(options: Namespace) -> int:
     """Load files; prints the counts of each, and what is wrong to stderr or the reject file."""
     _known_names(options)
+    if options.kind == "mif":
+        from adapter import member_commands
+
+        options.files = list(inside(options.files))
+        return member_commands.load(open_pipeline(options), options, say, _tell)
     clean = True
     with ExitStack() as stack:
         rejects = None
@@ -221,6 +226,20 @@ def _counts(tally: pipeline.Tally) -> list[str]:
     counts = [f"{tally.units[status]} {status}" for status in order if tally.units[status]]
     issues = [f"{number} {detail}" for detail, number in sorted(tally.issues.items())]
     return [", ".join(counts) or "nothing", f"({', '.join(issues)})" if issues else ""]
+
+
+def layout(options: Namespace) -> int:
+    """Propose a layout for a member file that nobody has described."""
+    from adapter import member_commands
+
+    return member_commands.suggest(options, say, _tell)
+
+
+def roster(options: Namespace) -> int:
+    """What a plan's files changed in its list, or a panel for an exchange."""
+    from adapter import member_commands
+
+    return member_commands.roster(open_pipeline(options), options, say, _tell)
 
 
 # --- check

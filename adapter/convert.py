@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adapter import data, validation
+from adapter import data, terms, validation
 from adapter.issues import Issue, Severity
 from adapter.mapping import feeds, tabular
 from adapter.mapping import message as messages
 from adapter.mapping import notification as notifications
-from adapter.mapping.roster import Roster, named
+from adapter.mapping.roster import Named, Roster, named
 from adapter.mapping.run import Feed
 from adapter.mapping.service_log import BoundLog, LogMapping
 from adapter.outcome import Outcome, Unit
 from adapter.record import Entry, Location, Message, Record, Resource
 from adapter.sources import form_layout, forms, hl7v2, layout
 from adapter.sources import tabular as tables
-from adapter.sources.header import Header
+from adapter.sources.header import Header, mended
 from adapter.sources.rows import AGAIN, Seen
 
 Form = Mapping[str, Any]
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 _MENDS = 3  # what is left out may be required by a profile, which then is no longer claimed
 
 
@@ -124,8 +126,38 @@ def rows(
     member file, the list of its members comes in units of its own, behind the rows it names.
     """
     name = source or (file.name if isinstance(file, Path) else "input")
-    sheet = _Sheet(table, _digest(file), _file_date(table, name), received)
-    for found in tables.read(file, table.layout, name):
+    return file_rows(file_of(file, table, name, received), table)
+
+
+@dataclass(slots=True)
+class File:
+    """One table file: its content, what names it, and when what it says was true.
+
+    `digest`  names it by its content, under whatever name it comes
+    `as_of`   instant of the date in its name, "" without one; `received`: when it came, if known
+    `delta`   it does not say who is not in it: by its layout, or since it holds mended rows
+    `spared`  collects the identifiers (`system|value`) of members whose rows are refused
+    """
+
+    content: Path | bytes
+    name: str = ""
+    digest: str = ""
+    as_of: str = ""
+    received: str = ""
+    delta: bool = False
+    spared: set[str] = field(default_factory=set)
+
+
+def file_of(content: Path | bytes, table: Table, name: str, received: str = "") -> File:
+    """A file with its digest and date."""
+    delta = table.layout.snapshot == "delta"
+    return File(content, name, _digest(content), _file_date(table, name), received, delta)
+
+
+def file_rows(file: File, table: Table) -> Iterator[Outcome]:
+    """The units of a file, as `rows` gives them."""
+    sheet, name = _Sheet(table, file), file.name
+    for found in tables.read(file.content, table.layout, name):
         if isinstance(found, Header):
             sheet.start(found)
         elif isinstance(found, Record):
@@ -158,12 +190,13 @@ def _file_date(table: Table, name: str) -> str:
 class _Sheet:
     """A table being converted: its bound rules, and findings that wait for their row."""
 
-    def __init__(self, table: Table, digest: str, as_of: str, received: str) -> None:
-        self._table, self._digest, self._as_of = table, digest, as_of
-        self._received = received
+    def __init__(self, table: Table, file: File) -> None:
+        self._table, self._file = table, file
         self._bound: tabular.BoundTable | BoundLog | None = None
-        self._context = {**table.context, "as_of": as_of or received}
-        self._roster = Roster(table.context, table.layout.snapshot == "delta")
+        self._context = {**table.context, "as_of": file.as_of or file.received}
+        self._ids: list[tuple[int, str]] = []
+        self._roster = Roster(table.context, file.delta)
+        self._dated = -1  # the column that says when a mended row was true
         self._listed: Seen | None = None
         if table.kind == "mif" and table.layout.mapping == "member":
             self._listed = Seen()
@@ -173,34 +206,52 @@ class _Sheet:
     def start(self, header: Header) -> None:
         """Bind the rules to the columns of the file."""
         self._bound = self._table.mapping.bind(header.columns, header.labels)
+        if mended(header):
+            self._file.delta = True
+            self._roster = Roster(self._table.context, delta=True)
+            if "reject_as_of" in header.columns:
+                self._dated = header.columns.index("reject_as_of")
+        plan = self._table.layout.plan
+        systems = {"cin": terms.system("cin"), "plan_member_id": terms.system("plan-member", plan)}
+        self._ids = [(n, systems[f]) for n, f in enumerate(header.columns) if f in systems]
 
     def row(self, record: Record) -> Outcome:
         """One row converted and checked."""
         at = Location(record.source, record.line)
         part = f"{record.line}{record.name.removeprefix('row')}"
-        unit = self._unit(at, part, data.dumps(record.fields))
+        said = record.fields[self._dated] if self._dated >= 0 else ""
+        unit = self._unit(at, part, data.dumps(record.fields), said)
         if self._bound is None:
             raise AssertionError("the reader gives the header before the rows")
         outcome = self._bound.apply(record, unit, self._context)
         outcome.issues[:0] = self.waiting
         self.waiting = []
         checked = _checked(outcome)
-        member = named(checked) if self._listed else None
-        if self._listed and member and not self._listed.before("|".join(member[:2])):
-            self._roster.add(member)
+        if self._listed:
+            self._note(record, named(checked))
         return checked
+
+    def _note(self, record: Record, member: Named | None) -> None:
+        """Put a member on the list, once; remember who a refused row was about."""
+        if member is None:
+            fields = record.fields
+            self._file.spared.update(f"{s}|{fields[n]}" for n, s in self._ids if fields[n])
+        elif self._listed and not self._listed.before("|".join(member[:2])):
+            self._roster.add(member)
 
     def again(self, issue: Issue) -> Outcome:
         """A row that stands in the file before: nothing but its finding."""
         at = issue.at or Location("", 0)
         return Outcome(self._unit(at, str(at.line), b""), issues=[issue])
 
-    def _unit(self, at: Location, part: str, raw: bytes) -> Unit:
+    def _unit(self, at: Location, part: str, raw: bytes, said: str = "") -> Unit:
         """A unit of the file; of two rows about one member the later one is the newer."""
-        table, key, as_of = self._table, f"{self._digest}:{part}", self._as_of
-        if table.kind == "mif" and (as_of or self._received):
-            as_of = f"{as_of or self._received} {at.line:09d}"
-        return Unit(at, table.kind, table.owner, key, as_of, raw, self._received)
+        table, file = self._table, self._file
+        as_of = said if _INSTANT.fullmatch(said) else file.as_of
+        if table.kind == "mif" and (as_of or file.received):
+            as_of = f"{as_of or file.received} {at.line:09d}"
+        key = f"{file.digest}:{part}"
+        return Unit(at, table.kind, table.owner, key, as_of, raw, file.received)
 
     def listed(self, at: Location) -> Iterator[Outcome]:
         """The members since the last list, when there are enough of them for one."""

@@ -9,11 +9,11 @@ from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 
-from adapter import convert, validation
+from adapter import convert, members, validation
 from adapter.errors import DataFileError
 from adapter.issues import Issue
 from adapter.outcome import Outcome
-from adapter.program import lists, tasks
+from adapter.program import lists, snapshots, tasks
 from adapter.program.days import today
 from adapter.record import Location, Resource
 from adapter.referrals import states
@@ -30,6 +30,9 @@ class UnitResult:
     `line`    1-based line of the unit's start (HL7 v2 batch: of its MSH)
     `refs`    "Patient/abc" of what it touched, the subject first
     `key`     the sender's own number for it, `""` if none; never sent back to the caller
+    `rows`    how many rows of a table it stands for: 0 for the list of a file's members
+    `member`  `system|value` of the member of a row, `""` if it names none
+    `fields`  fields of the row that say something else than the same plan said before
     """
 
     line: int
@@ -37,12 +40,16 @@ class UnitResult:
     refs: tuple[str, ...] = ()
     issues: tuple[Issue, ...] = ()
     key: str = ""
+    rows: int = 1
+    member: str = ""
+    fields: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of a load: units by status, issues by detail."""
+    """Counts of a load: units by status, rows by status, issues by detail."""
 
+    rows: Counter[str] = field(default_factory=Counter)
     units: Counter[str] = field(default_factory=Counter)
     issues: Counter[str] = field(default_factory=Counter)
     changed: int = 0
@@ -50,6 +57,7 @@ class Tally:
     def add(self, result: UnitResult) -> None:
         """Count one unit."""
         self.units[result.status] += 1
+        self.rows[result.status] += result.rows
         self.issues.update(issue.detail for issue in result.issues)
 
     @property
@@ -83,8 +91,16 @@ class Pipeline:
         return self._known(lambda: convert.adt(data, name, feed, door), name)
 
     def mif(self, data: bytes | Path, plan: str, name: str = "") -> Iterator[UnitResult]:
-        """Load a member file of a plan, a unit a row."""
-        return self._known(lambda: self._table(data, convert.member_table(plan), name), name)
+        """Load a member file of a plan, a unit a row; then what it changed in the plan's list."""
+        source = name or (data.name if isinstance(data, Path) else "input")
+        load = members.Load(self.store, self.clock().isoformat())
+        results = self._known(lambda: load.outcomes(data, plan, source), source)
+        yield from load.watched(results)
+        yield from self.commit(load.closing())
+
+    def changes(self, plan: str) -> list[Resource]:
+        """What each file of a plan changed in its list, oldest first (FHIR Lists)."""
+        return snapshots.history(self.store, plan)
 
     def services(
         self, data: bytes | Path, log: str, name: str = "", kind: str = "services"
@@ -129,9 +145,11 @@ class Pipeline:
         source = iter(outcomes)
         while chunk := list(islice(source, _BATCH)):
             now = self.clock().isoformat()
-            receipts = self.store.commit_all([(one, one.unit.raw) for one in chunk], now)
-            for outcome, receipt in zip(chunk, receipts, strict=True):
-                yield _result(outcome, receipt)
+            told = [one for one in chunk if not members.again(one)]
+            receipts = iter(self.store.commit_all([(one, one.unit.raw) for one in told], now))
+            for outcome in chunk:
+                same = Receipt("duplicate", 0) if members.again(outcome) else next(receipts)
+                yield _result(outcome, same)
 
 
 def _chain(first: list[Outcome], rest: Iterator[Outcome]) -> Iterator[Outcome]:
@@ -143,4 +161,7 @@ def _result(outcome: Outcome, receipt: Receipt) -> UnitResult:
     unit = outcome.unit
     refs = tuple(receipt.ids.values())
     found = (*outcome.issues, *(one for one in receipt.issues if one not in outcome.issues))
-    return UnitResult(unit.at.line, receipt.status, refs, found, unit.key)
+    rows, member = members.row(outcome)
+    return UnitResult(
+        unit.at.line, receipt.status, refs, found, unit.key, rows, member, receipt.news
+    )

@@ -148,7 +148,9 @@ def authorization_decided(run: Run, texts: list[str]) -> None:
 
 @converter("authorization_received")
 def authorization_received(run: Run, cell: str) -> str | None:
-    """The day of the decision, else of receipt; an authorization without number is left out.
+    """The day of the decision; else that of the start or of receipt, whichever came first.
+
+    So a file that says the same again does not move it. Without number it is left out.
 
     None when the row has no authorization at all.
     """
@@ -161,7 +163,9 @@ def authorization_received(run: Run, cell: str) -> str | None:
         run.made.remove(draft)
         run.drafts["ClaimResponse"] = None
         return None
-    day = decided or run.unit.as_of[:10] or run.unit.received[:10]
+    start = draft.resource.get("preAuthPeriod", {}).get("start", "")
+    heard = run.unit.as_of[:10] or run.unit.received[:10]
+    day = decided or min(filter(None, (start, heard)), default="")
     if not day:
         draft.resource["_created"] = _UNKNOWN
     return day or None

@@ -117,7 +117,9 @@ def sequence(functions: Sequence[FieldFunction]) -> FieldFunction:
         return functions[0] if functions else ignored
 
     def run_all(run: Run, text: str) -> None:
+        label = run.label
         for function in functions:
             function(run, text)
+            run.label = label  # a function may have named another column as its source
 
     return run_all

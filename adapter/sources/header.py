@@ -11,6 +11,15 @@ from adapter.sources.delimited import Row
 from adapter.sources.layout import Layout
 
 _RENAMED = re.compile(r"[_. ]\d$")  # how libraries tell equal headers apart
+# What is written before the cells of a refused row, so that it can be mended and loaded again.
+REFUSED = (
+    "reject_file",
+    "reject_as_of",
+    "reject_line",
+    "reject_column",
+    "reject_reason",
+    "reject_remedy",
+)
 _ENOUGH = 2  # a row with fewer known headers is a title or a member, not a header
 
 
@@ -48,6 +57,26 @@ def positional(layout: Layout, source: str) -> Header:
     labels = [f"column {n} ({field})" if field else f"column {n}" for n, field in names]
     columns = tuple(field or None for field in layout.positions)
     return Header(source, 0, columns, tuple(labels), len(columns))
+
+
+def labelled(row: Row | None, layout: Layout, source: str) -> Header | None:
+    """The header of a file of refused rows: the labels of columns that had none, `column 5 (cin)`.
+
+    None when the row is no such header.
+    """
+    without = positional(layout, source)
+    fields = dict(zip(without.labels, without.columns, strict=True))
+    cells = [cell.strip() for cell in row.cells] if row else []
+    if len(fields.keys() & set(cells)) < _ENOUGH:
+        return None
+    marks = {key(text): name for name in REFUSED for text in layout.columns.get(name, ())}
+    columns = tuple(fields[c] if c in fields else marks.get(key(c)) for c in cells)
+    return Header(source, row.line if row else 0, columns, tuple(_labels(cells)), len(columns))
+
+
+def mended(header: Header) -> bool:
+    """Whether a file holds rows that were refused before: it says why, and is not a whole list."""
+    return not set(REFUSED).isdisjoint(header.columns)
 
 
 def missing(header: Header, layout: Layout) -> list[str]:

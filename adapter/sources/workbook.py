@@ -40,14 +40,27 @@ def open_sheet(file: Path | bytes, names: Sequence[str], limit: int) -> Sheet:
 
     Raises NotAWorkbook for junk, a password, a truncated file, or more than `limit` bytes unpacked.
     """
+    book = _open(file, limit)
+    try:
+        return Sheet(_pick(book, names), len(book.sheet_names) - 1)
+    except (calamine.CalamineError, OSError, ValueError) as error:
+        raise NotAWorkbook(f"the workbook cannot be read ({type(error).__name__})") from None
+
+
+def _open(file: Path | bytes, limit: int) -> calamine.CalamineWorkbook:
     _check_size(file, limit)
     try:
-        book = calamine.load_workbook(io.BytesIO(file) if isinstance(file, bytes) else file)
-        return Sheet(_pick(book, names), len(book.sheet_names) - 1)
+        return calamine.load_workbook(io.BytesIO(file) if isinstance(file, bytes) else file)
     except calamine.PasswordError:
         raise NotAWorkbook("the workbook is locked with a password") from None
     except (calamine.CalamineError, OSError, ValueError) as error:
         raise NotAWorkbook(f"the workbook cannot be read ({type(error).__name__})") from None
+
+
+def sheets(file: Path | bytes, limit: int) -> Iterator[tuple[str, Iterator[Row]]]:
+    """Every sheet of a workbook by name. Raises NotAWorkbook as `open_sheet`."""
+    for name in _open(file, limit).sheet_names:
+        yield name, Sheet(_open(file, limit).get_sheet_by_name(name), 0).rows()
 
 
 def _check_size(file: Path | bytes, limit: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -40,6 +41,34 @@ def names(file: Path | bytes, elements: Collection[str]) -> list[str]:
     return list(found)
 
 
+def likely(file: Path | bytes) -> str:
+    """The element that holds one record each: the outermost of those that are met again and again.
+
+    Raises NotATable when the file is no XML or has no such element.
+    """
+    met: Counter[tuple[int, str]] = Counter()
+    depth, below = 0, [0]
+    try:
+        for event, element in _events(file):
+            if event == "start":
+                depth += 1
+                below.append(0)
+                continue
+            depth -= 1
+            if below.pop() > 1 and depth and isinstance(element.tag, str):
+                met[depth, _bare(element.tag)] += 1
+            below[-1] += 1
+            element.clear()
+            if element.getparent() is not None:
+                _forget(element)
+    except etree.XMLSyntaxError:
+        raise NotATable("not well-formed XML") from None
+    if not met:
+        raise NotATable("no element with others in it")
+    often = max(met.values()) / 2
+    return min(name for name, count in met.items() if count >= often)[1]
+
+
 def rows(file: Path | bytes, elements: Collection[str], columns: list[str]) -> Iterator[Row]:
     """Each record as a row, numbered from 1 by its order in the file.
 
@@ -60,17 +89,9 @@ def rows(file: Path | bytes, elements: Collection[str], columns: list[str]) -> I
 def _records(file: Path | bytes, elements: Collection[str]) -> Iterator[etree._Element]:
     """The record elements one by one; each is emptied before the next is read."""
     wanted = {cells.key(name) for name in elements}
-    source = io.BytesIO(file) if isinstance(file, bytes) else str(file)
-    reader = etree.iterparse(
-        source, events=("start", "end"), resolve_entities=False, no_network=True,
-        load_dtd=False, dtd_validation=False, huge_tree=False, remove_comments=True,
-        remove_pis=True,
-    )  # fmt: skip
     depth, inside = 0, 0
-    for event, element in reader:
+    for event, element in _events(file):
         depth += 1 if event == "start" else -1
-        if event == "start" and depth == 1:
-            _refuse_document_type(element)
         if not isinstance(element.tag, str):
             continue
         if event == "start" and not inside and depth > 1 and _name(element) in wanted:
@@ -80,6 +101,22 @@ def _records(file: Path | bytes, elements: Collection[str]) -> Iterator[etree._E
             yield element
         if event == "end" and not inside:
             _forget(element)
+
+
+def _events(file: Path | bytes) -> Iterator[tuple[str, etree._Element]]:
+    """Starts and ends of elements; nothing outside the file is read, no entity is resolved."""
+    source = io.BytesIO(file) if isinstance(file, bytes) else str(file)
+    reader = etree.iterparse(
+        source, events=("start", "end"), resolve_entities=False, no_network=True,
+        load_dtd=False, dtd_validation=False, huge_tree=False, remove_comments=True,
+        remove_pis=True,
+    )  # fmt: skip
+    first = True
+    for event, element in reader:
+        if first:
+            _refuse_document_type(element)
+            first = False
+        yield str(event), element
 
 
 def _refuse_document_type(root: etree._Element) -> None:

@@ -1,0 +1,121 @@
+"""Loading a member file: its rows, then what they changed in the plan's list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adapter import convert, terms
+from adapter.mapping.roster import named
+from adapter.outcome import Outcome, Unit
+from adapter.program import snapshots
+from adapter.program.snapshots import Changes, Row, Snapshot
+from adapter.record import Entry, Location, Resource
+from adapter.sources.rows import AGAIN
+from adapter.store.protocol import Store
+
+if TYPE_CHECKING:  # pipeline.py loads by this module
+    from adapter.pipeline import UnitResult
+
+_LISTS = ("end", "changes")  # units of a file that are no row of it
+
+
+def again(outcome: Outcome) -> bool:
+    """Whether a unit is a row that stands in its file before: told, and not stored once more."""
+    return not outcome.entries and [issue.detail for issue in outcome.issues] == [AGAIN]
+
+
+def row(outcome: Outcome) -> tuple[int, str]:
+    """How many rows of a table a unit stands for, and the member it is about."""
+    unit = outcome.unit
+    if unit.kind != "mif":
+        return 1, ""
+    _, colon, part = unit.key.partition(":")
+    if not colon:
+        return int(not any(issue.severity == "fatal" for issue in outcome.issues)), ""
+    if part.startswith(_LISTS):
+        return 0, ""
+    member = named(outcome)
+    return int(" " not in part), f"{member.system}|{member.value}" if member else ""
+
+
+class Load:
+    """One member file on its way into the store."""
+
+    def __init__(self, store: Store, received: str) -> None:
+        self._store, self._received = store, received
+        self._table: convert.Table | None = None
+        self._file = convert.File(b"")
+        self._shot: Snapshot | None = None
+        self._context: Mapping[str, str] = {}
+        self.changes: Changes | None = None
+        self._lists: list[str] = []
+
+    def outcomes(self, data: bytes | Path, layout: str, name: str) -> Iterator[Outcome]:
+        """The units of the file. Raises DataFileError for an unknown layout."""
+        table = self._table = convert.member_table(layout)
+        self._context = table.context
+        file = self._file = convert.file_of(data, table, name, self._received)
+        before = snapshots.known(self._store, table.layout.plan)
+        if table.layout.mapping == "member":
+            self._shot = Snapshot(before, file.as_of or self._received, spared=file.spared)
+        for outcome in convert.file_rows(file, table):
+            self._lists += _lists(outcome)
+            yield outcome
+
+    def watched(self, results: Iterable[UnitResult]) -> Iterator[UnitResult]:
+        """The results, each noted in the snapshot."""
+        for result in results:
+            if self._shot is not None:
+                patient = next((ref for ref in result.refs if ref.startswith("Patient/")), "")
+                told = [name for name in result.fields if name not in self._context]
+                self._shot.add(Row(result.member, patient, told), result.status)
+            yield result
+
+    def closing(self) -> Iterator[Outcome]:
+        """What the file changed, and lists that no longer have members; nothing if it was known."""
+        table, shot = self._table, self._shot
+        if table is None or shot is None or not shot.fresh:
+            return
+        shot.delta = self._file.delta
+        changes = self.changes = shot.close(self._store)
+        yield self._outcome("changes", [self._changes(table, changes)])
+        old = [] if shot.delta else snapshots.leftovers(shot.before, self._lists)
+        if old:
+            yield self._outcome("end-empty", [_emptied(shot.before.groups[one]) for one in old])
+
+    def _changes(self, table: convert.Table, changes: Changes) -> Entry:
+        plan, digest = table.layout.plan, self._file.digest
+        when = self._file.as_of or self._received
+        resource = changes.resource(plan, digest, when)
+        system = terms.system("roster", plan)
+        return Entry(resource, f"urn:uuid:list-{digest}", ((system, digest),))
+
+    def _outcome(self, part: str, entries: list[Entry]) -> Outcome:
+        table, file = self._table, self._file
+        if table is None:
+            raise AssertionError("nothing was loaded")
+        as_of = f"{file.as_of or self._received} {0:09d}"
+        key = f"{file.digest}:{part}"
+        unit = Unit(Location(file.name, 1), "mif", table.owner, key, as_of, b"", self._received)
+        return Outcome(unit, entries)
+
+
+def _lists(outcome: Outcome) -> Iterator[str]:
+    for entry in outcome.entries:
+        if entry.resource["resourceType"] == "Group" and entry.identity:
+            yield entry.identity[0][1]
+
+
+def _emptied(group: Resource) -> Entry:
+    """A list of the plan without members."""
+    kept = ("resourceType", "identifier", "type", "actual", "name")
+    resource = {name: group[name] for name in kept if name in group} | {"active": False}
+    system, value = group["identifier"][0]["system"], group["identifier"][0]["value"]
+    return Entry(
+        resource,
+        f"urn:uuid:group-{group['id']}",
+        ((system, value),),
+        cleared=("member", "quantity"),
+    )
