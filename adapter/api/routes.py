@@ -98,13 +98,13 @@ def _intake(server: Server, post: Post) -> Endpoint:
         allow(post, request.headers.get("content-type", ""))
         body = await _body(request, server.settings.max_body)
         query = dict(request.query_params)
-        answer = await run_in_threadpool(take, server, post, query, body)
-        return _response(answer, _format(request))
         headers = request.headers
         accept = headers.get("accept", "")
         if post.param == "feed" and answers_hl7(headers.get("content-type", ""), accept):
             status, text = await run_in_threadpool(acknowledge, server, query, body)
             return Response(text, status, media_type=HL7)
+        answer = await run_in_threadpool(take, server, post, query, body)
+        return _response(answer, _format(request))
 
     return endpoint
 
