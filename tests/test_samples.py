@@ -11,8 +11,6 @@ from adapter import convert, data
 from adapter.outcome import Outcome
 from tests.judges import assert_valid
 
-EVENTS = frozenset({"A01", "A03", "A04", "A08"})
-
 
 @pytest.fixture(scope="module")
 def outcomes(shared: Path) -> list[tuple[str, Outcome]]:
@@ -40,7 +38,10 @@ def test_a_message_with_a_patient_is_refused_only_for_its_event(
     outcomes: list[tuple[str, Outcome]],
 ) -> None:
     refusals = {i.detail for _, one in outcomes for i in one.issues if i.failed}
-    assert refusals <= {"not-supported", "segment-missing", "message-structure"}
+    assert refusals <= {
+        "not-supported", "segment-missing", "message-structure",
+        "required", "contradiction",  # merges and moves that do not say of what, or into itself
+    }  # fmt: skip
 
 
 def test_no_message_changes_what_becomes_of_another(
@@ -69,5 +70,5 @@ def test_every_resource_is_valid_by_all_judges(outcomes: list[tuple[str, Outcome
 
 
 def test_no_issue_text_holds_a_value(outcomes: list[tuple[str, Outcome]]) -> None:
-    texts = {issue.text for _, one in outcomes for issue in one.issues}
-    assert len(texts) < 80  # a text that held a value would differ from message to message
+    said = {i.text for _, one in outcomes for i in one.issues if i.detail != "segment-missing"}
+    assert len(said) < 80  # a text that held a value would differ from message to message

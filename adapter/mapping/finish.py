@@ -128,25 +128,21 @@ def _unique(drafts: list[Draft]) -> list[Draft]:
         if first is not draft:
             for element, value in draft.resource.items():
                 known = first.resource.setdefault(element, value)
-                if known is not value and element in _GATHERED:
-                    first.resource[element] = _joined(known or [], value)
+                if known is not value and element in _GATHERED and isinstance(known, list):
+                    first.resource[element] = _joined(known, value)
             first.origins += draft.origins
     return list(seen.values())
 
 
-def _joined(known: list[Any], more: list[Any]) -> list[Any]:
-    """Two lists as one, an identifier once: as the later one tells it (it may be old by then)."""
-    named = {(one["system"], one["value"]) for one in more if isinstance(one, dict) and _named(one)}
-    kept = [
-        one
-        for one in known
-        if not (isinstance(one, dict) and _named(one) and (one["system"], one["value"]) in named)
-    ]
-    return [*kept, *(one for one in more if one not in kept)]
-
-
-def _named(item: Resource) -> bool:
-    return "system" in item and "value" in item
+def _joined(known: list[Resource], more: list[Resource]) -> list[Resource]:
+    """Two lists as one, an identifier once; one that is old by any of them is old."""
+    found: dict[bytes, Resource] = {}
+    for item in (*known, *more):
+        name = {"system": item.get("system"), "value": item["value"]} if "value" in item else item
+        key = data.dumps(name)
+        if key not in found or item.get("use") == "old":
+            found[key] = item
+    return list(found.values())
 
 
 @cache

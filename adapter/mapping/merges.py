@@ -187,10 +187,29 @@ def move_account(run: Run, groups: Groups) -> None:
 
 
 def move_visit(run: Run, groups: Groups) -> None:
-    """A45: the visit belongs to the person of PID now, no longer to that of MRG-1."""
-    move_patient(run, groups)
+    """A45: the visit belongs to the person of PID now, or to another account of that person."""
+    _from_elsewhere(run)
     if run.drafts.get("Encounter") is not None and run.drafts.get("PriorVisit") is not None:
         _change_quietly(run, ("Encounter", "PriorVisit"))
+
+
+def _from_elsewhere(run: Run) -> None:
+    """MRG-1 and MRG-3 of a moved visit: the person, the account, or both that had it."""
+    prior, account = run.drafts.get("PriorPatient"), run.drafts.get("PriorAccount")
+    rest = _rest(run.drafts.get("Patient"), prior)
+    if not rest:
+        _drop(run, "PriorPatient")
+        if not _rest(run.drafts.get("Account"), account):
+            _refuse(run, "MRG-1", "contradiction", "the visit moves to where it is")
+        return
+    if prior is not None:
+        prior.resource["identifier"] = rest
+    if prior is not None and account is not None:
+        account.links = [Link("subject", _reference_list, prior)]
+
+
+def _reference_list(draft: Draft, reference: Any, rep: int) -> None:
+    draft.resource["subject"] = [reference]
 
 
 def _change_quietly(run: Run, names: tuple[str, str]) -> None:
