@@ -160,8 +160,8 @@ def convert_file(file: Path) -> str:
     wall, cpu = time.perf_counter() - start, time.process_time() - cpu
     return (
         f"{units} units, {good} good, {wall:.1f} s, {units / wall:,.0f}/s, "
-        f"{units / cpu:,.0f}/s of processor, {size / units:,.0f} bytes each; {before:.0f} MB before,"
-        f" {early:.0f} after 20,000 rows, {peak():.0f} at most"
+        f"{units / cpu:,.0f}/s of processor, {size / units:,.0f} bytes each; "
+        f"{before:.0f} MB before, {early:.0f} after 20,000 rows, {peak():.0f} at most"
     )
 
 

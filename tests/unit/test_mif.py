@@ -395,7 +395,10 @@ def test_no_issue_of_a_fixture_holds_a_cell_of_it(folder):
         for entry in outcome.entries
         if entry.resource["resourceType"] == "Patient"
         for name in entry.resource["name"]
-        for word in (name.get("family", ""), *[i.get("value", "") for i in entry.resource["identifier"]])
+        for word in (
+            name.get("family", ""),
+            *[item.get("value", "") for item in entry.resource["identifier"]],
+        )
         if len(word) > 4
     }
     texts = [f"{issue.text} {issue.at}" for outcome in outcomes for issue in outcome.issues]
