@@ -62,6 +62,7 @@ DOORS: dict[str, tuple[str, ...]] = {
 WIDE = {"fastapi", "sqlalchemy", "starlette"}
 # Dependencies that no module imports, and who needs them.
 LOADED_BY_OTHERS = {
+    "tzdata": "zoneinfo, where the system has no zone files",
     "httptools": "uvicorn's HTTP parser",
     "psycopg": "SQLAlchemy's PostgreSQL driver",
     "uvloop": "uvicorn's event loop",

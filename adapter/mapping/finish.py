@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
@@ -90,6 +91,8 @@ def _waits(run: Run, draft: Draft, keyed: list[Draft]) -> bool:
 def _place(run: Run, draft: Draft) -> tuple[str, ...]:
     unit = run.unit
     key = unit.key or f"{unit.at.source}:{unit.at.line}"
+    if unit.kind == "adt":  # senders leave out control ids, and use them again for other content
+        key += hashlib.sha256(unit.raw).hexdigest()[:16]
     return unit.source, key, draft.name, str(draft.line)
 
 
