@@ -21,7 +21,6 @@ log = logging.getLogger("adapter.feeds")
 
 _VERDICT: dict[str, Verdict] = {"stored": "A", "duplicate": "A", "review": "A", "refused": "R"}
 _TROUBLE = Issue("error", "internal", "not stored, by no fault of the message; send it again")
-_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Frame(NamedTuple):
@@ -137,17 +136,17 @@ def trouble(raw: bytes, now: datetime) -> list[bytes]:
 
 
 def _answers(raw: bytes, now: datetime, answer: Callable[[Head, int], Answer]) -> list[bytes]:
-    codec = "utf-16" if raw[:2] in _MARKS else "latin-1"  # byte for byte, whatever the set is
+    codec = hl7v2_ack.encoding(raw)
     text = raw.decode(codec, "replace")
     heads = list(hl7v2_ack.heads(text))
     ends = [*(head.line for head in heads[1:]), 1 << 62]
-    of_line = {
-        head.line: hl7v2_ack.acknowledge(head, answer(head, end), now)
+    found = [
+        hl7v2_ack.acknowledge(head, answer(head, end), now)
         for head, end in zip(heads, ends, strict=True)
-    }
-    if any(line[:3] in ("FHS", "BHS") for line in hl7v2_ack.split(text)):
-        return [hl7v2_ack.batch(text, lambda line: of_line.get(line, []), now).encode(codec)]
-    return [one.encode(codec) for some in of_line.values() for one in some]
+    ]
+    if hl7v2_ack.enveloped(text):
+        return [hl7v2_ack.batch(text, found, now).encode(codec)]
+    return [one.encode(codec) for some in found for one in some]
 
 
 def _answer(results: list[UnitResult], head: Head, end: int) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -13,6 +13,8 @@ from typing import Literal, NamedTuple
 
 from adapter import terms
 from adapter.issues import Issue
+from adapter.record import Location
+from adapter.sources.hl7v2 import _breaks, _codec, _lines, _starts
 
 Verdict = Literal["A", "E", "R"]  # taken; our trouble; malformed or not taken
 
@@ -72,21 +74,28 @@ class Head:
 
 
 def heads(text: str) -> Iterator[Head]:
-    """Every message of a frame, file or batch; a text without MSH is one without a known head."""
-    lines = split(text)
-    starts = [n for n, line in enumerate(lines) if line.startswith("MSH")]
-    for start, end in pairwise([*starts, len(lines)]):
-        yield Head(lines[start:end], start + 1)
-    if not starts:
-        yield Head(lines)
+    """Every message of a frame, file or batch; a text without MSH is one without a known head.
+
+    Lines are counted as `hl7v2.read` counts them.
+    """
+    before, *pieces = _pieces(text)
+    line = _breaks(before)
+    for piece in pieces:
+        yield Head(_lines(piece), line + 1)
+        line += _breaks(piece)
+    if not pieces:
+        yield Head(_lines(text))
 
 
-def split(text: str) -> list[str]:
-    """The lines of a text: CR ends a segment, and LF only where no CR does."""
-    text = text.replace("\x0b", "").replace("\x1c", "").lstrip("\ufeff")
-    if "\r" in text:
-        return [line.lstrip("\n") for line in text.replace("\r\n", "\r").split("\r")]
-    return text.split("\n")
+def _pieces(text: str) -> list[str]:
+    """What stands before the first message, then each message and what follows it."""
+    return [text[start:end] for start, end in pairwise([0, *_starts(text), len(text)])]
+
+
+def encoding(raw: bytes) -> str:
+    """What turns the bytes of messages into text and back byte for byte, whatever their set is."""
+    name = _codec(raw, Location("", 1))[0]
+    return name if name.startswith(("utf-16", "utf-32")) else "latin-1"
 
 
 def wanted(head: Head, verdict: Verdict) -> list[str]:
@@ -215,22 +224,27 @@ def _sequence(head: Head, segment: str, row: int) -> int:
     return max(sum(line.startswith(segment) for line in head.lines[: max(row, 0) + 1]), 1)
 
 
-def batch(text: str, answers: Callable[[int], Sequence[str]], now: datetime) -> str:
-    """The answer to a batch: its envelope turned round, and the answers of each line's message.
+def batch(text: str, answers: Sequence[Sequence[str]], now: datetime) -> str:
+    """The answer to a batch: its envelope turned round, and the answers to each of its messages.
 
-    `answers` gives those of the message whose MSH is on a line. BTS-1 counts answers, FTS-1
-    batches (chapter 2.10.3); a trailer that the sender left out is written.
+    BTS-1 counts answers, FTS-1 batches (chapter 2.10.3); a trailer that the sender left out is
+    written.
     """
     written = _Batch(now)
-    for number, line in enumerate(split(text), 1):
-        if line[:3] in ("FHS", "BHS"):
-            written.open(line)
-        elif line[:3] in ("BTS", "FTS"):
-            written.close(line[:3])
-        elif line[:3] == "MSH":
-            written.add(answers(number))
+    for number, piece in enumerate(_pieces(text)):
+        written.add(answers[number - 1] if number else [])
+        for line in _lines(piece):
+            if line[:3] in ("FHS", "BHS"):
+                written.open(line)
+            elif line[:3] in ("BTS", "FTS"):
+                written.close(line[:3])
     written.close("FTS")
     return "".join(written.rows)
+
+
+def enveloped(text: str) -> bool:
+    """Whether messages came in a batch or file envelope."""
+    return any(line[:3] in ("FHS", "BHS") for piece in _pieces(text) for line in _lines(piece))
 
 
 class _Batch:

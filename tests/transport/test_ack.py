@@ -214,11 +214,10 @@ BATCH = [
 def test_a_batch_is_answered_by_a_batch(trailers: bool) -> None:
     lines = [row for row in BATCH if trailers or row[1:3] != "TS"]
     text = "\r".join(lines)
-    rows = batch(text, lambda line: [f"answer {line}\r"], NOW).split("\r")
-    starts = [n for n, row in enumerate(lines, 1) if row[:3] == "MSH"]
+    rows = batch(text, [["answer 1\r"], ["answer 2\r"]], NOW).split("\r")
     assert rows[0].startswith("FHS|^~\\&|HUB|HARBOR|REG|MERCY|20260713150030+0000||||A")
     assert rows[0].endswith("|F1")
     assert rows[1].endswith("|B1")
-    assert rows[2:5] == [f"answer {starts[0]}", f"answer {starts[1]}", "BTS|2"]
+    assert rows[2:5] == ["answer 1", "answer 2", "BTS|2"]
     assert rows[5].endswith("|B2")
     assert rows[6:] == ["BTS|0", "FTS|2", ""]

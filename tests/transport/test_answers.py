@@ -154,6 +154,30 @@ def test_one_bad_message_does_not_spoil_a_batch(house: Pipeline) -> None:
     assert [fields(one)["MSA"][2] for one in bare] == ["M000004", "M000005"]
 
 
+@pytest.mark.parametrize(
+    ("end", "inner"), [("\r", "\r"), ("\n", "\r"), ("\r\n", "\r"), ("\n", "\n"), ("\r\n", "\r\n")]
+)
+def test_answers_find_their_messages_whatever_ends_the_lines(
+    house: Pipeline, end: str, inner: str
+) -> None:
+    text = [
+        message(n, event).decode().replace("\r", inner) for n, event in ((1, "A04"), (2, "A77"))
+    ]
+    rows = ["BHS|^~\\&|REG|MERCY|HUB|HARBOR|2026||||B1", *text, "BTS|2", ""]
+    (answers,) = take(house, [Frame(end.join(rows).encode())])
+    told = [row.split("|") for row in answers[0].decode().split("\r")]
+    assert [row[1:3] for row in told if row[0] == "MSA"] == [["AA", "M000001"], ["AR", "M000002"]]
+    assert [row[2] for row in told if row[0] == "ERR"] == ["MSH^1^9^1"]
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "latin-1", "utf-8"])
+def test_the_answer_is_in_the_sender_s_bytes(house: Pipeline, codec: str) -> None:
+    raw = message(1, application="M\xe9RCY").decode("utf-8").encode(codec)
+    (answers,) = take(house, [Frame(raw)])
+    text = answers[0].decode(codec)
+    assert "|M\xe9RCY|" in text and "\rMSA|AA|M000001\r" in text
+
+
 class Trouble:
     """A pipeline whose commit fails on some batches."""
 
