@@ -37,6 +37,8 @@ class Outcome:
 
     `event`   the trigger event of an HL7 v2 message (MSH-9.2), `""` for any other unit
     `merges`  (urn of the survivor, urn of the loser) of each merge that the unit tells
+    `lists`   (segment, urn of the person, urns of all it names) of each list that the unit tells
+              as a whole
     """
 
     unit: Unit
@@ -44,6 +46,7 @@ class Outcome:
     issues: list[Issue] = field(default_factory=list)
     event: str = ""
     merges: tuple[tuple[str, str], ...] = ()
+    lists: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 
     @property
     def ok(self) -> bool:

@@ -142,6 +142,7 @@ def _type(item: Any) -> str:
 
 
 _PIECES: dict[str, Callable[[Any], str]] = {
+    "diagnosis": lambda item: str(item.get("condition", {}).get("reference", "")),
     "extension": lambda item: str(item.get("url", "")).rpartition("/")[2],
     "generalPractitioner": lambda item: str(item.get("reference", "")).partition("/")[0],
     "identifier": lambda item: f"{_type(item)}-{item.get('system', '')}-{item.get('value', '')}",

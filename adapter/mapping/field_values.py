@@ -90,6 +90,8 @@ def encounter_diagnosis(run: Run, texts: list[str]) -> None:
             rows.append({"condition": reference, **item})
 
     stay.links.append(Link("diagnosis", put, condition))
+    if len(run.fields) > 21 and run.fields[21].strip() in ("A", "D", "U"):
+        stay.parts["diagnosis"] = []  # DG1-21: each by itself, not the whole list
 
 
 def _use_and_rank(run: Run, kind: str, rank: str) -> Json:

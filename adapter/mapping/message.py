@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from adapter.issues import Issue, Severity
-from adapter.mapping import groups, merges, order
+from adapter.mapping import groups, merges, order, whole_lists
 from adapter.mapping.events import Event, events
 from adapter.mapping.feeds import prepared
 from adapter.mapping.fields import WIDEST
@@ -24,6 +24,7 @@ def convert(message: Message, feed: Feed, unit: Unit) -> Outcome:
         return Outcome(unit, issues=[Issue("error", "not-supported", text, at)])
     run = Run(unit, feed)
     run.groups = spans = Groups(mark=-1)
+    lists: whole_lists.Lists = {}
     run.facts["facility"] = message.facility
     _check_segments(run, event, message)
     unit.as_of = order.place(message, feed.zone)
@@ -32,21 +33,25 @@ def convert(message: Message, feed: Feed, unit: Unit) -> Outcome:
             run.line = line
             if text[:3] == event.group:
                 groups.begin(run, event, spans)
-            _segment(run, event, text)
+            _segment(run, event, text, lists)
     groups.close(run, event, spans)
     outcome = finish(run)
     outcome.event = event.code
+    whole_lists.tell(lists, outcome)
     outcome.issues = list(dict.fromkeys(outcome.issues))  # two maps may read one field
     if spans.pairs and outcome.ok:
         merges.told(outcome, spans)
     return outcome
 
 
-def _segment(run: Run, event: Event, text: str) -> None:
+def _segment(run: Run, event: Event, text: str, lists: whole_lists.Lists) -> None:
     name = text[:3]
     compiled = event.segments.get(name)
     if compiled is None:
         _unread(run, event, name, text)
+        return
+    if name in whole_lists.NAMES and whole_lists.empty(text):
+        whole_lists.none(lists, run, name)
         return
     fields = text.split("|")
     if name == "MSH":
@@ -54,6 +59,8 @@ def _segment(run: Run, event: Event, text: str) -> None:
     fields[0] = ""
     run.fields = fields
     compiled.apply(run, fields, _labels(name))
+    if name in whole_lists.NAMES:
+        whole_lists.note(lists, run, name)
 
 
 def _unread(run: Run, event: Event, name: str, text: str) -> None:

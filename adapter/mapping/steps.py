@@ -7,6 +7,7 @@ from typing import Any
 
 from adapter import terms
 from adapter.errors import DataFileError
+from adapter.mapping.clearing import cleared
 from adapter.mapping.model import Map, Rule
 from adapter.mapping.paths import LINE, putter
 from adapter.mapping.registry import BUILDERS, CONVERTERS
@@ -112,10 +113,13 @@ def build_step(file: str, item: Map, rule: Rule) -> Callable[[Run, list[str]], N
 
 def clear(item: Map, rule: Rule) -> Callable[[Run], None]:
     """The function for a field that asks for deletion (HL7 v2 `""`, chapter 2.5.3.3)."""
-    draft_of, root = open_draft(item), rule.to.root
+    draft_of, root, path = open_draft(item), rule.to.root, cleared(item, rule)
 
     def run_clear(run: Run) -> None:
-        draft_of(run).cleared.append(root)
-        run.issue("information", "cleared", f"{item.resource}.{root} is to be deleted")
+        if path:
+            draft_of(run).cleared.append(path)
+            run.issue("information", "cleared", f"{item.resource}.{root} is to be deleted")
+        else:
+            run.issue("information", "unmapped", "an identifier is not deleted")
 
     return run_clear

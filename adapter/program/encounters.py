@@ -200,7 +200,9 @@ def _take_times(stay: Stay, number: int, says: Json, cleared: tuple[str, ...]) -
             for name in [child] if child else list(box):
                 box.pop(name, None)
     if "period" in says:
-        stay.period, stay.by["period"] = {**stay.period, **says["period"]}, number
+        period = {**stay.period, **says["period"]}
+        right = places.in_order(period.get("start", ""), period.get("end", ""))
+        stay.period, stay.by["period"] = (period if right else says["period"]), number
     if "hospitalization" in says:
         stay.hospitalization = {**stay.hospitalization, **says["hospitalization"]}
         stay.by["hospitalization"] = number
@@ -221,13 +223,13 @@ def _take_places(
     if effect.undoes:  # what it takes back it may name
         said = {part: item for part, item in said.items() if part not in off}
     off -= said.keys()
-    now = places.arrived(now, at) if "temporary" in off else now
-    now = places.without(now, *(off - {"temporary", "assigned"}))
+    for part in sorted(off):
+        now = places.left(now, part, at)
     ended = stay.status in _ENDED
     if not ended or stay.by.get("status") == number:
         now = places.moved(now, said, at, stay.status in _PLANNED)
     if ended:
-        now = places.closed(now, stay.period.get("end") or at)
+        now = places.closed(now, stay.period.get("end") or at, at)
     if now != before:
         stay.places, stay.by["location"] = now, number
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 Json = dict[str, Any]
@@ -49,20 +50,39 @@ def moved(places: Places, said: Mapping[str, Json], at: str, planned: bool) -> P
         places = _came_from(places, said["prior"], at)
     here, before = said.get("assigned"), places.now.get("assigned")
     if here is not None and (before is None or not _same(before, here)):
-        places = _opened(_left(places, "assigned", at), "assigned", here, at, planned)
+        places = _opened(left(places, "assigned", at), "assigned", here, at, planned)
     elif before is not None and before["status"] == "planned" and not planned:
         places = _opened(places, "assigned", before, at, planned)
     for part in ("temporary", *_ONLY_PLANNED):
         if part in said and not _same(places.now.get(part), said[part]):
-            places = _opened(_left(places, part, at), part, said[part], at, planned)
+            places = _opened(left(places, part, at), part, said[part], at, planned)
     return places
 
 
-def closed(places: Places, at: str) -> Places:
-    """The places of a stay that is over: every one was left, what was planned is off."""
+def closed(places: Places, end: str, at: str) -> Places:
+    """The places of a stay that is over: every one was left, what was planned is off.
+
+    They were left at the stay's end, those reached after it when that was told.
+    """
     for part in _OPEN:
-        places = _left(places, part, at)
+        start = places.now.get(part, {}).get("period", {}).get("start", "")
+        places = left(places, part, end if in_order(start, end) else at)
     return places
+
+
+def ended(period: Json, end: str) -> Json:
+    """A period with its end, unless that would be before its start."""
+    return {**period, "end": end} if end and in_order(period.get("start", ""), end) else period
+
+
+def in_order(start: str, end: str) -> bool:
+    """Whether a FHIR dateTime is not after another; by day where one has no time of day."""
+    if not start or not end:
+        return True
+    if "T" not in start or "T" not in end:
+        shorter = min(len(start), len(end), 10)
+        return start[:shorter] <= end[:shorter]
+    return datetime.fromisoformat(start) <= datetime.fromisoformat(end)
 
 
 def without(places: Places, *parts: str) -> Places:
@@ -70,9 +90,17 @@ def without(places: Places, *parts: str) -> Places:
     return Places(places.past, {p: item for p, item in places.now.items() if p not in parts})
 
 
-def arrived(places: Places, at: str) -> Places:
-    """The places when the patient is no longer under way: a temporary one was left."""
-    return _left(places, "temporary", at)
+def left(places: Places, part: str, at: str) -> Places:
+    """The places without the one of a part; it stays as a place left, if the patient was there."""
+    item = places.now.get(part)
+    if item is None:
+        return places
+    rest = without(places, part)
+    if item["status"] != "active":
+        return rest
+    period = ended(item.get("period", {}), at)
+    place = {**item, "status": "completed", **({"period": period} if period else {})}
+    return Places((*rest.past, place), rest.now)
 
 
 def _came_from(places: Places, prior: Json, at: str) -> Places:
@@ -82,11 +110,11 @@ def _came_from(places: Places, prior: Json, at: str) -> Places:
         return places
     if any(_same(one, prior) for one in places.past):
         return places
-    left = {"status": "completed", **{k: prior[k] for k in prior if k != "status"}}
+    place = {"status": "completed", **{k: prior[k] for k in prior if k != "status"}}
     end = prior.get("period", {}).get("end") or (at if here is None else "")
     if end:
-        left["period"] = {**left.get("period", {}), "end": end}
-    return Places((*places.past, left), places.now)
+        place["period"] = {**place.get("period", {}), "end": end}
+    return Places((*places.past, place), places.now)
 
 
 def _opened(places: Places, part: str, item: Json, at: str, planned: bool) -> Places:
@@ -98,19 +126,6 @@ def _opened(places: Places, part: str, item: Json, at: str, planned: bool) -> Pl
         start = item.get("period", {}).get("start") or at
         opened = {**item, "status": "active", **({"period": {"start": start}} if start else {})}
     return Places(places.past, {**places.now, part: opened})
-
-
-def _left(places: Places, part: str, at: str) -> Places:
-    """The places without the one of a part; it stays as a place left, if the patient was there."""
-    item = places.now.get(part)
-    if item is None:
-        return places
-    rest = without(places, part)
-    if item["status"] != "active":
-        return rest
-    period = {**item.get("period", {}), **({"end": at} if at else {})}
-    left = {**item, "status": "completed", **({"period": period} if period else {})}
-    return Places((*rest.past, left), rest.now)
 
 
 def _same(one: Json | None, other: Json) -> bool:

@@ -65,6 +65,7 @@ def pack(outcome: Outcome) -> str:
         "unit": [tuple(unit.at), unit.kind, unit.source, unit.key, unit.as_of, unit.received],
         "event": outcome.event,
         "merges": outcome.merges,
+        "lists": outcome.lists,
         "issues": [_issue(one) for one in outcome.issues],
         "entries": [_entry(one) for one in outcome.entries],
     }).decode()  # fmt: skip
@@ -99,6 +100,7 @@ def unpack(text: str) -> Outcome:
         issues=list(_issues(packed["issues"])),
         event=packed["event"],
         merges=tuple((survivor, loser) for survivor, loser in packed["merges"]),
+        lists=tuple((name, owner, tuple(urns)) for name, owner, urns in packed["lists"]),
     )
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # fold.py settles contributions by this module
     from adapter.store.fold import Contribution, Contributions, Register, Stamp
 
 MARK = "@"  # begins the name of a movement's register; its place in time follows
+_ASIDE = ("@", "~")  # movements, and whole lists (lists.py): no elements
 WEAK = "?"
 KIND = "Encounter"
 # What is told by one message and follows from those before it: read by the state machine only.
@@ -80,13 +81,13 @@ def settled(contributions: Contributions, replay: Replay, cut: str) -> Contribut
     Movements not later than `cut`, a deletion, no longer count. Contributions without any are the
     same object.
     """
-    if not any(name[0] == MARK for mine in contributions.values() for name in mine):
+    if not any(name[0] in _ASIDE for mine in contributions.values() for name in mine):
         return contributions
     return {source: _settled(mine, replay, cut) for source, mine in contributions.items()}
 
 
 def _settled(mine: Contribution, replay: Replay, cut: str) -> Contribution:
-    done = {name: register for name, register in mine.items() if name[0] != MARK}
+    done = {name: register for name, register in mine.items() if name[0] not in _ASIDE}
     told = [
         register
         for name, register in mine.items()
@@ -96,8 +97,9 @@ def _settled(mine: Contribution, replay: Replay, cut: str) -> Contribution:
     found = replay([_movement(register) for register in told]) if told else {}
     for name, (value, number, weak) in found.items():
         register = told[number]
+        of = _SOURCES.get(name, name)
         origins = tuple(
-            row for row in register.origins if _root(row.element) in (name, _SOURCES.get(name))
+            row._replace(element=name) for row in register.origins if _root(row.element) == of
         )
         done[name + WEAK if weak else name] = register._replace(
             value={name: value}, origins=origins

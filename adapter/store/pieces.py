@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from adapter.record import Origin
+from adapter.record import piece as name_of
 
 if TYPE_CHECKING:  # fold.py puts contributions together by this module
     from adapter.store.fold import Contribution, Contributions, Register
 
-EVERY = "*"  # the piece by which a whole list is told anew: older pieces no longer count
 MARK = "/"  # between a slot and its piece: `address/home.city`, `period/.end`, `extension/race`
 
 
@@ -80,19 +80,18 @@ def _upon(plain: Register | None, element: str, registers: dict[str, Register]) 
     if not newer:
         return plain
     joined = _join(element, newer)
-    below, above = ((r.value or {}).get(element) for r in (plain, joined))
+    below, above = ((r.value or {}).get(element, []) for r in (plain, joined))
     if not isinstance(below, list) or not isinstance(above, list):
         return joined
-    items = {_same(item): item for item in (*below, *above)}
+    kept = [item for item in below if name_of(element, item) not in newer]
+    items = {_same(item): item for item in (*kept, *above)}
     told = tuple(dict.fromkeys((*plain.origins, *joined.origins)))
-    return joined._replace(value={element: list(items.values())}, origins=told)
+    value = {element: list(items.values())} if items else None
+    return joined._replace(value=value, origins=told)
 
 
 def _join(element: str, registers: Mapping[str, Register]) -> Register:
     """One register of all pieces, in the order of their names; None when none is left."""
-    anew = registers.get(EVERY)
-    if anew is not None:
-        registers = {p: r for p, r in registers.items() if _order(r) >= _order(anew)}
     items: dict[str, Any] = {}
     origins: list[Origin] = []
     for piece, register in sorted(registers.items()):

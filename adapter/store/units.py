@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -12,9 +11,9 @@ from uuid import UUID
 from adapter import data
 from adapter.issues import Issue
 from adapter.outcome import Outcome
-from adapter.record import Entry, Origin, Resource, piece
-from adapter.store import alike, held, merging, movements, pieces
-from adapter.store.fold import WEAK, Contribution, Register, Stamp, fold, merge, slot, slots
+from adapter.record import Entry, Resource, piece
+from adapter.store import alike, held, lists, merging, movements, pieces
+from adapter.store.fold import Contribution, Register, Stamp, fold, merge
 from adapter.store.instants import moment, since
 from adapter.store.protocol import Receipt, Status
 from adapter.store.resolve import (
@@ -26,6 +25,7 @@ from adapter.store.resolve import (
     conditions,
     identities,
 )
+from adapter.store.said import told_by
 from adapter.store.terms import clip
 from adapter.store.work import Entered, Identity, Mark, Name, State, Work
 
@@ -159,13 +159,15 @@ def _take(
     stamp, source = one.stamp._replace(unit=number), one.mark[1]
     changed: dict[str, None] = {}
     silent = _already_one(one.outcome, resolver)
+    wrong = _in_error(one.outcome, resolver)
     for entry, resource in zip(one.outcome.entries, real, strict=True):
         if entry.urn in silent:
             continue
         kind, _, uid = resolver.ids[entry.urn].partition("/")
         state = work.state_or_new(kind, uid)
         subject = state.content.get("subject")
-        said = _told_by(one.outcome, entry, resource, stamp)
+        said = told_by(one.outcome, entry, _without(resource, wrong), stamp)
+        said.update({name: Register(stamp, None) for name in _taken_back(entry, wrong)})
         work.news += pieces.news(state.contributions.get(source, {}), said)
         if _fold_in(work, state, source, said, one.now):
             changed[state.ref] = None
@@ -174,9 +176,27 @@ def _take(
         for identity in identities(entry):
             if work.owner(identity) is None:
                 work.register(identity, uid)
+    changed.update(dict.fromkeys(_withdrawn(work, one, resolver, stamp)))
     for identity, uid in resolver.taken:
         changed.update(dict.fromkeys(_moved_to(work, identity, uid, one, stamp)))
     return list(changed)
+
+
+def _withdrawn(work: Work, one: Arrival, resolver: Resolver, stamp: Stamp) -> list[str]:
+    """Withdraw what a list names no more (lists.py). Returns what changed."""
+    changed, source = [], one.mark[1]
+    for segment, owner, urns in one.outcome.lists:
+        kind, _, uid = resolver.ids[owner].partition("/")
+        person = work.state_or_new(kind, uid)
+        refs = [resolver.ids[urn] for urn in urns if urn in resolver.ids]
+        gone, as_of = lists.replaced(person, source, segment, refs, stamp)
+        work.contributed(person, source)
+        for ref in gone:
+            said = lists.withdrawal(work, ref, source, as_of)
+            state = work.state(*ref.split("/"))
+            if said and state is not None and _fold_in(work, state, source, said, one.now):
+                changed.append(ref)
+    return changed
 
 
 def _already_one(outcome: Outcome, resolver: Resolver) -> frozenset[str]:
@@ -184,6 +204,34 @@ def _already_one(outcome: Outcome, resolver: Resolver) -> frozenset[str]:
     return frozenset(
         loser for on, loser in outcome.merges if resolver.ids[on] == resolver.ids[loser]
     )
+
+
+def _in_error(outcome: Outcome, resolver: Resolver) -> frozenset[str]:
+    """The Conditions that a message takes back (DG1-21 D)."""
+    return frozenset(
+        resolver.ids[entry.urn]
+        for entry in outcome.entries
+        if entry.resource["resourceType"] == "Condition"
+        and "entered-in-error" in repr(entry.resource.get("verificationStatus"))
+    )
+
+
+def _without(resource: Resource, wrong: frozenset[str]) -> Resource:
+    """A stay without the diagnoses that are taken back."""
+    rows = resource.get("diagnosis") if wrong else None
+    if not rows or resource["resourceType"] != movements.KIND:
+        return resource
+    kept = [row for row in rows if row["condition"].get("reference") not in wrong]
+    others = {name: value for name, value in resource.items() if name != "diagnosis"}
+    return {**others, "diagnosis": kept} if kept else others
+
+
+def _taken_back(entry: Entry, wrong: frozenset[str]) -> list[str]:
+    """The pieces of a stay's diagnoses that are taken back, where they are told one by one."""
+    if "diagnosis" not in entry.parts:
+        return []
+    items = ({"condition": {"reference": reference}} for reference in wrong)
+    return [f"diagnosis{pieces.MARK}{piece('diagnosis', item)}" for item in items]
 
 
 def _with_stay(work: Work, state: State, before: Any, now: str) -> list[str]:
@@ -224,70 +272,3 @@ def _fold_in(work: Work, state: State, source: str, said: Contribution, now: str
         return False
     work.save(state, content, now)
     return True
-
-
-def _told_by(outcome: Outcome, entry: Entry, resource: Resource, stamp: Stamp) -> Contribution:
-    """What an entry says; of a stay, what an HL7 v2 message says of it is a movement of its own."""
-    if not outcome.event:
-        return _said(entry, resource, stamp)
-    if resource["resourceType"] != movements.KIND:
-        return _said(_in_pieces(entry, resource), resource, stamp)
-    others, cleared = movements.rest(entry, resource)
-    said = _said(_in_pieces(replace(entry, cleared=cleared), others), others, stamp)
-    told = movements.movement(outcome, entry, resource, movements.happened(outcome))
-    origins = tuple(row for row in entry.origins if row.element not in others)
-    said[movements.name_of(stamp)] = Register(stamp, told, origins)
-    return said
-
-
-def _in_pieces(entry: Entry, resource: Resource) -> Entry:
-    """The entry with its lists told item by item: a field that is absent changes nothing."""
-    parts: dict[str, Sequence[str]] = dict(entry.parts)
-    for element, value in resource.items():
-        if element in parts or element in entry.weak:
-            continue
-        if isinstance(value, list) and all(names := [piece(element, item) for item in value]):
-            parts[element] = names
-        elif element == "period":
-            parts[element] = ["."]
-    return replace(entry, parts=parts)
-
-
-def _said(entry: Entry, resource: Resource, stamp: Stamp) -> Contribution:
-    """What an entry says, by slot: values, weak values, and what it clears."""
-    weak = {slot(name) for name in entry.weak}
-    origins: dict[str, list[Origin]] = {}
-    for origin in entry.origins:
-        origins.setdefault(_top(origin.element), []).append(origin)
-    said = {slot(name): Register(stamp, None) for name in entry.cleared}
-    for name, value in slots(resource).items():
-        found = pieces.cut(name, value[name], entry.parts[name]) if name in entry.parts else None
-        for register, part in (found or {}).items():
-            said[register] = Register(stamp, {"": part}, _told(origins, name, register))
-        if found is None:
-            key = name + WEAK if name in weak else name
-            said[key] = Register(stamp, value, _told(origins, name, name))
-    return said
-
-
-def _told(origins: dict[str, list[Origin]], name: str, register: str) -> tuple[Origin, ...]:
-    """The places that a register came from, as places of its element."""
-    rows = origins.get(name, ())
-    if register == name:
-        mine = rows
-    else:
-        piece = register.partition("#")[0]
-        mine = [row for row in rows if row.element in (piece, name)]
-    return tuple([_bare(row) for row in mine])
-
-
-def _bare(row: Origin) -> Origin:
-    """The place as one of the element, without the name of its piece."""
-    element, mark, _ = row.element.partition(pieces.MARK)
-    return row._replace(element=element) if mark else row
-
-
-@lru_cache(maxsize=4096)
-def _top(element: str) -> str:
-    """The slot of an element path: `name` of `name[0].family`."""
-    return slot(element.partition(".")[0].partition("[")[0].partition(pieces.MARK)[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from zlib import crc32
 
 from adapter import convert
 from adapter.outcome import Outcome
@@ -43,7 +44,7 @@ def message(
     event: str, hour: int, *segments: str, control: str = "", occurred: int | None = None
 ) -> bytes:
     """A message that was recorded and sent at an hour; `occurred` gives EVN-6."""
-    key = control or f"{event}-{hour}-{abs(hash(segments)) % 10**8}"
+    key = control or f"{event}-{hour}-{crc32(repr(segments).encode())}"
     head = ["MSH|^~\\&|ADT|MERCY|ECM|HARBOR", at(hour), "", f"ADT^{event}", key, "P", "2.5.1"]
     evn = _segment("EVN", {1: event, 2: at(hour), 6: at(occurred) if occurred is not None else ""})
     return "\r".join(["|".join(head), evn, *segments, ""]).encode()
@@ -78,7 +79,8 @@ def _bare(resource: Resource) -> Resource:
         for name, value in resource.get("meta", {}).items()
         if name not in ("versionId", "lastUpdated")
     }
-    return {**resource, "meta": meta}
+    rest = {name: value for name, value in resource.items() if name != "meta"}
+    return {**rest, "meta": meta} if meta else rest
 
 
 def _segment(name: str, fields: dict[int, str]) -> str:
