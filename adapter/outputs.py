@@ -11,9 +11,10 @@ from adapter.claims import write as claims
 from adapter.issues import Issue
 from adapter.pipeline import Pipeline
 from adapter.referrals.loop import loop_status
-from adapter.reports import write
-from adapter.reports.layout import Format, Kind, Layout
+from adapter.reports import opened, write
+from adapter.reports.layout import SUFFIX, Format, Kind, Layout
 from adapter.reports.layout_file import layouts, load
+from adapter.reports.read import State, read, state
 from adapter.reports.write import Run
 from adapter.store.protocol import Reader, Trace
 
@@ -58,6 +59,16 @@ def return_file(
     Raises DataFileError for a plan without one, SettingError for what is no month, OutputError.
     """
     return return_files(house, return_run(house, plan, kind, month), folder)
+
+
+def read_back(file: Path, layout: Layout) -> tuple[dict[str, State], list[Issue]]:
+    """What a return file says of each member (by CIN), as its plan or county reads it.
+
+    Raises OutputError when it cannot be opened as the layout's format (by its ending).
+    """
+    form = next((name for name, ending in SUFFIX.items() if ending == file.suffix.lower()), None)
+    rows = list(read(opened.table(file, layout, form), layout, file.name))
+    return state(rows, layout), [issue for row in rows for issue in row.issues]
 
 
 def explain(reader: Reader, ref: str) -> Iterator[str]:

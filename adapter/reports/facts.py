@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -11,22 +11,11 @@ from adapter.record import Resource
 from adapter.reports.attempts import Attempt, attempts
 from adapter.reports.fhir import ECM, codes, day_of, identifier, ref_of
 from adapter.reports.setup import Setup
+from adapter.reports.shelf import Loop, Shelf, Wanted, named
 from adapter.store.protocol import Store, Trace
 
-# Status, date and closure reason of a referral from all versions of its Task; None if untold.
-Loop = Callable[[Sequence[Resource]], tuple[str, str, str] | None]
-
-
 _REFERRAL_FORMS = "https://ecm-adapter.example/fhir/Questionnaire/ecm-referral-"
-# What is read only for the elements that need it.
-_NEEDED_BY = {
-    "Appointment": {"next_visit", "next_visit_date"},
-    "CarePlan": {"care_plan_rev"},
-    "ClaimResponse": {"auth_no"},
-    "QuestionnaireResponse": {"assess_start", "assess_done"},
-    "Task": {"referral_status", "referral_status_date", "referral_closure_reason"},
-    "trace": {"new_address_ind", "new_phone_ind"},
-}
+_CHUNK = 100  # members read at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,55 +62,50 @@ class Facts:
         return f"Patient/{self.patient['id']}"
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a report is to tell: the setup, what a referral's history means, which elements."""
-
-    setup: Setup
-    loop: Loop
-    elements: frozenset[str]
-
-    def needs(self, what: str) -> bool:
-        """True when an element is made from this kind of resource."""
-        return bool(_NEEDED_BY[what] & self.elements)
-
-
 def members(store: Store, wanted: Wanted) -> Iterator[Facts]:
-    """Every member with Coverage of the plan, once, in the order of the Patient's id."""
-    for patient, (own, other) in sorted(_coverages(store, wanted.setup.plan).items()):
-        person, coverage = read(store, patient), read(store, own)
-        if person is not None and coverage is not None:
-            yield _facts(store, person, (coverage, read(store, other)), wanted)
+    """Every member with Coverage of the plan, once, in the order of the Patient's id.
+
+    They are read a hundred at a time; whoever was merged into another is told of as that one.
+    """
+    found = sorted(_coverages(store, wanted.setup.plan).items())
+    others: dict[str, Resource | None] = {}  # plans, providers and staff, read once
+    for start in range(0, len(found), _CHUNK):
+        some = dict(found[start : start + _CHUNK])
+        shelf = Shelf(store, wanted, frozenset(some), others)
+        people = {f"Patient/{row['id']}": row for row in named(store, some)}
+        owned = {f"Coverage/{row['id']}": row for row in named(store, _both(some))}
+        for ref, (own, other) in some.items():
+            if ref in people and own in owned and not _merged(people[ref]):
+                yield _facts(people[ref], (owned[own], owned.get(other)), shelf)
 
 
-def read(store: Store, ref: str) -> Resource | None:
-    """The resource of a reference; None when there is none, or it is deleted."""
-    kind, _, uid = ref.partition("/")
-    stored = store.read(kind, uid) if uid else None
-    return None if stored is None or stored.deleted else stored.resource
+def _both(some: Mapping[str, tuple[str, str]]) -> list[str]:
+    return [ref for pair in some.values() for ref in pair if ref]
 
 
-def _facts(
-    store: Store, patient: Resource, coverages: tuple[Resource, Resource | None], wanted: Wanted
-) -> Facts:
-    of = [("patient", f"Patient/{patient['id']}")]
+def _merged(patient: Resource) -> bool:
+    return any(link.get("type") == "replaced-by" for link in patient.get("link", ()))
 
-    def rows(kind: str) -> Iterator[Resource]:
-        return store.each(kind, of) if wanted.needs(kind) else iter(())
 
-    episode = _episode(list(store.each("EpisodeOfCare", of))) or {}
-    visits = {f"Encounter/{row['id']}": row for row in store.each("Encounter", of)}
-    task, told = _referral(store, list(rows("Task")), wanted.loop)
+def _facts(patient: Resource, coverages: tuple[Resource, Resource | None], shelf: Shelf) -> Facts:
+    store, wanted = shelf.store, shelf.wanted
+
+    def rows(kind: str) -> list[Resource]:
+        return shelf.rows(kind, f"Patient/{patient['id']}")
+
+    episode = _episode(rows("EpisodeOfCare")) or {}
+    visits = {f"Encounter/{row['id']}": row for row in rows("Encounter")}
+    task, told = _referral(store, rows("Task"), wanted.loop)
     return Facts(
         patient=patient,
         coverage=coverages[0],
         medicare=coverages[1],
-        payor=read(store, ref_of(next(iter(coverages[0].get("payor", ())), {}))),
+        payor=shelf.other(next(iter(coverages[0].get("payor", ())), {})),
         episode=episode or None,
-        provider=read(store, ref_of(episode.get("managingOrganization", {}))),
-        manager=read(store, ref_of(episode.get("careManager", {}))),
+        provider=shelf.other(episode.get("managingOrganization", {})),
+        manager=shelf.other(episode.get("careManager", {})),
         contacts=tuple(_contacts(visits, wanted.setup)),
-        attempts=tuple(attempts(store.each("Communication", of), visits, wanted.setup)),
+        attempts=tuple(attempts(rows("Communication"), visits, wanted.setup)),
         care_plans=tuple(rows("CarePlan")),
         assessments=tuple(r for r in rows("QuestionnaireResponse") if not _referral_form(r)),
         authorizations=tuple(rows("ClaimResponse")),

@@ -18,10 +18,11 @@ from adapter.issues import Issue
 from adapter.reports import record
 from adapter.reports.attempts import Attempt
 from adapter.reports.book import Book, opened
-from adapter.reports.facts import Facts, Loop, Wanted, members
+from adapter.reports.facts import Facts, members
 from adapter.reports.layout import Format, Layout
 from adapter.reports.rows import Row, Sheet, of_member
 from adapter.reports.setup import Setup
+from adapter.reports.shelf import Loop, Wanted
 from adapter.reports.void import Voids
 from adapter.store.protocol import Store
 

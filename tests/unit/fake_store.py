@@ -82,8 +82,13 @@ class LargeStore(FakeStore):
 
     def each(self, kind: str, params: Sequence[tuple[str, str]] = ()) -> Iterator[Resource]:
         if params and params[0][0] == "patient":
-            rows = sorted(self._of.get((kind, params[0][1]), ()), key=lambda row: row["id"])
+            found = [self._of.get((kind, one), ()) for one in params[0][1].split(",")]
+            rows = sorted((row for some in found for row in some), key=lambda row: row["id"])
             return (row for row in rows if _fits(row, params[1:]))
+        if params and params[0][0] == "_id":
+            names = sorted(params[0][1].split(","))
+            found = [self.resources.get(f"{kind}/{name}") for name in names]
+            return (row for row in found if row is not None and _fits(row, params[1:]))
         return super().each(kind, params)
 
 
@@ -98,7 +103,7 @@ def _person(row: Resource) -> str:
 
 
 def _patient(row: Resource, value: str) -> bool:
-    return _person(row) == value
+    return _person(row) in value.split(",")
 
 
 def _identifier(row: Resource, value: str) -> bool:
@@ -113,6 +118,7 @@ def _category(row: Resource, value: str) -> bool:
 
 
 _tests = {
+    "_id": lambda row, value: row["id"] in value.split(","),
     "category": _category,
     "patient": _patient,
     "identifier": _identifier,

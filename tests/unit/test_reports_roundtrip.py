@@ -16,12 +16,13 @@ from adapter.reports import layout_file, write
 from adapter.reports.attempts import Attempt
 from adapter.reports.cells import told
 from adapter.reports.elements import ELEMENTS
-from adapter.reports.facts import Facts, Wanted, members
+from adapter.reports.facts import Facts, members
 from adapter.reports.known import FILE
 from adapter.reports.layout import Layout
 from adapter.reports.opened import table
 from adapter.reports.outreach import ATTEMPTS
 from adapter.reports.read import State, read, state
+from adapter.reports.shelf import Wanted
 from tests.unit.fake_store import LargeStore
 from tests.unit.members_made import (
     ACUITY,
@@ -45,7 +46,7 @@ from tests.unit.members_made import (
 LAYOUTS = [
     layout_file.load(file.parent.name, file.stem)
     for file in sorted(data.path("mappings", "outbound").glob("*/*.toml"))
-    if file.parent.name != "lists"
+    if file.parent.name not in ("lists", "exchanges")
 ]
 # Anything a person may type, delimiters, quotes and line ends too.
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12)
