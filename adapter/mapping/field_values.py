@@ -166,11 +166,12 @@ def subscriber(run: Run, parts: list[str]) -> Json | None:
     patient = run.drafts.get("Patient")
     relation = (run.fields[17] if len(run.fields) > 17 else "").split("^")[0].upper()
     coverage = run.drafts.get("Coverage")
-    if relation in ("SEL", "18", "SELF", "S"):
+    name = xpn(run, parts)
+    same = not relation and patient is not None and _same_name(name, patient)
+    if same or relation in ("SEL", "18", "SELF", "S"):
         if coverage is not None and patient is not None:
             coverage.links.append(Link("subscriber", _put_subscriber, patient))
         return None
-    name = xpn(run, parts)
     if name is None:
         return None
     resource: Json = {"resourceType": "RelatedPerson", "active": True, "name": [name]}
@@ -180,6 +181,17 @@ def subscriber(run: Run, parts: list[str]) -> Json | None:
     if patient is not None:
         run.side[urn].links.append(Link("patient", _put_patient, patient))
     return {"reference": urn}
+
+
+def _same_name(name: Json | None, patient: Draft) -> bool:
+    """Whether the insured, of no stated relation, has the patient's family and first given name."""
+
+    def words(item: Json) -> tuple[str, str]:
+        given = [*item.get("given", ()), ""][0]
+        return str(item.get("family", "")).casefold(), str(given).casefold()
+
+    known = patient.resource.get("name", ())
+    return name is not None and any(words(item) == words(name) for item in known)
 
 
 def _patient_label(patient: Draft | None) -> str:

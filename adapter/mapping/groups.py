@@ -26,12 +26,27 @@ def close(run: Run, event: Event, groups: Groups) -> None:
     for later in groups.later:
         later(run)
     groups.later.clear()
+    _once(run.drafts.get("Patient"))
     _say(run, event)
     _clear(run, event)
     for mean in event.means:
         mean(run, groups)
     if event.group:
         _bind(run, groups)
+
+
+def _once(patient: Draft | None) -> None:
+    """An identifier once, with its type: PID-2 and PID-4 of older versions repeat PID-3."""
+    items = patient.resource.get("identifier", ()) if patient is not None else ()
+    if patient is None or len(items) < 2:
+        return
+    kept: dict[tuple[str, str], dict[str, Any]] = {}
+    for item in items:
+        name = item.get("system", ""), item.get("value", "")
+        if name not in kept or ("type" in item and "type" not in kept[name]):
+            kept[name] = item
+    if len(kept) < len(items):
+        patient.resource["identifier"] = list(kept.values())
 
 
 def _bind(run: Run, groups: Groups) -> None:

@@ -14,7 +14,7 @@ from adapter.mapping.finish import finish
 from adapter.mapping.run import BadValue, Feed, Groups, Run
 from adapter.mapping.times import date_time
 from adapter.outcome import Outcome, Unit
-from adapter.record import Entry, Location
+from adapter.record import Entry, Location, Message
 
 Json = dict[str, Any]
 _ABSENT = {
@@ -28,13 +28,12 @@ _ABSENT = {
 _FOCUS = ("Patient", "Encounter", "Account")
 
 
-def message_bundle(outcome: Outcome, feed: Feed) -> Json | None:
+def message_bundle(outcome: Outcome, message: Message, feed: Feed) -> Json | None:
     """The Bundle of type `message` of a message that was converted; None of one refused."""
     if not outcome.ok or not outcome.entries:
         return None
-    segments = outcome.unit.raw.decode("utf-8", "replace").split("\r")
-    head = _fields(segments[0])
-    entries = [*_header(outcome, feed, segments), *outcome.entries]
+    head = _fields(message.segments[0])
+    entries = [*_header(outcome, message, feed), *outcome.entries]
     unique = {entry.urn: entry for entry in reversed(entries)}
     ordered = [unique[urn] for urn in dict.fromkeys(entry.urn for entry in entries)]
     ordered.sort(key=lambda entry: entry.resource["resourceType"] != "MessageHeader")
@@ -67,11 +66,11 @@ def _instant(text: str, zone: str) -> str:
     return value if len(value) > 10 else ""
 
 
-def _header(outcome: Outcome, feed: Feed, segments: list[str]) -> list[Entry]:
+def _header(outcome: Outcome, message: Message, feed: Feed) -> list[Entry]:
     """The MessageHeader and what it refers to."""
     run = Run(_unit(outcome.unit), feed, groups=Groups())
-    run.facts["facility"] = _fields(segments[0])[4].split("^")[0]
-    for line, text in enumerate(segments, outcome.unit.at.line):
+    run.facts["facility"] = message.facility
+    for line, text in enumerate(message.segments, outcome.unit.at.line):
         if text[:3] in ("MSH", "SFT"):
             run.line = line
             run.fields = _fields(text) if text[:3] == "MSH" else text.split("|")

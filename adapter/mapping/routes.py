@@ -117,8 +117,17 @@ def _procedure(run: Run, fields: Sequence[str]) -> str:
 
 def _insurance(run: Run, fields: Sequence[str]) -> str:
     run.facts["part"] = "insurance"
-    run.facts["insured"] = _code(fields, 17)  # whose numbers IN1-36 and IN2 hold
+    run.facts["insured"] = _code(fields, 17) or _named_other(run, fields)
     return "IN1"
+
+
+def _named_other(run: Run, fields: Sequence[str]) -> str:
+    """Whose numbers IN1-36 and IN2 hold when IN1-17 is empty: IN1-16 may name another person."""
+    patient = run.drafts.get("Patient")
+    known = patient.resource.get("name", ()) if patient is not None else ()
+    families = {name.get("family", "").upper() for name in known}
+    family = _code(fields, 16).partition("&")[0].strip()
+    return "OTHER" if family and family not in families else ""
 
 
 def _guarantor(run: Run, fields: Sequence[str]) -> str:

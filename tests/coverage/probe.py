@@ -148,7 +148,7 @@ def convert(row: Row, told: Case, with_field: bool) -> Json | None:
     unit = Unit(Location("probe", 1), "adt", feed.source, "probe", raw=found.raw)
     outcome = converting._checked(message.convert(found, feed, unit))  # what is invalid is gone
     assert outcome.ok, (raw, outcome.issues)
-    return message_bundle(outcome, feed)
+    return message_bundle(outcome, found, feed)
 
 
 def _without(fields: Mapping[str, str], row: Row) -> dict[str, str]:
