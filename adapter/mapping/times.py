@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from adapter.mapping.registry import converter, datatype
@@ -27,18 +28,43 @@ def _day(year: str, month: str | None, day: str | None) -> str | None:
     return "-".join(part for part in (year, month, day) if part)
 
 
+# How a time without offset was read: it has one; in the feed's zone; there in an hour that the
+# clocks showed twice, as the first; in one that they left out, moved on as they were.
+Reading = Literal["", "zone", "twice", "skipped"]
+
+
 @lru_cache(maxsize=65536)
 def _offset(zone: str, hour: str) -> str:
-    """The offset of a zone at `YYYY-MM-DDTHH`; the first of a repeated hour."""
-    text = datetime.fromisoformat(hour + ":00:00").replace(tzinfo=ZoneInfo(zone)).strftime("%z")
+    """The offset of a zone at `YYYY-MM-DDTHH`, `""` when the clocks change in this hour."""
+    first = datetime.fromisoformat(hour + ":00:00").replace(tzinfo=ZoneInfo(zone))
+    ends = (first, first.replace(minute=59, second=59))
+    found = {one.replace(fold=fold).utcoffset() for one in ends for fold in (0, 1)}
+    return _written(first) if len(found) == 1 else ""
+
+
+def _written(when: datetime) -> str:
+    text = when.strftime("%z")
     return f"{text[:3]}:{text[3:5]}"
 
 
-def date_time(text: str, zone: str) -> tuple[str, bool]:
-    """A DTM as FHIR dateTime, and whether the feed's zone was assumed for it.
+@lru_cache(maxsize=4096)
+def _changing(zone: str, second: str) -> tuple[str, Reading]:
+    """A local time at which the clocks may change, with its offset."""
+    first = datetime.fromisoformat(second).replace(tzinfo=ZoneInfo(zone))
+    later = first.replace(fold=1)
+    before, after = first.utcoffset() or timedelta(), later.utcoffset() or timedelta()
+    if before < after:  # left out: as far after the change as it would be without
+        moved = first.replace(tzinfo=None) + (after - before)
+        return moved.isoformat() + _written(later), "skipped"
+    return second + _written(first), "twice" if before > after else "zone"
+
+
+def date_time(text: str, zone: str) -> tuple[str, Reading]:
+    """A DTM as FHIR dateTime, and whether and how the feed's zone was assumed for it.
 
     `YYYY`, `YYYYMM` and `YYYYMMDD` stay that precise; hours and minutes get the seconds that FHIR
-    requires. Raises BadValue for any other shape, for days no calendar has, and without a zone.
+    requires; an offset that is told wins. Raises BadValue for any other shape, for days no
+    calendar has, and without a zone.
     """
     match = _DTM.fullmatch(text.strip())
     if match is None:
@@ -48,21 +74,29 @@ def date_time(text: str, zone: str) -> tuple[str, bool]:
     if stem is None:
         raise BadValue("date-format", "no such day in the calendar")
     if hour is None:
-        return stem, False
+        return stem, ""
     if hour > "23" or (minute or "00") > "59" or (second or "00") > "59":
         raise BadValue("date-format", "no such time of day")
     clock = f"{stem}T{hour}:{minute or '00'}:{second or '00'}{fraction or ''}"
     if offset is not None:
-        return f"{clock}{offset[:3]}:{offset[3:] or '00'}", False
+        return f"{clock}{offset[:3]}:{offset[3:] or '00'}", ""
     if not zone:
         raise BadValue("date-format", "a time without offset, and the feed has no zone")
-    return clock + _offset(zone, clock[:13]), True
+    known = _offset(zone, clock[:13])
+    if known:
+        return clock + known, "zone"
+    found, how = _changing(zone, clock[:19])
+    return found[:19] + (fraction or "") + found[19:], how
 
 
 @converter("dtm")
 def dtm(run: Run, text: str) -> str:
     """DTM/TS to dateTime; a time without offset is in the feed's zone, said once a message."""
     value, assumed = date_time(text, run.feed.zone)
+    if assumed == "twice":
+        run.issue("information", "zone-assumed", "the clocks showed this time twice: the first")
+    elif assumed == "skipped":
+        run.issue("warning", "zone-assumed", "the clocks left this time out: moved on with them")
     if assumed and "zone" not in run.facts:
         run.facts["zone"] = run.feed.zone
         run.issue_once("zone-assumed", "zone", "times without offset are read in the feed's zone")
@@ -117,6 +151,11 @@ def dr(run: Run, parts: list[str]) -> dict[str, str] | None:
     return period(run, start, end, (1, 2))
 
 
+def _local(zone: str, second: str) -> str:
+    known = _offset(zone, second[:13])
+    return second + known if known else _changing(zone, second)[0]
+
+
 @lru_cache(maxsize=4096)
 def utc(text: str, zone: str) -> str:
     """A DTM as an instant in UTC that sorts as text, `""` when it cannot be read as one."""
@@ -124,7 +163,7 @@ def utc(text: str, zone: str) -> str:
         value, _ = date_time(text, zone)
         if len(value) < 11:
             value = (value + "-01-01")[:10] + "T00:00:00"
-            value += _offset(zone, value[:13]) if zone else "+00:00"
+            value = _local(zone, value) if zone else value + "+00:00"
         when = datetime.fromisoformat(value)
         return when.astimezone(UTC).isoformat(timespec="milliseconds")
     except (BadValue, ValueError, OverflowError):

@@ -41,7 +41,8 @@ def test_precision_and_offset_are_kept(text, value):
     ("text", "value"),
     [
         ("20260308015959", "2026-03-08T01:59:59-08:00"),  # last second of winter
-        ("20260308023000", "2026-03-08T02:30:00-08:00"),  # no clock showed it: one hour on
+        ("20260308023000", "2026-03-08T03:30:00-07:00"),  # no clock showed it: one hour on
+        ("20260308020000.25", "2026-03-08T03:00:00.25-07:00"),
         ("20260308030000", "2026-03-08T03:00:00-07:00"),
         ("20261101003000", "2026-11-01T00:30:00-07:00"),
         ("20261101013000", "2026-11-01T01:30:00-07:00"),  # shown twice: the first
@@ -51,6 +52,33 @@ def test_precision_and_offset_are_kept(text, value):
 )
 def test_daylight_saving_gap_and_overlap(text, value):
     assert date_time(text, ZONE)[0] == value
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "value", "how"),
+    [
+        ("20261101013000", ZONE, "2026-11-01T01:30:00-07:00", "twice"),
+        ("20260308023000", ZONE, "2026-03-08T03:30:00-07:00", "skipped"),
+        ("20260308033000", ZONE, "2026-03-08T03:30:00-07:00", "zone"),
+        ("20261101013000-0800", ZONE, "2026-11-01T01:30:00-08:00", ""),
+        ("20260405014500", "Australia/Lord_Howe", "2026-04-05T01:45:00+11:00", "twice"),
+        ("20260405012900", "Australia/Lord_Howe", "2026-04-05T01:29:00+11:00", "zone"),
+        ("20261004021500", "Australia/Lord_Howe", "2026-10-04T02:45:00+11:00", "skipped"),
+        ("20261101013000", "America/Phoenix", "2026-11-01T01:30:00-07:00", "zone"),
+        ("20260308", ZONE, "2026-03-08", ""),
+    ],
+)
+def test_how_a_local_time_was_read(text, zone, value, how):
+    assert date_time(text, zone) == (value, how)
+
+
+def test_odd_hours_are_said_where_they_stand():
+    run = fresh()
+    for text in ("20260704081500", "20261101013000", "20260308023000"):
+        convert("dtm", text, run)
+    assert [issue.severity for issue in run.issues] == ["information", "information", "warning"]
+    assert {issue.detail for issue in run.issues} == {"zone-assumed"}
+    assert not any(text in repr(run.issues) for text in ("20261101", "01:30", "02:30"))
 
 
 @pytest.mark.parametrize(
