@@ -29,6 +29,7 @@ from adapter.store.engine import (
     unguessable,
 )
 from adapter.store.fold import Precedence
+from adapter.store.memory import Memory
 from adapter.store.outbox import SqlOutbox
 from adapter.store.protocol import (
     Activity,
@@ -44,9 +45,10 @@ from adapter.store.protocol import (
 )
 from adapter.store.resolve import Judges
 from adapter.store.terms import shipped, terms
-from adapter.store.work import Work
+from adapter.store.work import Name, State, Work
 
 _TRIES = 3  # a writer outside the lock may take an identifier between look-up and write
+_REMEMBERED = 2000  # resources kept from one transaction to the next
 _SLICE = 200  # units looked up, and sent, at once
 
 T = TypeVar("T")
@@ -67,7 +69,8 @@ class SqlStore:
     def __init__(self, engine: Engine, rules: Rules, namespace: UUID | None) -> None:
         self._engine, self._rules = engine, rules
         self._lock = threading.RLock()
-        self._memory = in_memory(engine)
+        self._single = in_memory(engine)
+        self._memory = Memory[Name, State](_REMEMBERED)
         self._mine = threading.local()  # .work: the transaction of this thread's batch
         digest = sha256(data.dumps([alike.VERSION, shipped()])).hexdigest()
         with self._reading() as connection:
@@ -272,15 +275,28 @@ class SqlStore:
         if not self._lock.acquire(timeout=self._rules.timeout):
             raise StoreError("another thread writes for too long")
         try:
-            with _passing(retried), self._begun() as connection:
-                self._mine.work = work = Work(connection, self._rules.order)
+            with _passing(retried), self._remembered(), self._begun() as connection:
+                self._mine.work = work = Work(connection, self._rules.order, self._memory)
                 yield work
                 if work.broken:
                     raise StoreError("a write inside the batch failed; nothing was stored")
                 work.flush()
+                if work.wrote:
+                    self._memory.count(connection)
         finally:
             self._mine.work = None
             self._lock.release()
+
+    @contextmanager
+    def _remembered(self) -> Iterator[None]:
+        """Remember what a transaction saw and made, once it is committed."""
+        try:
+            yield
+        except BaseException:
+            self._memory.forget()
+            raise
+        work: Work = self._mine.work
+        self._memory.keep(work.seen(), work.wrote)
 
     @contextmanager
     def _begun(self) -> Iterator[Connection]:
@@ -299,7 +315,7 @@ class SqlStore:
                 with _marked(work):
                     work.flush()
                     yield work.connection
-            elif self._memory:
+            elif self._single:
                 with self._lock, self._engine.connect() as connection:
                     yield connection
             else:

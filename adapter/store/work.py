@@ -13,6 +13,7 @@ from adapter.record import Resource
 from adapter.store import alike, bulk, schema
 from adapter.store.fold import Contributions, Precedence, fold
 from adapter.store.instants import moment
+from adapter.store.memory import Memory
 from adapter.store.merged import Merged
 from adapter.store.packing import pack, unpack
 from adapter.store.protocol import Status, Stored
@@ -57,6 +58,14 @@ class State:
     deleted: bool = False
     contributions: Contributions = field(default_factory=dict)
     content: Resource = field(default_factory=dict)
+    terms: frozenset[bulk.Row] | None = None  # of this content, when they have been made
+
+    def indexed(self) -> frozenset[bulk.Row]:
+        """Its index rows: those of the stored version, until another is made."""
+        if self.terms is None:
+            live = self.version and not self.deleted
+            self.terms = frozenset(terms(self.resource)) if live else frozenset()
+        return self.terms
 
     @property
     def ref(self) -> str:
@@ -96,8 +105,16 @@ class _Net:
 class Work:
     """Reads are remembered: with one writer at a time they stay true until the end."""
 
-    def __init__(self, connection: Connection, order: Precedence) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        order: Precedence,
+        memory: Memory[Name, State] | None = None,
+    ) -> None:
+        """`memory`: resources as transactions before this one left them, None to read all anew."""
         self.connection, self.order = connection, order
+        self._memory = memory or Memory[Name, State](0)
+        self.wrote = False
         self.broken = False
         self.merged = Merged(connection)
         self.alike = alike.Alike(connection)
@@ -126,6 +143,10 @@ class Work:
         wanted = {name for name in names if name not in self._states}
         if not wanted:
             return
+        known = self._memory.known(self.connection)
+        remembered = {name: known[name] for name in wanted & known.keys()}
+        self._states.update(remembered)
+        wanted -= remembered.keys()
         found: dict[Name, State] = {}
         kinds = list({kind for kind, _ in wanted})
         for ids in bulk.chunks({uid for _, uid in wanted}):
@@ -153,6 +174,11 @@ class Work:
             state = State(kind, uid, self._number(schema.resource.c.rid))
             self._states[kind, uid] = state
         return state
+
+    def seen(self) -> list[tuple[Name, State]]:
+        """Every stored resource that this transaction knows, as it leaves it."""
+        states = self._states.items()
+        return [(name, state) for name, state in states if state is not None and state.version]
 
     def know_owners(self, identities: Iterable[Identity]) -> None:
         """Look up whom these identifiers name, in a few statements."""
@@ -243,9 +269,10 @@ class Work:
 
     def save(self, state: State, content: Resource, now: str, deleted: bool = False) -> Stored:
         """Make `content` the next version of a resource."""
-        old = terms(state.resource) if state.version and not state.deleted else set()
+        old = state.indexed()
         state.version, state.deleted, state.content = state.version + 1, deleted, content
-        new = set() if deleted else terms(state.resource)
+        state.terms = None
+        new = state.indexed()
         self.alike.saved(state.id, (value for param, value, _ in new if param == alike.PARAM))
         rid = (state.rid,)
         self._terms.change({term + rid for term in old - new}, {term + rid for term in new - old})
@@ -263,6 +290,7 @@ class Work:
     def flush(self) -> None:
         """Send everything to the database; still inside the transaction."""
         run = self.connection
+        self.wrote = self.wrote or bool(self._units or self._resources or self._contributions)
         self.broken = True  # until all is sent: half of it must not be committed
         bulk.upsert(run, schema.resource, list(self._resources.values()))
         bulk.insert(run, schema.version, self._versions)

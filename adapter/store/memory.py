@@ -1,0 +1,61 @@
+"""What the last transactions of this process saw, so that the next need not read it again."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Generic, TypeVar
+
+from sqlalchemy import Connection, select
+
+from adapter.store import bulk, schema
+
+_NAME = "writes"
+
+K = TypeVar("K")
+S = TypeVar("S")
+
+
+class Memory(Generic[K, S]):
+    """The newest things by name; good as long as nobody else wrote to the database.
+
+    The database counts its writing transactions: who finds another number than he left has to
+    read again. Only for one transaction at a time.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._known: OrderedDict[K, S] = OrderedDict()
+        self._count = -1
+        self._sure = False
+
+    def known(self, connection: Connection) -> OrderedDict[K, S]:
+        """What is still true in this writing transaction."""
+        if self._sure:
+            return self._known
+        table = schema.setting
+        query = select(table.c.value).where(table.c.name == _NAME)
+        count = int(connection.execute(query).scalar() or 0)
+        if count != self._count:
+            self._known.clear()
+        self._count, self._sure = count, True
+        return self._known
+
+    def count(self, connection: Connection) -> None:
+        """Tell others that this transaction wrote; as its last statement."""
+        self.known(connection)
+        bulk.upsert(connection, schema.setting, [(_NAME, str(self._count + 1))])
+
+    def keep(self, seen: Iterable[tuple[K, S]], wrote: bool) -> None:
+        """Remember what a transaction saw or made, after it was committed."""
+        self._count, self._sure = self._count + wrote, False
+        for name, thing in seen:
+            self._known[name] = thing
+            self._known.move_to_end(name)
+        while len(self._known) > self._most:
+            self._known.popitem(last=False)
+
+    def forget(self) -> None:
+        """After a transaction that was undone: nothing of it is true."""
+        self._known.clear()
+        self._count, self._sure = -1, False
