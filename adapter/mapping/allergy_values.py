@@ -12,6 +12,15 @@ from adapter.mapping.registry import builder, converter, datatype
 from adapter.mapping.run import BadValue, Draft, Link, Run
 
 Json = dict[str, Any]
+_INACTIVE = {
+    "coding": [
+        {
+            "system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical",
+            "code": "inactive",
+            "display": "Inactive",
+        }
+    ]
+}
 
 
 @datatype("allergy_source", 3)
@@ -64,9 +73,8 @@ def allergy_status(run: Run, texts: list[str]) -> None:
     if sure is None:
         raise BadValue("code-unknown", "not a clinical status of table 0438")
     draft.resource["verificationStatus"] = _verification(sure)
-    system = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
-    if code == "I":
-        draft.resource["clinicalStatus"] = {"coding": [{"system": system, "code": "inactive"}]}
+    if code == "I" and run.groups is not None:  # after the constant, which says active
+        run.groups.later.append(lambda run: draft.resource.update(clinicalStatus=_INACTIVE))
 
 
 def _verification(code: str) -> Json:

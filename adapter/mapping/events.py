@@ -42,6 +42,7 @@ class Event:
     segments: Mapping[str, SegmentRules]
     ignored: frozenset[str]
     group: str
+    single: tuple[str, ...]
     sets: tuple[tuple[str, str, Any], ...]
     weak: Mapping[str, tuple[str, ...]]
     occurred: tuple[tuple[str, Target], ...]
@@ -83,12 +84,20 @@ def _event(stem: str) -> Event:
         segments={name[:3]: _rules(name) for name in raw.get("segments", ())},
         ignored=frozenset(raw.get("ignore", ())),
         group=raw.get("group", ""),
+        single=_single(raw),
         sets=tuple((*_split(path), value) for path, value in raw.get("set", {}).items()),
         weak=weak,
         occurred=_targets(raw.get("occurred", ())),
         clears=_targets(raw.get("clear", ())),
         means=tuple(_meaning(stem, name) for name in raw.get("means", ())),
     )
+
+
+def _single(raw: dict[str, Any]) -> tuple[str, ...]:
+    """Segments that may come once: without groups a second one is of someone or something else."""
+    group = raw.get("group", "")
+    once = {"": ("PID", "PV1"), "MRG": ("PID",)}.get(group, ())
+    return tuple(name for name in once if name in raw.get("segments", ()))
 
 
 def _split(path: str) -> tuple[str, str]:

@@ -29,7 +29,7 @@ def finish(run: Run) -> Outcome:
     if not outcome.ok:
         return outcome
     provenance = run.drafts.pop("Provenance", None)
-    drafts = [d for d in run.made if d is not provenance and (len(d.resource) > 1 or d.cleared)]
+    drafts = [d for d in run.made if d is not provenance and _says(d)]
     if not (drafts or run.side):
         return outcome
     _name(run, drafts)
@@ -40,6 +40,13 @@ def finish(run: Run) -> Outcome:
     entries = [_entry(draft) for draft in (*_unique(drafts), *run.side.values())]
     outcome.entries = [*entries, _provenance(run, provenance, entries)]
     return outcome
+
+
+def _says(draft: Draft) -> bool:
+    """Whether there is something to store: a value, or a deletion in what is surely named."""
+    if not draft.cleared or draft.origins:
+        return len(draft.resource) > 1 or bool(draft.cleared)
+    return bool(draft.key) and not any(path.endswith("?") for path in draft.key)
 
 
 def _name(run: Run, drafts: list[Draft]) -> None:

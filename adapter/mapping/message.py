@@ -73,7 +73,7 @@ def _unread(run: Run, event: Event, name: str, text: str) -> None:
 
 
 def _check_segments(run: Run, event: Event, message: Message) -> None:
-    names = {text[:3] for text in message.segments}
+    names = [text[:3] for text in message.segments]
     run.line = run.unit.at.line
     checks: tuple[tuple[Severity, tuple[str, ...]], ...]
     checks = (("error", event.needs), ("warning", event.wants))
@@ -82,6 +82,10 @@ def _check_segments(run: Run, event: Event, message: Message) -> None:
             if name not in names and name not in run.feed.never:
                 run.label = name
                 run.issue(severity, "segment-missing", f"{event.code} without {name}")
+    for name in event.single:
+        if names.count(name) > 1:  # two persons or two stays are never read as one
+            run.label = name
+            run.issue("error", "message-structure", f"{event.code} with more than one {name}")
 
 
 @cache

@@ -158,7 +158,7 @@ def _delimiters(field: str, rest: str) -> Delimiters | None:
 def _message(segments: list[str], line: int, source: str, raw: bytes) -> Message | Issue:
     msh = [*segments[0].split("|"), *[""] * 20]
     kind = msh[8].split("^")
-    event = kind[1].strip().upper() if len(kind) > 1 else _event_code(segments)
+    event = (kind[1].strip().upper() if len(kind) > 1 else "") or _event_code(segments)
     if kind[0].strip().upper() != "ADT" or not event:
         text = "MSH-9 does not name an ADT trigger event"
         detail = "not-supported" if kind[0] else "message-truncated"

@@ -131,6 +131,25 @@ def test_each_group_is_a_person_of_its_own() -> None:
     assert len(set(people)) == 2
 
 
+@pytest.mark.parametrize("event", ["A01", "A08", "A31", "A45"])
+def test_two_persons_are_never_read_as_one(event: str) -> None:
+    outcome = one(event, PERSON, PERSON.replace("M1^", "M9^"), "MRG|M2^^^MERCYTEST^MR", VISIT)
+    assert not outcome.ok
+    assert ("message-structure", "PID") in {
+        (i.detail, str(i.at).split()[-1]) for i in outcome.issues if i.failed
+    }
+
+
+def test_two_stays_are_never_read_as_one() -> None:
+    assert not one("A08", PERSON, VISIT, VISIT.replace("V1^", "V9^")).ok
+
+
+@pytest.mark.parametrize("segment", ["PD1||||||||" + '""', "PV1||I" + "|" * 52 + '""'])
+def test_a_deletion_makes_no_resource(segment: str) -> None:
+    outcome = one("A08", PERSON, segment)
+    assert not {"EpisodeOfCare", "RelatedPerson", "Basic"} & set(kinds(outcome))
+
+
 def test_a_z_segment_is_reported_once_each_and_stays_in_the_raw_message() -> None:
     outcome = one("A01", PERSON, VISIT, "ZPI|1|local", "ZPI|2|local", "ZBE|9")
     told = [str(i.at).split()[-1] for i in outcome.issues if i.text == "no map for this segment"]
