@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from adapter import convert as conversion
-from adapter import data, pipeline, settings, validation
+from adapter import data, member_commands, pipeline, settings, validation
 from adapter.errors import OutputError, SettingError
 from adapter.issues import DETAILS, Issue, operation_outcome
 from adapter.outcome import Outcome, Unit
@@ -152,8 +152,6 @@ def load(options: Namespace) -> int:
     """Load files; prints the counts of each, and what is wrong to stderr or the reject file."""
     _known_names(options)
     if options.kind == "mif":
-        from adapter import member_commands
-
         options.files = list(inside(options.files))
         return member_commands.load(open_pipeline(options), options, say, _tell)
     clean = True
@@ -230,15 +228,11 @@ def _counts(tally: pipeline.Tally) -> list[str]:
 
 def layout(options: Namespace) -> int:
     """Propose a layout for a member file that nobody has described."""
-    from adapter import member_commands
-
     return member_commands.suggest(options, say, _tell)
 
 
 def roster(options: Namespace) -> int:
     """What a plan's files changed in its list, or a panel for an exchange."""
-    from adapter import member_commands
-
     return member_commands.roster(open_pipeline(options), options, say, _tell)
 
 

@@ -133,7 +133,8 @@ def rows(
 class File:
     """One table file: its content, what names it, and when what it says was true.
 
-    `digest`  names it by its content, under whatever name it comes
+    `digest`  names it by its content, and by the date in its name if there is one: the same list
+              of another day is said anew, the same of the same day under another name is not
     `as_of`   instant of the date in its name, "" without one; `received`: when it came, if known
     `delta`   it does not say who is not in it: by its layout, or since it holds mended rows
     `spared`  collects the identifiers (`system|value`) of members whose rows are refused
@@ -151,7 +152,9 @@ class File:
 def file_of(content: Path | bytes, table: Table, name: str, received: str = "") -> File:
     """A file with its digest and date."""
     delta = table.layout.snapshot == "delta"
-    return File(content, name, _digest(content), _file_date(table, name), received, delta)
+    as_of = _file_date(table, name)
+    digest = _digest(content) + (f"@{as_of[:10]}" if as_of else "")
+    return File(content, name, digest, as_of, received, delta)
 
 
 def file_rows(file: File, table: Table) -> Iterator[Outcome]:

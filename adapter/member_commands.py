@@ -66,7 +66,7 @@ def _rows(tally: Tally) -> str:
 def _changes(house: Pipeline, result: UnitResult) -> str:
     ref = next((ref for ref in result.refs if ref.startswith("List/")), "")
     stored = house.store.read("List", ref.partition("/")[2]) if ref and not result.rows else None
-    return str(stored.resource["note"][0]["text"]) if stored else ""
+    return "; ".join(str(note["text"]) for note in stored.resource["note"]) if stored else ""
 
 
 def _reject(
@@ -76,7 +76,9 @@ def _reject(
     if len(options.files) > 1:
         out = out.with_name(f"{out.stem}-{file.stem}{out.suffix}")
     with _writing(out, "--rejects") as stream:
-        reject_file.write(stream, file, options.plan, received.isoformat(), refused)
+        came = received.isoformat()
+        found = reject_file.Rejected(file, file.name, options.plan, came, refused)
+        reject_file.write(stream, found)
 
 
 def _writing(file: Path, option: str) -> IO[str]:

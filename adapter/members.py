@@ -51,6 +51,7 @@ class Load:
         self._context: Mapping[str, str] = {}
         self.changes: Changes | None = None
         self._lists: list[str] = []
+        self._same: list[str] = []
 
     def outcomes(self, data: bytes | Path, layout: str, name: str) -> Iterator[Outcome]:
         """The units of the file. Raises DataFileError for an unknown layout."""
@@ -58,6 +59,9 @@ class Load:
         self._context = table.context
         file = self._file = convert.file_of(data, table, name, self._received)
         before = snapshots.known(self._store, table.layout.plan)
+        self._same = snapshots.same_content(self._store, table.layout.plan, file.digest)
+        if self._same and not file.as_of:
+            file.digest = self._same[-1]  # a copy without a date is the file that it is a copy of
         if table.layout.mapping == "member":
             self._shot = Snapshot(before, file.as_of or self._received, spared=file.spared)
         for outcome in convert.file_rows(file, table):
@@ -89,6 +93,10 @@ class Load:
         plan, digest = table.layout.plan, self._file.digest
         when = self._file.as_of or self._received
         resource = changes.resource(plan, digest, when)
+        earlier = [name.partition("@")[2] for name in self._same if name != digest]
+        if earlier:
+            day = earlier[-1] or "another day"
+            resource["note"].append({"text": f"the same content came as of {day}"})
         system = terms.system("roster", plan)
         return Entry(resource, f"urn:uuid:list-{digest}", ((system, digest),))
 

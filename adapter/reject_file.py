@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -12,27 +13,36 @@ from adapter.sources import layout as layouts
 from adapter.sources.header import REFUSED
 from adapter.sources.originals import originals
 
-Refused = Mapping[int, Sequence[Issue]]  # by the line of the row
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A member file, and its refused rows: what was wrong with each, by its line.
+
+    `layout` names the layout it was read by, `received` is the instant it came.
+    """
+
+    file: Path | bytes
+    name: str
+    layout: str
+    received: str
+    refused: Mapping[int, Sequence[Issue]]
 
 
-def write(out: IO[str], file: Path, plan: str, as_of: str, refused: Refused) -> int:
+def write(out: IO[str], rejected: Rejected) -> int:
     """Write the refused rows of a file as CSV and return how many they are.
 
-    The same layout reads it: mend the cells, and load it. `as_of` is when the file came, so that
-    mended rows do not stand before what was told since. Raises DataFileError for an unknown layout.
+    The same layout reads it: mend the cells, and load it. It says when the rows were true, so that
+    they do not stand before what was told since. Raises DataFileError for an unknown layout.
     """
-    layout = layouts.load(plan)
-    labels, rows = originals(file, layout, refused.keys())
-    day = layout.date_of(file.name)
-    when = f"{day}T00:00:00+00:00" if day else as_of
+    layout, refused = layouts.load(rejected.layout), rejected.refused
+    labels, rows = originals(rejected.file, layout, refused.keys())
+    day, name = layout.date_of(rejected.name), rejected.name
+    when = f"{day}T00:00:00+00:00" if day else rejected.received
     writer = csv.writer(out)
     writer.writerow([*(layout.columns[name][0] for name in REFUSED), *labels])
-    written = set()
-    for row in rows:
-        written.add(row.line)
-        writer.writerow([file.name, when, row.line, *_why(refused[row.line]), *row.cells])
-    for line in sorted(refused.keys() - written):
-        writer.writerow([file.name, when, line, *_why(refused[line])])
+    cells = {row.line: row.cells for row in rows}
+    for line, issues in sorted(refused.items()):
+        writer.writerow([name, when, line, *_why(issues), *cells.get(line, ())])
     return len(refused)
 
 

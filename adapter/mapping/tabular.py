@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from typing import NamedTuple
 
 from adapter import data
 from adapter.errors import DataFileError
@@ -61,13 +62,15 @@ class BoundTable:
         index = {name: place for place, name in enumerate(names) if name}
         self._width, self._rest = width, names[width:]
         self._parts = [part for item in file.maps if (part := shared(file, item, index))]
-        self._columns = [
-            (labels[place], _field(file, name, index, self._parts))
-            for place, name in enumerate(names)
-        ]
+        rules: dict[str, list[tuple[Map, Rule]]] = {}
+        for item, rule in sourced(file):
+            rules.setdefault(rule.source, []).append((item, rule))
+        bind = _Binding(file, rules, index, self._parts)
+        self._columns = [(labels[place], bind.field(name)) for place, name in enumerate(names)]
         self._needs = [
-            (index[rule.source], labels[index[rule.source]], f"{rule.source} is required")
-            for rule in {rule.source: rule for _, rule in sourced(file) if rule.need}.values()
+            (index[name], labels[index[name]], f"{name} is required")
+            for name, of in rules.items()
+            if any(rule.need for _, rule in of)
         ]
         self._fresh: dict[str, Draft | None] = dict.fromkeys(item.name for item in file.maps)
         self._beside: list[Beside] = [beside(item) for item in file.maps]
@@ -127,20 +130,32 @@ def load(*parts: str) -> TableMapping:
     return TableMapping(load_file(data.path("mappings", *folders, f"{last}.toml")))
 
 
-def _field(
-    file: MapFile, name: str | None, index: Mapping[str, int], parts: Sequence[Part]
-) -> FieldFunction:
-    if name is None:
-        return _report_once()
-    own: dict[str, Part] = {part.name: part for part in parts}
-    mine = [(item, rule) for item, rule in sourced(file) if rule.source == name]
-    functions: list[FieldFunction] = []
-    for item, rule in mine:
-        step = _step(file, item, rule, index)
-        functions.append(own[item.name].instead(step) if item.name in own else step)
-    if mine and all(rule.where for _, rule in mine):
-        functions.append(_unchosen([rule.where for _, rule in mine]))
-    return sequence(functions)
+class _Binding(NamedTuple):
+    """A file's rules by source, the places of fields, and the parts that rows share."""
+
+    file: MapFile
+    rules: Mapping[str, Sequence[tuple[Map, Rule]]]
+    places: Mapping[str, int]
+    parts: Sequence[Part]
+
+    def field(self, name: str | None) -> FieldFunction:
+        """What runs on the cells of a field; of an unknown one, and of one without a rule, once."""
+        mine = self.rules.get(name or "", ())
+        if name is None or (not mine and name not in self.file.ignore):
+            return _report_once()
+        own = {part.name: part for part in self.parts}
+        functions = []
+        for item, rule in mine:
+            step = self._step(item, rule)
+            functions.append(own[item.name].instead(step) if item.name in own else step)
+        if mine and all(rule.where for _, rule in mine):
+            functions.append(_unchosen([rule.where for _, rule in mine]))
+        return sequence(functions)
+
+    def _step(self, item: Map, rule: Rule) -> FieldFunction:
+        step = cell_step(self.file.file, item, rule)
+        place = self.places.get(rule.unless, -1)
+        return step if place < 0 else _unless(step, place)
 
 
 def _unchosen(wheres: Sequence[str]) -> FieldFunction:
@@ -152,12 +167,6 @@ def _unchosen(wheres: Sequence[str]) -> FieldFunction:
             run.issue("information", "unmapped", "no rule takes this value")
 
     return report
-
-
-def _step(file: MapFile, item: Map, rule: Rule, index: Mapping[str, int]) -> FieldFunction:
-    step = cell_step(file.file, item, rule)
-    place = index.get(rule.unless, -1)
-    return step if place < 0 else _unless(step, place)
 
 
 def _unless(step: FieldFunction, place: int) -> FieldFunction:

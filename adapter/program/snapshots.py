@@ -203,6 +203,13 @@ def history(reader: Reader, plan: str) -> list[Resource]:
     return sorted(found, key=lambda one: (str(one.get("date", "")), str(one["id"])))
 
 
+def same_content(reader: Reader, plan: str, digest: str) -> list[str]:
+    """The names (digest, and date if any) under which this content came before, by date."""
+    bare = digest.partition("@")[0]
+    names = (one["identifier"][0]["value"] for one in history(reader, plan))
+    return [name for name in names if name.partition("@")[0] == bare]
+
+
 def told(changes: Resource) -> Iterator[tuple[str, str, str]]:
     """(what happened, identifier, fields) of each entry of such a List."""
     for entry in changes.get("entry", ()):

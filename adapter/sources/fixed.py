@@ -15,15 +15,24 @@ def rows(lines: Lines, widths: Sequence[int]) -> Iterator[Row]:
 
     A line with something behind the last column is refused: it is shifted, or another layout's.
     """
-    ends = [sum(widths[: place + 1]) for place in range(len(widths))]
-    spans = list(zip([0, *ends], ends, strict=False))
     for text in lines:
         lines.mark()
-        line = text.rstrip("\r\n")
-        if line[ends[-1] :].strip():
+        cells = cut(text.rstrip("\r\n"), widths)
+        if len(cells) > len(widths):
             at = Location(lines.source, lines.number)
             problem = "something stands behind the last column"
             lines.issues.append(Issue("error", "column-count", problem, at))
             continue
-        length = len(line.rstrip())
-        yield Row(lines.number, [line[start:end] for start, end in spans if start < length])
+        yield Row(lines.number, cells)
+
+
+def cut(line: str, widths: Sequence[int]) -> list[str]:
+    """The cells of a line, one more for what stands behind the last column."""
+    cells: list[str] = []
+    start, text = 0, line.rstrip()
+    for width in widths:
+        if start >= len(text):
+            return cells
+        cells.append(text[start : start + width])
+        start += width
+    return [*cells, text[start:]] if text[start:].strip() else cells

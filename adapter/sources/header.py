@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from adapter.sources.cells import key
@@ -42,10 +42,10 @@ class Header:
 
 def best_header(rows: Iterable[Row], layout: Layout, source: str) -> tuple[int, Header | None]:
     """The row with most known headers, the first of equals, and how many it has; else (0, None)."""
-    known = {key(text): field for field, texts in layout.columns.items() for text in texts}
+    known = layout.keys
     best, found = _ENOUGH - 1, None
     for row in rows:
-        score = len({known[k] for k in map(key, row.cells) if k in known})
+        score = len({known[k][1] for k in map(key, row.cells) if k in known})
         if score > best:
             best, found = score, row
     return (best, _header(found, layout, source)) if found else (0, None)
@@ -87,12 +87,8 @@ def missing(header: Header, layout: Layout) -> list[str]:
 
 
 def _header(row: Row, layout: Layout, source: str) -> Header:
-    ranks = {
-        key(text): (rank, field)
-        for field, texts in layout.columns.items()
-        for rank, text in enumerate(texts)
-    }
-    keys = _again([key(cell) for cell in row.cells], row.cells, set(ranks))
+    ranks = layout.keys
+    keys = _again([key(cell) for cell in row.cells], row.cells, ranks.keys())
     columns: list[str | None] = [None] * len(keys)
     ranked = sorted((ranks[k][0], place) for place, k in enumerate(keys) if k in ranks)
     twice, taken = [], set()
@@ -108,12 +104,12 @@ def _header(row: Row, layout: Layout, source: str) -> Header:
     return Header(source, row.line, tuple(columns), labels, least, tuple(sorted(twice)))
 
 
-def _again(keys: list[str], texts: Sequence[str], known: set[str]) -> list[str]:
+def _again(keys: list[str], texts: Sequence[str], known: Set[str]) -> list[str]:
     """Keys in which `Phone_1` beside `Phone` is `Phone` once more (files.md section 8, 6)."""
     there = set(keys)
     bare = [key(_RENAMED.sub("", text)) for text in texts]
     return [
-        stem if k not in known and k != stem and stem in there & known else k
+        stem if k not in known and k != stem and stem in there and stem in known else k
         for k, stem in zip(keys, bare, strict=True)
     ]
 

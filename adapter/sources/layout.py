@@ -49,6 +49,7 @@ class Layout:
     `plan`           whose file it is: its name, or what the name of one of its layouts starts with
     `mapping`        which file of the room makes FHIR of its rows
     `columns`        canonical field -> header texts that mean it, the surest first
+    `keys`           the same by letters and digits: header -> (how sure, from 0; field)
     `positions`      canonical field of each column of a file without header, "" if none
     `widths`         characters of each of these columns, when nothing separates them
     `elements`       names of the elements that hold one member each, in a file of XML
@@ -71,6 +72,7 @@ class Layout:
     delimiter: str
     header: bool
     columns: Mapping[str, tuple[str, ...]]
+    keys: Mapping[str, tuple[int, str]]
     positions: tuple[str, ...]
     widths: tuple[int, ...]
     elements: tuple[str, ...]
@@ -147,6 +149,11 @@ def _load(plan: str, room: str = "mif") -> Layout:
         **sets,
         header=raw["header"],
         columns={name: tuple(headers) for name, headers in raw["columns"].items()},
+        keys={
+            key(text): (rank, name)
+            for name, headers in raw["columns"].items()
+            for rank, text in enumerate(headers)
+        },
         positions=tuple(raw.get("positions", ())),
         required=tuple(one if isinstance(one, str) else tuple(one) for one in raw["required"]),
         min_columns=raw.get("min_columns", 0),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-from adapter.sources import xml_table
+from adapter.sources import fixed, xml_table
 from adapter.sources.delimited import Row
 from adapter.sources.layout import Layout
 from adapter.sources.lines import Lines
-from adapter.sources.tabular import DEFAULT_LIMITS, Opened, chunks, open_table
+from adapter.sources.tabular import DEFAULT_LIMITS, chunks, open_table
+
+Split = Callable[[str], list[str]]
 
 
 def originals(
@@ -23,13 +26,18 @@ def originals(
     opened = open_table(file, layout)
     if opened.header is None:
         return (), iter(())
-    return opened.header.labels, _rows(file, opened, set(wanted))
+    split = partial(_split, opened.delimiter, layout.widths)
+    return opened.header.labels, _rows(file, opened.rows, split, set(wanted))
 
 
-def _rows(file: Path | bytes, opened: Opened, wanted: set[int]) -> Iterator[Row]:
-    left = set(wanted)
+def _split(delimiter: str, widths: Sequence[int], text: str) -> list[str]:
+    line = text.rstrip("\r\n")
+    return line.split(delimiter) if delimiter else fixed.cut(line, widths)
+
+
+def _rows(file: Path | bytes, rows: Iterable[Row], split: Split, left: set[int]) -> Iterator[Row]:
     try:
-        for row in opened.rows:
+        for row in rows:
             if row.line in left:
                 left.discard(row.line)
                 yield row
@@ -37,11 +45,7 @@ def _rows(file: Path | bytes, opened: Opened, wanted: set[int]) -> Iterator[Row]
                 return
     except xml_table.NotATable:
         return  # what is behind the break has no rows
-    yield from _lines(file, opened.delimiter, left)
-
-
-def _lines(file: Path | bytes, delimiter: str, left: set[int]) -> Iterator[Row]:
-    lines = Lines(chunks(file), "", DEFAULT_LIMITS.line)
-    for text in lines:
-        if lines.number in left:
-            yield Row(lines.number, text.rstrip("\r\n").split(delimiter))
+    lines = Lines(chunks(file), "", DEFAULT_LIMITS.line) if left else ()
+    for number, text in enumerate(lines, 1):
+        if number in left:
+            yield Row(number, split(text))

@@ -105,18 +105,18 @@ def _records(file: Path | bytes, elements: Collection[str]) -> Iterator[etree._E
 
 def _events(file: Path | bytes) -> Iterator[tuple[str, etree._Element]]:
     """Starts and ends of elements; nothing outside the file is read, no entity is resolved."""
-    source = io.BytesIO(file) if isinstance(file, bytes) else str(file)
-    reader = etree.iterparse(
-        source, events=("start", "end"), resolve_entities=False, no_network=True,
-        load_dtd=False, dtd_validation=False, huge_tree=False, remove_comments=True,
-        remove_pis=True,
-    )  # fmt: skip
-    first = True
-    for event, element in reader:
-        if first:
-            _refuse_document_type(element)
-            first = False
-        yield str(event), element
+    with io.BytesIO(file) if isinstance(file, bytes) else file.open("rb") as stream:
+        reader = etree.iterparse(
+            stream, events=("start", "end"), resolve_entities=False, no_network=True,
+            load_dtd=False, dtd_validation=False, huge_tree=False, remove_comments=True,
+            remove_pis=True,
+        )  # fmt: skip
+        first = True
+        for event, element in reader:
+            if first:
+                _refuse_document_type(element)
+                first = False
+            yield str(event), element
 
 
 def _refuse_document_type(root: etree._Element) -> None:
