@@ -7,13 +7,24 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import date, datetime, time
+from functools import cache
 
+from adapter import terms
 from adapter.reports.found import Value
 from adapter.reports.layout import DELIMITER, Column, Format, Layout
 
 _DATES = ("%m/%d/%Y", "%m-%d-%Y", "%Y-%m-%d", "%Y%m%d")
 _HOURS = re.compile(r"^(?:(\d+) h)? ?(?:(\d+) mins?)?$")
+# Elements whose codes have names: what a text column tells when the plan has no word.
+_TABLES = {
+    "acuity": "acuity",
+    "discont_reason": "discontinuation-reason",
+    "ecm_status": "ecm-status",
+    "method": "outreach-method",
+    "outcome": "outreach-outcome",
+}
 _YES = {"y", "yes", "1", "true"}
 _NO = {"n", "no", "0", "false"}
 
@@ -25,8 +36,8 @@ class BadCell(ValueError):
 def told(value: Value, column: Column, form: Format = "csv") -> tuple[Value, bool]:
     """What the cell will tell of a value, and False when the plan's list has no word for a code.
 
-    Codes of one word become the first of them. A code without a word stays as it is in a text
-    column, and leaves a `code` column empty. Texts lose line breaks and what ends a cell.
+    Codes of one word become the first of them. A code without a word is told by its name in a
+    text column, and leaves a `code` column empty. Texts lose line breaks and what ends a cell.
     """
     if value is None or value == "":
         return None, True
@@ -73,12 +84,22 @@ def _coded(code: str, column: Column, form: Format) -> tuple[Value, bool]:
     words = column.words or {}
     word = words.get(code)
     if word is None:
-        shown = _plain(code, column, form)
+        shown = _plain(_names(column.element).get(code, code), column, form)
         known = column.code(shown)
         if known is None:
             return (None if column.form == "code" else shown or None), False
         return known, True
     return column.code(word), True
+
+
+@cache
+def _names(element: str) -> Mapping[str, str]:
+    """What our codes of an element are called, for people."""
+    if element not in _TABLES:
+        return {}
+    table = terms.table(_TABLES[element])
+    targets = [table.get(code) for code in table.codes()]
+    return {target.code: target.display for target in targets if target and target.display}
 
 
 def _plain(value: str, column: Column, form: Format) -> str:

@@ -431,7 +431,10 @@ def cell(element: str, one: Made, tried: Try | None, plan: Plan, line: int = 1) 
     return " ".join(text.replace("|", " ").split()) if plan.pipe else text
 
 
-_KEPT = dict.fromkeys(("discont_reason", "method", "outcome", "acuity", "ecm_status"), str)
+_KEPT = {
+    "discont_reason": lambda text: _REASONS.get(text, text),
+    "method": {"ELECTRONIC": "electronic data"}.__getitem__,
+}
 
 
 def _phone(text: str) -> str:

@@ -206,6 +206,15 @@ _HEALTH_NET = {
     "moved-country": "Moved out of the country",
     "unsafe": "Exhibiting unsafe behaviors",
 }
+_UNWILLING = "No longer wishes to receive ECM, or unresponsive or unwilling to engage"
+_DHCS = {
+    "goals-met": "Met all care plan goals",
+    "lower-level": "Ready to transition to a lower level of care",
+    "no-longer-wishes": _UNWILLING,
+    "declined": _UNWILLING,
+    "unsafe": _UNWILLING,
+    "unable-to-connect": "Not able to connect after multiple attempts",
+}
 _PARTNERSHIP = {
     "goals-met": "Graduated",
     "lower-level": "Moved to another program",
@@ -286,7 +295,11 @@ CSV_PLANS: dict[str, tuple[Plan, Columns, Columns]] = {
     "sunrise": (_like("sunrise", "SUNRISE"), _WHOLE, TRACKER),
     "esteem": (_like("esteem", "ESTEEM"), _WHOLE, TRACKER),
     "meadow": (_like("meadow", "MEADOW"), _WHOLE, TRACKER),
-    "community-health-group": (_like("community-health-group", "CHG"), _WHOLE, TRACKER),
+    "community-health-group": (
+        _like("community-health-group", "CHG", discont_reason=_DHCS),
+        _BY_WORDS,
+        TRACKER,
+    ),
     "sacramento": (_like("sacramento", "SACBHS", discont_code=_SACRAMENTO), _WHOLE, TRACKER),
     "partnership": (_like("partnership", "PHC", discont_reason=_PARTNERSHIP), _BY_WORDS, TRACKER),
     "health-net": (

@@ -12,11 +12,12 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from adapter import cli, outputs
+from adapter import cli, outputs, terms
 from adapter import store as stores
+from adapter.data import path
 from adapter.identity.match import resolve
 from adapter.pipeline import Pipeline
-from adapter.reports import layout_file
+from adapter.reports import layout_file, lists
 from adapter.store.protocol import Store
 from tests.unit.members_made import Made, resources
 
@@ -122,6 +123,19 @@ def test_a_plan_without_a_layout_is_our_fault(database: str, tmp_path, capsys) -
     words = ["--database", database, "report", "rtf", "--plan", "nobody", "--period", "2026-01"]
     assert cli.main([*words, "--out", str(tmp_path)]) == 2
     assert "mappings/outbound/nobody/rtf.toml" in capsys.readouterr().err
+
+
+LISTS = sorted(path("mappings", "outbound", "lists").glob("*.toml"))
+
+
+@pytest.mark.parametrize("name", [file.stem for file in LISTS])
+def test_a_list_has_our_codes_and_is_used(name: str) -> None:
+    table = "outreach-outcome" if name == "outreach-reached" else "discontinuation-reason"
+    known = terms.table(table)
+    codes = {target.code for code in known.codes() if (target := known.get(code))}
+    assert lists.words(name).keys() <= codes
+    whole = "".join(f.read_text("utf-8") for f in LISTS[0].parents[1].glob("*/*.toml"))
+    assert f'values = "{name}"' in whole or name == "outreach-reached"
 
 
 def test_the_grammar_names_every_key() -> None:

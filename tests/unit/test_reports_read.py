@@ -204,6 +204,13 @@ def test_codes_without_a_word(form: str, value: str, kept: str | None, known: bo
     assert told(value, column(form, high="High", tall="High"), "csv") == (kept, known)
 
 
+def test_a_reason_without_a_word_is_told_by_its_name() -> None:
+    one = layout_file.load("health-net", "rtf").column("discont_reason")
+    kept, known = told("moved-county", one)
+    assert (kept, known) == ("Moved out of the county or service area", False)
+    assert told(kept, one) == (kept, False)
+
+
 def test_the_first_of_two_codes_is_kept() -> None:
     one = replace(column("code"), words={"a": "X", "b": "X"}, ours={"x": "a"})
     assert told("b", one) == ("a", True)
