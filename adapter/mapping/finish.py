@@ -44,9 +44,9 @@ def finish(run: Run) -> Outcome:
 
 def _says(draft: Draft) -> bool:
     """Whether there is something to store: a value, or a deletion in what is surely named."""
-    if not draft.cleared or draft.origins:
-        return len(draft.resource) > 1 or bool(draft.cleared)
-    return bool(draft.key) and not any(path.endswith("?") for path in draft.key)
+    if draft.cleared and not draft.origins:
+        return not any(path.endswith("?") for path in draft.key)
+    return len(draft.resource) > 1 or bool(draft.cleared)
 
 
 def _name(run: Run, drafts: list[Draft]) -> None:
