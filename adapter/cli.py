@@ -48,15 +48,16 @@ def parser() -> argparse.ArgumentParser:
     for name, does in (("report", "a plan's return file"), ("claims", "a plan's 837P file")):
         _outputs(sub.add_parser(name, help=does), name)
     _deliver(sub.add_parser("deliver", help="files to a plan's server or folder, or from there"))
-    _care(sub)
     for name, does in (
         ("due", "what is due in a plan, as CSV and Tasks"),
         ("outreach", "where outreach to each member stands, as CSV"),
         ("letter", "letters to members who could not be reached"),
     ):
         _dues(sub.add_parser(name, help=does), name)
-    explain = sub.add_parser("explain", help="from a resource, cell or segment back to the source")
-    explain.add_argument("ref", metavar="REF", help="Patient/ID, Patient/ID#name, FILE:LINE:FIELD")
+    _care(sub)
+    about = "from a resource, cell or segment back to the source"
+    places = "Patient/ID, Patient/ID#name, FILE:LINE:FIELD"
+    sub.add_parser("explain", help=about).add_argument("ref", metavar="REF", help=places)
     demo = sub.add_parser("demo", help="the whole chain on the shipped fixtures")
     demo.add_argument("--out", type=Path, default=Path("demo-out"), metavar="DIR")
     return top
@@ -84,27 +85,6 @@ def _inputs(command: argparse.ArgumentParser, name: str, kind: str) -> None:
         command.add_argument("--issues", type=Path, metavar="FILE", help="OperationOutcomes")
     elif name == "load":
         command.add_argument("--rejects", type=Path, metavar="FILE", help="what is wrong, as CSV")
-
-
-def _care(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    alerts = sub.add_parser("alerts", help="care teams' alerts: list, send, retry")
-    choices = ["list", "send", "retry"]
-    alerts.add_argument("action", nargs="?", default="list", choices=choices)
-    alerts.add_argument("--recipient", default="", metavar="NAME", help="retry: only theirs")
-    to = "retry: send to this recipient, also what had none"
-    alerts.add_argument("--to", default="", metavar="NAME", help=to)
-    use = sub.add_parser("utilization", help="members who use hospitals often")
-    use.add_argument("--plan", required=True)
-    use.add_argument("--on", default="", metavar="YYYY-MM-DD", help="default: today")
-    use.add_argument("--out", type=Path, metavar="FILE", help="CSV with the stays as evidence")
-    use.add_argument("--flags", action="store_true", help="keep a Flag of each such member")
-
-
-def _serve(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--host")
-    command.add_argument("--port", type=int)
-    where = "receive HL7 v2 messages here, several times for several ports"
-    command.add_argument("--mllp", action="append", default=[], metavar="HOST:PORT", help=where)
 
 
 def _members(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -148,6 +128,21 @@ def _feeds(command: argparse.ArgumentParser) -> None:
         one.add_argument("--json", action="store_true", help="as JSON")
 
 
+def _review(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="what waits, why, and who may be meant")
+    for name, does in (
+        ("accept", "one of the people we know is meant"),
+        ("new", "nobody we know is meant"),
+        ("refuse", "take the unit out"),
+    ):
+        action = actions.add_parser(name, help=does)
+        action.add_argument("unit", type=int, metavar="UNIT", help="its number in the list")
+        if name == "accept":
+            action.add_argument("ref", metavar="REF", help="Patient/ID")
+        action.add_argument("--by", default="", metavar="NAME", help="default: who runs this")
+
+
 def _dues(command: argparse.ArgumentParser, name: str) -> None:
     command.add_argument("--plan", required=True)
     command.add_argument("--on", metavar="DATE", help="a day like 2026-07-13 (default: today)")
@@ -158,6 +153,28 @@ def _dues(command: argparse.ArgumentParser, name: str) -> None:
     else:
         about = "CSV; for `due` a name that ends in .json gives a Bundle of Tasks"
         command.add_argument("--out", type=Path, required=True, metavar="FILE", help=about)
+
+
+def _serve(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--host")
+    command.add_argument("--port", type=int)
+    where = "receive HL7 v2 messages here, several times for several ports"
+    command.add_argument("--mllp", action="append", default=[], metavar="HOST:PORT", help=where)
+
+
+def _care(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    alerts = sub.add_parser("alerts", help="care teams' alerts: list, send, retry")
+    choices = ["list", "send", "retry"]
+    alerts.add_argument("action", nargs="?", default="list", choices=choices)
+    alerts.add_argument("--recipient", default="", metavar="NAME", help="retry: only theirs")
+    to = "retry: send to this recipient, also what had none"
+    alerts.add_argument("--to", default="", metavar="NAME", help=to)
+    _review(sub.add_parser("review", help="units that wait for a person: list them, decide"))
+    use = sub.add_parser("utilization", help="members who use hospitals often")
+    use.add_argument("--plan", required=True)
+    use.add_argument("--on", default="", metavar="YYYY-MM-DD", help="default: today")
+    use.add_argument("--out", type=Path, metavar="FILE", help="CSV with the stays as evidence")
+    use.add_argument("--flags", action="store_true", help="keep a Flag of each such member")
 
 
 def _outputs(command: argparse.ArgumentParser, name: str) -> None:
@@ -174,13 +191,6 @@ def _outputs(command: argparse.ArgumentParser, name: str) -> None:
     command.add_argument("--out", type=Path, default=Path(), metavar="DIR")
 
 
-def month(text: str) -> str:
-    """A month as `2026-07`. Raises ValueError."""
-    if not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", text):
-        raise ValueError
-    return text
-
-
 def _deliver(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("files", nargs="*", type=Path, metavar="FILE", help="what to send")
@@ -194,6 +204,13 @@ def _deliver(command: argparse.ArgumentParser) -> None:
     add("--known-hosts", type=Path, metavar="FILE", help="the server's key, as ssh keeps it")
     add("--key", type=Path, metavar="FILE", help="our private key")
     add("--tries", type=int, default=5, metavar="N", help="how often a broken connection is tried")
+
+
+def month(text: str) -> str:
+    """A month as `2026-07`. Raises ValueError."""
+    if not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", text):
+        raise ValueError
+    return text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -142,9 +142,8 @@ def open_pipeline(options: Namespace) -> pipeline.Pipeline:
     from adapter.program.encounters import replay
 
     given = settings.read()
-    opened = store.open(
-        options.database or given.database, resolve, replay=replay, may_merge=may_merge
-    )
+    url = options.database or given.database
+    opened = store.open(url, resolve, replay=replay, may_merge=may_merge)
     return pipeline.Pipeline(opened, settings.now, given.takes)
 
 
@@ -331,6 +330,13 @@ def explain(options: Namespace) -> int:
     if not found:
         sys.stderr.write("nothing is known under this reference\n")
     return int(not found)
+
+
+def review(options: Namespace) -> int:
+    """List what waits for a person, or carry out what one decided."""
+    from adapter import review_commands
+
+    return review_commands.review(open_pipeline(options), options, say)
 
 
 # --- care teams

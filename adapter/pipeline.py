@@ -11,7 +11,8 @@ from pathlib import Path
 
 from adapter import convert, members, validation
 from adapter.errors import DataFileError
-from adapter.issues import Issue
+from adapter.identity.match import ranked
+from adapter.issues import Candidate, Issue
 from adapter.outcome import Outcome
 from adapter.program import lists, snapshots, tasks
 from adapter.program.days import today
@@ -20,6 +21,7 @@ from adapter.referrals import states
 from adapter.store.protocol import Receipt, Status, Store
 
 Clock = Callable[[], datetime]
+_NUMBERS = {"identifier", "document"}  # who shares one is shown, however little else agrees
 _BATCH = 200  # units in one durable transaction: a lost batch is loaded again, none is half done
 
 
@@ -84,6 +86,12 @@ class Pipeline:
     def check_change(self, old: Resource | None, new: Resource) -> list[Issue]:
         """The rules of the referral loop, for a Task that is one (Gravity SDOHCC, states)."""
         return states.check(old, new) if new.get("resourceType") == "Task" else []
+
+    def match(self, person: Resource) -> list[tuple[Resource, Candidate]]:
+        """The people we know who may be this one, the likest first, with how alike they are."""
+        known = {str(one.resource["id"]): one.resource for one in self.store.similar(person)}
+        found = ranked(person, known.values())
+        return [(known[one.id], one) for one in found if one.possible or _NUMBERS & {*one.agrees}]
 
     def adt(self, data: bytes, feed: str, name: str) -> Iterator[UnitResult]:
         """Load one HL7 v2 message or a batch, a unit a message; feed `""`: by its sender."""

@@ -23,6 +23,7 @@ _SYSTEM = ("transaction", "batch")
 _OPERATIONS = {
     "$validate": "http://hl7.org/fhir/OperationDefinition/Resource-validate",
     "$explain": "https://ecm-adapter.example/fhir/OperationDefinition/explain",
+    "$match": "http://hl7.org/fhir/OperationDefinition/Patient-match",
     "$process-message": "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message",
 }
 
@@ -44,21 +45,27 @@ def capabilities(call: Call) -> Answer:
 
 
 def _rest(actions: tuple[Action, ...]) -> dict[str, Any]:
-    whole = [action.name for action in actions if _of_all(action)]
-    names = list(dict.fromkeys(action.name for action in actions if action.name not in whole))
+    whole = [action.name for action in actions if action.path == f"/{action.name}"]
+    shared = [action for action in actions if action.name not in whole]
+    names = list(dict.fromkeys(one.name for one in shared if "$" not in one.path or _of_any(one)))
     system = [{"code": name} for name in _SYSTEM if "transaction" in names]
     return {
         "mode": "server",
         "security": {"description": "a bearer token, unless bound to loopback only"},
-        "resource": [_resource(kind, names) for kind in kinds()],
+        "resource": [_resource(kind, [*names, *_own(shared, kind)]) for kind in kinds()],
         "interaction": system,
         "operation": [_operation(name) for name in whole],
     }
 
 
-def _of_all(action: Action) -> bool:
-    """An operation of the whole system, not of a type."""
-    return action.name.startswith("$") and "{kind}" not in action.path
+def _of_any(action: Action) -> bool:
+    """An operation of every type."""
+    return "{kind}" in action.path
+
+
+def _own(actions: list[Action], kind: str) -> list[str]:
+    """The operations of one type only."""
+    return [action.name for action in actions if action.path == f"/{kind}/{action.name}"]
 
 
 def _operation(name: str) -> dict[str, Any]:

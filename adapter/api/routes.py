@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
-from adapter.api import formats
+from adapter.api import formats, review
 from adapter.api.call import Action, Answer, Call, Query, Refusal, Server, refuse
 from adapter.api.due import due
 from adapter.api.guard import Boundary
@@ -51,6 +51,8 @@ def app(store: Store, intake: Intake, settings: ApiSettings, clock: Clock, ids: 
     for post in POSTS:
         _route(made, ("POST", post.path), _intake(server, post), post.about)
     _route(made, ("GET", "/due"), _due(server), "what is due in a plan, highest risk first")
+    _route(made, ("GET", "/review"), _review(server), "units that wait for a person")
+    _route(made, ("POST", "/review/{unit}"), _decision(server), "what a person decided of one")
     for path, page in settings.pages.items():
         _route(made, ("GET", path), _page(server, page), "a web page")
     made.add_exception_handler(Refusal, _refused)
@@ -113,6 +115,26 @@ def _due(server: Server) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         answer = await run_in_threadpool(due, server, dict(request.query_params))
         return _response(answer, _format(request))
+
+    return endpoint
+
+
+def _review(server: Server) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        text = await run_in_threadpool(review.waiting, server)
+        return Response(text, media_type=review.JSON)
+
+    return endpoint
+
+
+def _decision(server: Server) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        if formats.media_type(request.headers.get("content-type", "")) != review.JSON:
+            raise refuse(415, "not-supported", f"a decision must be {review.JSON}")
+        body = await _body(request, server.settings.max_resource)
+        unit = str(request.path_params["unit"])
+        text = await run_in_threadpool(review.decide, server, unit, body)
+        return Response(text, media_type=review.JSON)
 
     return endpoint
 

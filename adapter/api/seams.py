@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
-from adapter.issues import Issue
+from adapter.issues import Candidate, Issue
 from adapter.pipeline import UnitResult
 from adapter.record import Resource
 from adapter.store.protocol import Store
@@ -33,6 +33,9 @@ class Intake(Protocol):
 
     def check_change(self, old: Resource | None, new: Resource) -> list[Issue]:
         """Which rules a change breaks (referral Task: `transition`); `old` None: it is created."""
+
+    def match(self, person: Resource) -> list[tuple[Resource, Candidate]]:
+        """The people we know who may be this one, the likest first."""
 
     def mif(self, data: bytes, plan: str, name: str) -> Iterator[UnitResult]:
         """Load a member file of a plan, a unit a row."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from adapter.api.bundle import process
 from adapter.api.call import Action
 from adapter.api.capability import capabilities
+from adapter.api.match import match
 from adapter.api.messaging import process_message
 from adapter.api.read import explain, history, read, vread
 from adapter.api.search import search
@@ -14,6 +15,7 @@ ACTIONS = (
     Action("capabilities", "GET", "/metadata", capabilities, "what this server does"),
     Action("transaction", "POST", "", process, "a Bundle: transaction whole, or batch one by one"),
     Action("$process-message", "POST", "/$process-message", process_message, "take a message"),
+    Action("$match", "POST", "/Patient/$match", match, "who a person may be, with scores"),
     Action("read", "GET", "/{kind}/{uid}", read, "the current version"),
     Action("vread", "GET", "/{kind}/{uid}/_history/{version}", vread, "one version"),
     Action("history-instance", "GET", "/{kind}/{uid}/_history", history, "all versions"),

@@ -197,7 +197,7 @@ def test_it_is_in_the_capabilities(client) -> None:
     (rest,) = client.get("/fhir/metadata").json()["rest"]
     assert [row["name"] for row in rest["operation"]] == ["process-message"]
     types = {row["name"] for one in rest["resource"] for row in one["operation"]}
-    assert types == {"validate", "explain"}
+    assert types == {"validate", "explain", "match"}
 
 
 def paths(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

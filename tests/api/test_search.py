@@ -112,7 +112,8 @@ def test_capabilities_come_from_the_tables(client: TestClient) -> None:
     assert {row["code"] for row in rest["interaction"]} == {"transaction", "batch"}
     wanted = {"read", "vread", "update", "delete", "history-instance", "create", "search-type"}
     assert codes == wanted
-    assert {row["name"] for row in patient_row["operation"]} == {"validate", "explain"}
+    operations = {row["name"] for row in patient_row["operation"]}
+    assert operations == {"validate", "explain", "match"}
     assert patient_row["updateCreate"] is True
 
 
