@@ -85,6 +85,8 @@ def _inputs(command: argparse.ArgumentParser, name: str, kind: str) -> None:
         command.add_argument("--issues", type=Path, metavar="FILE", help="OperationOutcomes")
     elif name == "load":
         command.add_argument("--rejects", type=Path, metavar="FILE", help="what is wrong, as CSV")
+        about = "a member file's refused rows with reasons: mend the cells and load it"
+        command.add_argument("--mend", type=Path, metavar="FILE", help=about)
 
 
 def _members(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

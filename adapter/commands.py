@@ -150,7 +150,7 @@ def open_pipeline(options: Namespace) -> pipeline.Pipeline:
 def load(options: Namespace) -> int:
     """Load files; prints the counts of each, and what is wrong to stderr or the reject file."""
     _known_names(options)
-    if options.kind == "mif":
+    if options.kind == "mif" and options.mend:
         options.files = list(inside(options.files))
         return member_commands.load(open_pipeline(options), options, say, _tell)
     clean = True

@@ -36,11 +36,11 @@ def load(house: Pipeline, options: Namespace, say: Say, tell: Tell) -> int:
             changes = _changes(house, result) or changes
             if result.status in ("refused", "review") and result.rows:
                 refused.setdefault(result.line, []).extend(result.issues)
-            clean &= not _say_wrong(result, bool(options.rejects), tell)
+            clean &= not _say_wrong(result, bool(options.mend), tell)
         say(f"{file.name}: {_rows(tally)}")
         if changes:
             say(f"  members: {changes}")
-        if options.rejects and refused:
+        if options.mend and refused:
             _reject(options, file, received, refused)
         clean &= tally.clean
     return int(not clean)
@@ -72,10 +72,10 @@ def _changes(house: Pipeline, result: UnitResult) -> str:
 def _reject(
     options: Namespace, file: Path, received: datetime, refused: dict[int, list[Issue]]
 ) -> None:
-    out: Path = options.rejects
+    out: Path = options.mend
     if len(options.files) > 1:
         out = out.with_name(f"{out.stem}-{file.stem}{out.suffix}")
-    with _writing(out, "--rejects") as stream:
+    with _writing(out, "--mend") as stream:
         came = received.isoformat()
         found = reject_file.Rejected(file, file.name, options.plan, came, refused)
         reject_file.write(stream, found)

@@ -88,7 +88,7 @@ def test_every_element_that_a_field_writes_is_deleted(pid):
         '{ to = "extension[time].url", value = "http://x.example" }'
     )
     _, issues, outcome = pid(rules, 'PID|||||||""')
-    assert outcome.entries[0].cleared == ("birthDate", "extension")
+    assert outcome.entries[0].cleared == ("birthDate", "extension/x_example")
     assert issues == [("cleared", "PID-7"), ("cleared", "PID-7")]
 
 

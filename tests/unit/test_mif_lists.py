@@ -295,8 +295,8 @@ def test_load_diff_and_panel_on_the_command_line(
     second.write_bytes(file(member(1, Phone="9165550222"), member(3, **{"First Name": ""})))
     rejects = tmp_path / "rejects.csv"
     load_it = [*database, "load", "mif", "--plan", "sunrise"]
-    assert cli.main([*load_it, str(first)]) in (0, 1)
-    assert cli.main([*load_it, str(second), "--rejects", str(rejects)]) == 1
+    assert cli.main([*load_it, str(first), "--mend", str(rejects)]) in (0, 1)
+    assert cli.main([*load_it, str(second), "--mend", str(rejects)]) == 1
     said = capsys.readouterr().out
     assert "2 rows: 2 stored" in said
     assert "2 rows: 1 stored, 1 refused" in said
