@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn
 
 Resource = dict[str, Any]
@@ -131,7 +132,12 @@ def piece(element: str, item: Any) -> str:
     letters, digits and hyphens only.
     """
     name = _PIECES.get(element)
-    return re.sub(r"[^A-Za-z0-9-]+", "_", name(item)) if name is not None else ""
+    return _plain(name(item)) if name is not None else ""
+
+
+@lru_cache(maxsize=4096)
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9-]+", "_", name)
 
 
 def _type(item: Any) -> str:
@@ -150,6 +156,7 @@ _PIECES: dict[str, Callable[[Any], str]] = {
     "participant": _type,
     "telecom": lambda item: "work" if item.get("use") == "work" else "home",
 }
+PIECEWISE = frozenset(_PIECES)  # the lists whose items have such names
 
 
 class Movement(NamedTuple):

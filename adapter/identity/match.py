@@ -29,7 +29,8 @@ def resolve(entry: Entry, candidates: Sequence[Resource], find: Find | None = No
         return _stranger(said, find) if kind == "Patient" and find is not None else ""
     if len(candidates) > 1:
         text = f"the identifiers belong to several {kind} resources"
-        return Doubt(Issue("error", "identity-conflict", text), ranked(said, candidates))
+        people = ranked(said, candidates) if kind == "Patient" else []
+        return Doubt(Issue("error", "identity-conflict", text), people)
     if kind == "Patient" and another(said, candidates[0]):
         text = "an identifier of a stored person, but with another birth date and family name"
         return Doubt(Issue("error", "identity-unsure", text), ranked(said, candidates))

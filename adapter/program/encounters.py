@@ -66,11 +66,12 @@ def replay(movements: Iterable[Movement]) -> dict[str, Element]:
     and class are not in them), `period`, `hospitalization` and `location` as far as they are
     known. HL7 v2.9 chapter 3.3; FHIR R4 Encounter.
     """
-    stay, seen = Stay(), list[tuple[Any, ...]]()
+    stay, seen = Stay(), dict[tuple[str, str], list[tuple[Any, ...]]]()
     for number, movement in enumerate(sorted(movements, key=lambda one: one.order)):
+        same = seen.setdefault((movement.event, movement.at), [])
         said = movement[1:]
-        if said not in seen:  # sent again under another number
-            seen.append(said)
+        if said not in same:  # sent again under another number
+            same.append(said)
             _step(stay, number, movement)
     return _elements(stay)
 

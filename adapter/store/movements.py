@@ -59,15 +59,19 @@ def movement(outcome: Outcome, entry: Entry, resource: Resource, at: str) -> dic
         "at": at,
         "says": {name: resource[name] for name in _KEPT if name in resource},
         "weak": [name for name in entry.weak if name in _KEPT],
-        "cleared": [path for path in entry.cleared if _root(path) in _KEPT],
+        "cleared": [path for path in entry.cleared if keeps(path)],
         "places": places if len(places) == len(resource.get("location", ())) else [],
     }
 
 
-def rest(entry: Entry, resource: Resource) -> tuple[Resource, tuple[str, ...]]:
-    """What else an entry says, and clears: as of any other resource."""
-    others = {name: value for name, value in resource.items() if name not in _KEPT}
-    return others, tuple(path for path in entry.cleared if _root(path) not in _KEPT)
+def rest(resource: Resource) -> Resource:
+    """What else a message says of a stay: as of any other resource."""
+    return {name: value for name, value in resource.items() if name not in _KEPT}
+
+
+def keeps(path: str) -> bool:
+    """Whether a path leads into what only movements tell."""
+    return _root(path) in _KEPT
 
 
 def name_of(stamp: Stamp) -> str:

@@ -2,72 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from adapter.outcome import Outcome
-from adapter.record import Entry, Origin, Resource, piece
+from adapter.record import PIECEWISE, Entry, Origin, Resource, piece
 from adapter.store import movements, pieces
 from adapter.store.fold import WEAK, Contribution, Register, Stamp, slot, slots
+
+Parts = Mapping[str, Sequence[str]]
 
 
 def told_by(outcome: Outcome, entry: Entry, resource: Resource, stamp: Stamp) -> Contribution:
     """What an entry says; of a stay, what an HL7 v2 message says of it is a movement of its own."""
     if not outcome.event:
-        return _said(entry, resource, stamp)
+        return _said(entry, resource, stamp, entry.parts)
     if resource["resourceType"] != movements.KIND:
-        return _said(_in_pieces(entry, resource), resource, stamp)
-    others, cleared = movements.rest(entry, resource)
-    said = _said(_in_pieces(replace(entry, cleared=cleared), others), others, stamp)
+        return _said(entry, resource, stamp, _parts(entry, resource))
+    others = movements.rest(resource)
+    said = _said(entry, others, stamp, _parts(entry, others))
+    for path in entry.cleared:
+        if movements.keeps(path):
+            said.pop(slot(path), None)
     told = movements.movement(outcome, entry, resource, movements.happened(outcome))
-    origins = tuple(row for row in entry.origins if row.element not in others)
+    origins = tuple([row for row in entry.origins if row.element not in others])
     said[movements.name_of(stamp)] = Register(stamp, told, origins)
     return said
 
 
-def _in_pieces(entry: Entry, resource: Resource) -> Entry:
-    """The entry with its lists told item by item: a field that is absent changes nothing."""
+def _parts(entry: Entry, resource: Resource) -> Parts:
+    """How lists are told item by item, so that a field that is absent changes nothing."""
     parts: dict[str, Sequence[str]] = dict(entry.parts)
     for element, value in resource.items():
-        if parts.get(element) or element in entry.weak:
-            continue
-        if element == "diagnosis" and element not in parts:
-            continue  # a whole list, unless its items have action codes
-        if isinstance(value, list) and all(names := [piece(element, item) for item in value]):
-            parts[element] = names
-        elif element == "period":
+        if element == "period":
             parts[element] = ["."]
-    cleared = (path.replace("period.", "period/.") for path in entry.cleared)
-    return replace(entry, parts=parts, cleared=tuple(cleared))
+        elif element in PIECEWISE and not parts.get(element) and element not in entry.weak:
+            if element == "diagnosis" and element not in parts:
+                continue  # a whole list, unless its items have action codes
+            names = [piece(element, item) for item in value]
+            if all(names):
+                parts[element] = names
+    return parts
 
 
-def _said(entry: Entry, resource: Resource, stamp: Stamp) -> Contribution:
+def _said(entry: Entry, resource: Resource, stamp: Stamp, parts: Parts) -> Contribution:
     """What an entry says, by slot: values, weak values, and what it clears."""
     weak = {slot(name) for name in entry.weak}
     origins: dict[str, list[Origin]] = {}
     for origin in entry.origins:
         origins.setdefault(_top(origin.element), []).append(origin)
-    said = {slot(name): Register(stamp, None) for name in entry.cleared}
+    said = {_cleared(resource, path): Register(stamp, None) for path in entry.cleared}
     for name, value in slots(resource).items():
-        found = pieces.cut(name, value[name], entry.parts[name]) if name in entry.parts else None
+        rows = origins.get(name, ())
+        found = pieces.cut(name, value[name], parts[name]) if name in parts else None
         for register, part in (found or {}).items():
-            said[register] = Register(stamp, {"": part}, _told(origins, name, register))
+            said[register] = Register(stamp, {"": part}, _told(rows, name, register))
         if found is None:
-            key = name + WEAK if name in weak else name
-            said[key] = Register(stamp, value, _told(origins, name, name))
+            told = _told(rows, name, name) if entry.parts else tuple(rows)
+            said[name + WEAK if name in weak else name] = Register(stamp, value, told)
     return said
 
 
-def _told(origins: dict[str, list[Origin]], name: str, register: str) -> tuple[Origin, ...]:
+def _cleared(resource: Resource, path: str) -> str:
+    """The register that a deletion empties; what a stay's movement deletes it holds itself."""
+    if path.startswith("period.") and resource["resourceType"] != movements.KIND:
+        return path.replace("period.", f"period{pieces.MARK}.")
+    return slot(path)
+
+
+def _told(rows: Sequence[Origin], name: str, register: str) -> tuple[Origin, ...]:
     """The places that a register came from, as places of its element."""
-    rows = origins.get(name, ())
-    if register == name:
-        mine = rows
-    else:
-        piece = register.partition("#")[0]
-        mine = [row for row in rows if row.element in (piece, name)]
-    return tuple([_bare(row) for row in mine])
+    if register != name:
+        own = register.partition("#")[0]
+        rows = [row for row in rows if row.element in (own, name)]
+    return tuple([_bare(row) for row in rows])
 
 
 def _bare(row: Origin) -> Origin:

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 from sqlalchemy import event
 
 from tests.store.made import NOW, row
+
+
+@contextmanager
+def watched(store: Any) -> Iterator[list[tuple[str, Any]]]:
+    """Every statement that a store sends meanwhile, with parameters of one row."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_connection, _cursor, statement, parameters, _context, many) -> None:
+        seen.append((statement, parameters[0] if many else parameters))
+
+    event.listen(store._engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(store._engine, "before_cursor_execute", note)
 
 
 def test_no_statement_of_a_commit_walks_through_a_table(tmp_path) -> None:
@@ -12,15 +29,9 @@ def test_no_statement_of_a_commit_walks_through_a_table(tmp_path) -> None:
 
     store = stores.open(f"sqlite:///{tmp_path / 'store.sqlite'}")
     store.commit_all([row(number) for number in range(50)], NOW)
-    seen: list[tuple[str, object]] = []
-
-    def note(_connection, _cursor, statement, parameters, _context, many) -> None:
-        seen.append((statement, parameters[0] if many else parameters))
-
-    event.listen(store._engine, "before_cursor_execute", note)
-    store.commit(*row(7, "2 Lantern Row", "2026-05-01T00:00:00Z"), NOW)
-    store.commit(*row(99), NOW)
-    event.remove(store._engine, "before_cursor_execute", note)
+    with watched(store) as seen:
+        store.commit(*row(7, "2 Lantern Row", "2026-05-01T00:00:00Z"), NOW)
+        store.commit(*row(99), NOW)
     plans = []
     with store._engine.connect() as connection:
         for statement, parameters in seen:
@@ -29,4 +40,34 @@ def test_no_statement_of_a_commit_walks_through_a_table(tmp_path) -> None:
                 plans += [(line[3], statement) for line in plan]
     store.close()
     assert len(plans) >= 6
+    assert [one for one in plans if "SCAN" in one[0]] == []
+
+
+def test_messages_strangers_and_merges_walk_through_no_table(tmp_path) -> None:
+    from adapter import store as stores
+    from adapter.identity.match import may_merge, resolve
+    from adapter.program.encounters import replay
+    from tests.store.messages import converted, message, pid, pv1
+
+    url = f"sqlite:///{tmp_path / 'store.sqlite'}"
+    store = stores.open(url, resolve, None, 5, replay, may_merge)
+    store.commit_all([row(number) for number in range(50)], NOW)
+    name = "MARROWBY^TESS"
+    told = converted(
+        message("A01", 8, pid("M1", name, f13="^PRN^PH^^1^916^5550101"), pv1()),
+        message("A28", 9, pid("M2", name)),
+        message("A08", 10, pid("M1", name), pv1()),
+        message("A40", 11, pid("M3", name, "19551102"), "MRG|M1^^^MERCY^MR"),
+        message("A03", 12, pid("M1", name), pv1(end=12)),
+    )
+    plans = []
+    with watched(store) as seen:
+        statuses = [store.commit(*made, NOW).status for made in told]
+    assert statuses == ["stored"] * 5
+    with store._engine.connect() as connection:
+        for statement, parameters in seen:
+            if statement.startswith(("SELECT", "DELETE", "UPDATE")):
+                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                plans += [(line[3], statement) for line in plan]
+    store.close()
     assert [one for one in plans if "SCAN" in one[0]] == []
