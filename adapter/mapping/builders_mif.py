@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from adapter import terms
@@ -13,10 +13,12 @@ from adapter.mapping.builders_hl7v2 import us_core_extension
 from adapter.mapping.pieces import CLEAR
 from adapter.mapping.registry import builder, converter
 from adapter.mapping.run import BadValue, Run
+from adapter.record import fixed
 
 Json = dict[str, Any]
 OURS = "https://ecm-adapter.example/fhir/"
 OPEN = "9999-12-31"  # what the table reader makes of a far end that means "open"
+_OWN_TYPES = OURS + "CodeSystem/identifier-type"
 _V2_0203 = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _LIST = re.compile(r"^(?:[a-z][a-z-]*:)+(?=\S)")
 _MBI = re.compile(r"[1-9][A-Z][A-Z0-9]\d[A-Z][A-Z0-9]\d[A-Z]{2}\d{2}")
@@ -39,8 +41,14 @@ def _plan(run: Run) -> str:
 def _identifier(code: str, system: str, value: str | None) -> Json | None:
     if value is None:
         return None
-    kind = {"coding": [{"system": _V2_0203, "code": code}]}
-    return {"type": kind, "system": system, "value": value}
+    return {"type": _kind(code), "system": system, "value": value}
+
+
+@cache
+def _kind(code: str) -> Any:
+    """The type of an identifier (HL7 table 0203, or ours), the same object for all of a type."""
+    system = _OWN_TYPES if code == "AUTH" else _V2_0203
+    return fixed({"coding": [{"system": system, "code": code}]})
 
 
 @builder("plan_member_identifier")
@@ -84,10 +92,7 @@ def plan_mrn_identifier(run: Run, texts: list[str]) -> Json | None:
 @builder("authorization_identifier")
 def authorization_identifier(run: Run, texts: list[str]) -> Json | None:
     """The plan's authorization number as the business identifier of the authorization."""
-    item = _identifier("AUTH", terms.system("authorization", _plan(run)), texts[0].strip())
-    if item:
-        item["type"]["coding"][0]["system"] = OURS + "CodeSystem/identifier-type"
-    return item
+    return _identifier("AUTH", terms.system("authorization", _plan(run)), texts[0].strip())
 
 
 # Names
@@ -230,13 +235,20 @@ def concept(run: Run, table: str, text: str) -> Json:
 
     The name of a plan's own list before a code (`khs:WM`) is for the table, not for the text.
     """
+    found, known = _concept(table, text)
+    if not known:
+        run.issue("warning", "code-unknown", f"not in table {table}; kept as text")
+    return found
+
+
+@lru_cache(maxsize=16384)
+def _concept(table: str, text: str) -> tuple[Json, bool]:
+    """The CodeableConcept of a word, fixed, and whether the table knows it."""
     text = " ".join(text.split())
     target = look_up(table, text)
     text = _LIST.sub("", text)
-    if target is None:
-        run.issue("warning", "code-unknown", f"not in table {table}; kept as text")
     coding = [coding_of(target)] if target is not None and target.code else []
-    return {"coding": coding, "text": text} if coding else {"text": text}
+    return fixed({"coding": coding, "text": text} if coding else {"text": text}), target is not None
 
 
 @lru_cache(maxsize=16384)

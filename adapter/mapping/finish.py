@@ -10,7 +10,7 @@ from typing import Any
 from adapter import data, terms
 from adapter.mapping.run import Draft, Link, Run, urn
 from adapter.outcome import Outcome
-from adapter.record import Entry, Origin, Resource
+from adapter.record import Entry, Origin, Resource, fixed
 
 BASE = "https://ecm-adapter.example/fhir"
 _ABSENT = {
@@ -200,11 +200,18 @@ def _required() -> dict[str, dict[str, Any]]:
     return {kind: table for kind, table in raw.items() if isinstance(table, dict)}
 
 
+@cache
+def _stated(profile: str) -> dict[str, Any]:
+    """The `meta` that claims one of our profiles, the same object for all that claim it."""
+    stated: dict[str, Any] = fixed({"profile": [f"{BASE}/StructureDefinition/{profile}"]})
+    return stated
+
+
 def _entry(draft: Draft) -> Entry:
     resource, weak = draft.resource, []
     if draft.profile:
-        profile = [f"{BASE}/StructureDefinition/{draft.profile}"]
-        resource["meta"] = {"profile": profile, **resource.get("meta", {})}
+        stated = _stated(draft.profile)
+        resource["meta"] = {**stated, **resource["meta"]} if "meta" in resource else stated
     wrong = "verificationStatus" in resource and _entered_in_error(draft)
     for element, value in _required().get(draft.kind, {}).items():
         if wrong and element == "clinicalStatus":

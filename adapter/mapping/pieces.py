@@ -22,15 +22,15 @@ def teller(item: Map, rule: Rule) -> Tell:
     It is given the draft, the value, the line and the field's label.
     """
     root, slot = rule.to.steps[0]
-    if slot is None and (len(rule.to.steps) == 1 or not _several(item, rule)):
+    if slot is None and (len(rule.to.steps) == 1 or not several(item, rule)):
         return whole(rule)
-    split = slot != "" and _several(item, rule)
+    split = slot != "" and several(item, rule)
     name = rule.source if slot == "" else f"{slot or ''}{'.' if split else ''}"
     leaf = rule.to.steps[1].key if split and len(rule.to.steps) > 1 else ""
     return _of_item(root, name, leaf) if slot is not None else _of_object(root, leaf)
 
 
-def _several(item: Map, rule: Rule) -> bool:
+def several(item: Map, rule: Rule) -> bool:
     """Whether other fields write to the same slot, or object, as the rule."""
     first = rule.to.steps[0]
     return len({one.source for one in item.rules if one.source and one.to.steps[0] == first}) > 1
@@ -74,7 +74,7 @@ def _of_item(root: str, name: str, leaf: str) -> Tell:
             names = draft.parts[root] = []
         while len(names) < len(draft.resource[root]):
             names.append(name)
-        if leaf or name[-1] != "." or type(value) is not dict:
+        if leaf or name[-1] != "." or not isinstance(value, dict):
             draft.origins.append((line, element, label))
         else:
             draft.origins += [(line, element + key, label) for key in value]

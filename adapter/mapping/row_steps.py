@@ -7,13 +7,14 @@ from typing import Any
 
 from adapter.errors import DataFileError
 from adapter.issues import Severity
-from adapter.mapping import pieces, remembered
+from adapter.mapping import remembered
 from adapter.mapping.model import Map, Rule
-from adapter.mapping.paths import Put, putter
 from adapter.mapping.records import FieldFunction, ignored
 from adapter.mapping.registry import BUILDERS
-from adapter.mapping.run import BadValue, Draft, Run
-from adapter.mapping.steps import Read, open_draft, read_text
+from adapter.mapping.row_writers import writer
+from adapter.mapping.run import BadValue, Run
+from adapter.mapping.steps import Read, read_text
+from adapter.record import fixed
 
 _BY_PIECE = "mappings/mif/"  # where an empty cell leaves alone what other cells said of a list
 _MOST = 4096  # texts of one column; a column of names or numbers stops remembering there
@@ -23,12 +24,11 @@ _NEW: Any = object()
 def cell_step(file: str, item: Map, rule: Rule) -> FieldFunction:
     """The function that runs a rule on a cell. Raises DataFileError when it names nothing known.
 
-    Where the text alone decides, a value is made once and then shared by every row with that text:
-    nobody may change it. What raised or reported something is asked again.
+    Where the text alone decides, a value is made once and then shared by every row with that text,
+    fixed so that nobody can change it. What raised or reported something is asked again.
     """
     read = _reported(_builder(file, rule) if rule.build else read_text(file, rule, "text"), rule)
-    keeps = file.startswith(_BY_PIECE)
-    write = _writer(item, rule, pieces.teller(item, rule) if keeps else pieces.whole(rule))
+    write = writer(item, rule, file.startswith(_BY_PIECE))
     make = _remembering if remembered.by_text(rule) else _asked
     step = make(read, write)
     return _chosen(step, frozenset(rule.where.split("|"))) if rule.where else step
@@ -56,28 +56,6 @@ def _reported(read: Read, rule: Rule) -> Read:
     return read_or_report
 
 
-def _writer(item: Map, rule: Rule, tell: pieces.Tell) -> Callable[[Run, Any], None]:
-    name, new, put = item.name, open_draft(item), putter(rule.to)
-    if rule.build and rule.to.steps[-1].slot == "":
-        put = _each(put)
-
-    def write(run: Run, value: Any) -> None:
-        draft = run.drafts[name] or new(run)
-        if value is not pieces.CLEAR:
-            put(draft, value, 0)
-        tell(draft, value, run.line, run.label)
-
-    return write
-
-
-def _each(put: Put) -> Put:
-    def put_each(draft: Draft, value: Any, rep: int) -> None:
-        for one in value if type(value) is list else (value,):
-            put(draft, one, rep)
-
-    return put_each
-
-
 def _asked(read: Read, write: Callable[[Run, Any], None]) -> FieldFunction:
     def run_cell(run: Run, text: str) -> None:
         value = read(run, text)
@@ -94,7 +72,7 @@ def _remembering(read: Read, write: Callable[[Run, Any], None]) -> FieldFunction
         value = known.get(text, _NEW)
         if value is _NEW:
             before = len(run.issues)
-            value = read(run, text)
+            value = fixed(read(run, text))
             if len(run.issues) == before and len(known) < _MOST:
                 known[text] = value
         if value is not None:

@@ -17,33 +17,43 @@ Texts = tuple[str, ...]
 
 
 class Part:
-    """One map whose resource is told by some cells alone; `name` is the map's."""
+    """One map whose resource is told by cells at some places alone; `name` is the map's."""
 
     def __init__(self, item: Map, places: tuple[int, ...]) -> None:
         self.name, self._places = item.name, places
         self._known: dict[Texts, Draft] = {}
+        self._new = False  # the row at hand has cells that were not met before
 
     def instead(self, step: FieldFunction) -> FieldFunction:
         """The step, or the resource made before of the same cells."""
         name, known, places = self.name, self._known, self._places
 
         def run_part(run: Run, text: str) -> None:
+            draft = run.drafts[name]
+            if draft is not None and draft.urn:
+                return
             fields = run.fields
-            made = known.get(tuple([fields[place] for place in places]))
+            made = known.get(tuple([fields[place] for place in places])) if not draft else None
             if made is None:
+                self._new = True
                 step(run, text)
-            elif run.drafts[name] is None:
-                run.drafts[name] = draft = _again(made, run.line)
-                run.made.append(draft)
+                return
+            run.drafts[name] = draft = _again(made, run.line)
+            run.made.append(draft)
 
         return run_part
 
+    def forget(self) -> None:
+        """Start anew: what is the same in all rows has changed."""
+        self._known.clear()
+
     def remember(self, run: Run, entries: Sequence[Entry]) -> None:
         """Keep what a row without any finding made, if other rows would name it the same."""
-        draft = run.drafts.get(self.name)
-        texts = tuple([run.fields[place] for place in self._places])
-        if draft is None or texts in self._known or not (draft.identity or draft.key):
+        draft, new = run.drafts.get(self.name), self._new
+        self._new = False
+        if draft is None or not new or run.issues or not (draft.identity or draft.key):
             return
+        texts = tuple([run.fields[place] for place in self._places])
         if len(self._known) >= _MOST:
             self._known.clear()
         draft.weak = next(entry.weak for entry in entries if entry.urn == draft.urn)
@@ -61,7 +71,10 @@ def _again(made: Draft, line: int) -> Draft:
 
 
 def shared(file: MapFile, item: Map, index: Mapping[str, int]) -> Part | None:
-    """The map as a shared part, if nothing but its own cells decides what becomes of it."""
+    """The map as a shared part, if nothing but its own cells decides what becomes of it.
+
+    `index` gives the places of fields that have a column; the others are the same in all rows.
+    """
     own = [rule for _, rule in sourced(replace(file, maps=(item,)))]
     if item.once or item.resource not in _SHARED or any(rule.link for rule in item.rules):
         return None

@@ -61,12 +61,14 @@ class BoundTable:
         """`names` and `labels` of the `width` columns, then of the fields without a column."""
         index = {name: place for place, name in enumerate(names) if name}
         self._width, self._rest = width, names[width:]
-        self._parts = [part for item in file.maps if (part := shared(file, item, index))]
+        own = {name: place for name, place in index.items() if place < width}
+        self._parts = [part for item in file.maps if (part := shared(file, item, own))]
         rules: dict[str, list[tuple[Map, Rule]]] = {}
         for item, rule in sourced(file):
             rules.setdefault(rule.source, []).append((item, rule))
         bind = _Binding(file, rules, index, self._parts)
-        self._columns = [(labels[place], bind.field(name)) for place, name in enumerate(names)]
+        columns = [(labels[place], bind.field(name)) for place, name in enumerate(names)]
+        self._cells, self._behind = columns[:width], columns[width:]
         self._needs = [
             (index[name], labels[index[name]], f"{name} is required")
             for name, of in rules.items()
@@ -81,6 +83,9 @@ class BoundTable:
             if rule.link
         ]
         self._feed = Feed("", "", "")
+        self._context: Mapping[str, str] | None = None
+        self._texts: list[str] = []
+        self._constant: list[tuple[str, str, FieldFunction]] = []
 
     def apply(self, record: Record, unit: Unit, context: Mapping[str, str]) -> Outcome:
         """One row as an Outcome. `context` gives values for canonical names that have no column.
@@ -90,18 +95,31 @@ class BoundTable:
         run = Run(unit, self._sender(unit.source, context.get("zone", "")), line=record.line)
         row = run.fields = [*record.fields[: self._width]]
         row += [""] * (self._width - len(row))
-        row += [context.get(name or "", "") for name in self._rest]
         run.drafts = self._fresh.copy()
-        for text, (label, function) in zip(row, self._columns, strict=True):
+        if context is not self._context:
+            self._use(context)
+        row += self._texts
+        for text, (label, function) in zip(row, self._cells, strict=False):
             if text:
                 run.label = label
                 function(run, text)
+        for text, label, function in self._constant:
+            run.label = label
+            function(run, text)
         self._complete(run)
         outcome = finish(run)
-        if not run.issues:
-            for part in self._parts:
-                part.remember(run, outcome.entries)
+        for part in self._parts:
+            part.remember(run, outcome.entries)
         return outcome
+
+    def _use(self, context: Mapping[str, str]) -> None:
+        """Take the values of fields without a column from a context, the same for many rows."""
+        self._context = context
+        self._texts = [context.get(name or "", "") for name in self._rest]
+        behind = zip(self._texts, self._behind, strict=True)
+        self._constant = [(text, *column) for text, column in behind if text]
+        for part in self._parts:
+            part.forget()
 
     def _sender(self, source: str, zone: str) -> Feed:
         if self._feed.source != source or self._feed.zone != zone:

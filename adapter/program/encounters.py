@@ -114,7 +114,7 @@ def _undone(stay: Stay, effect: Effect) -> Before | None:
 
 
 def _again(one: Before, found: Before) -> bool:
-    return one.event == found.event and not effects()[one.event].move
+    return one.event == found.event and not effects().get(one.event, Effect()).move
 
 
 # --- status

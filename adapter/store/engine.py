@@ -116,8 +116,9 @@ def _sqlite(url: URL, timeout: float) -> Engine:
     @event.listens_for(made, "connect")
     def _connected(raw: Any, _record: Any) -> None:
         raw.isolation_level = None  # this module begins transactions, not the driver
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON",
-                       "cache_size = -65536", "temp_store = MEMORY"):  # fmt: skip
+        for pragma in ("page_size = 8192", "journal_mode = WAL", "synchronous = FULL",
+                       "foreign_keys = ON", "cache_size = -65536",
+                       "temp_store = MEMORY"):  # fmt: skip
             raw.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(made, "begin")

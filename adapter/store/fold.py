@@ -122,6 +122,16 @@ def merge(contributions: Contributions, source: str, said: Contribution) -> bool
     return changed
 
 
+def repeats(mine: Contribution, said: Contribution) -> bool:
+    """Whether a source says all that it said before, at one time, once more: no fold changes."""
+    if len(mine) != len(said) or len({register.stamp for register in mine.values()}) != 1:
+        return False
+    pairs = ((mine.get(name), register) for name, register in said.items())
+    return all(
+        old is not None and (old.value is new.value or old.value == new.value) for old, new in pairs
+    )
+
+
 def overwrite(
     kind: str, contributions: Contributions, resource: Resource, stamp: Stamp, order: Precedence
 ) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 from adapter.outcome import Outcome
 from adapter.record import PIECEWISE, Entry, Origin, Resource, piece
@@ -18,7 +20,7 @@ def told_by(outcome: Outcome, entry: Entry, resource: Resource, stamp: Stamp) ->
     if not outcome.event:
         return _said(entry, resource, stamp, entry.parts)
     if resource["resourceType"] != movements.KIND:
-        return _said(entry, resource, stamp, _parts(entry, resource))
+        return _again(entry, resource, stamp)
     others = movements.rest(resource)
     said = _said(entry, others, stamp, _parts(entry, others))
     for path in entry.cleared:
@@ -27,6 +29,32 @@ def told_by(outcome: Outcome, entry: Entry, resource: Resource, stamp: Stamp) ->
     told = movements.movement(outcome, entry, resource, movements.happened(outcome))
     origins = tuple([row for row in entry.origins if row.element not in others])
     said[movements.name_of(stamp)] = Register(stamp, told, origins)
+    return said
+
+
+class _Told(NamedTuple):
+    """What an entry said the last time: all that it was made of, and its registers."""
+
+    made_of: tuple[Any, ...]
+    said: Contribution
+
+
+_LAST: OrderedDict[str, _Told] = OrderedDict()  # by urn
+_MOST = 2000
+
+
+def _again(entry: Entry, resource: Resource, stamp: Stamp) -> Contribution:
+    """What an entry says; wards, doctors and payors say the same thing with every message."""
+    made_of = (resource, list(entry.origins), entry.cleared, entry.weak, entry.parts)
+    last = _LAST.get(entry.urn)
+    if last is not None and last.made_of == made_of:
+        _LAST[entry.urn] = last
+        _LAST.move_to_end(entry.urn)
+        return {name: Register(stamp, one.value, one.origins) for name, one in last.said.items()}
+    said = _said(entry, resource, stamp, _parts(entry, resource))
+    _LAST[entry.urn] = _Told(made_of, said)
+    if len(_LAST) > _MOST:
+        _LAST.popitem(last=False)
     return said
 
 

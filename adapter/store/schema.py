@@ -58,7 +58,6 @@ version = Table(
     _text("updated"),
     _number("deleted"),
     _text("json"),
-    sqlite_with_rowid=False,
 )
 
 # What each source says of a resource (fold.py), packed: one row a resource and source.
@@ -68,7 +67,6 @@ contribution = Table(
     _key("rid"),
     _text("source", primary_key=True),
     _text("json"),
-    sqlite_with_rowid=False,
 )
 
 # Which resource a business identifier names; the database keeps it one per type.
@@ -146,7 +144,6 @@ raw = Table(
     metadata,
     _text("hash", primary_key=True),
     Column("bytes", LargeBinary, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 # What the cells and segments of written files were made from.

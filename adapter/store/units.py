@@ -13,7 +13,7 @@ from adapter.issues import Issue
 from adapter.outcome import Outcome
 from adapter.record import Entry, Resource, piece
 from adapter.store import alike, held, lists, merging, movements, pieces
-from adapter.store.fold import Contribution, Register, Stamp, fold, merge
+from adapter.store.fold import Contribution, Register, Stamp, fold, merge, repeats
 from adapter.store.instants import moment, since
 from adapter.store.protocol import Receipt, Status
 from adapter.store.resolve import (
@@ -264,9 +264,13 @@ def _moved_to(work: Work, identity: Identity, uid: str, one: Arrival, stamp: Sta
 
 def _fold_in(work: Work, state: State, source: str, said: Contribution, now: str) -> bool:
     """Take in what a source says of a resource; a new version only if the result differs."""
+    only = len(state.contributions) == 1 and bool(state.version)
+    again = only and repeats(state.contributions.get(source, {}), said)
     if not merge(state.contributions, source, said) and state.version:
         return False
     work.contributed(state, source)
+    if again:
+        return False
     content = fold(state.kind, state.contributions, work.order)
     if state.version and content == state.content:
         return False

@@ -13,10 +13,12 @@ from typing import Any
 from adapter.validation import bindings
 from adapter.validation.faults import Fault, Json, Link, Rule, Walk, below
 from adapter.validation.invariants import Invariant
+from adapter.validation.once import FIXED, once
 
 Check = Callable[[Json, Walk], list[Fault]]
 Member = Callable[[Any], bool]
 Values = list[tuple[str, Any]]
+_NONE: list[Fault] = []  # what is wrong with an element that is not there; never added to
 
 
 @dataclass(slots=True)
@@ -79,14 +81,15 @@ def _child(node: Node) -> Check | None:
 
     def check(parent: Json, walk: Walk) -> list[Fault]:
         value = parent.get(name)
+        if value is None and slices is None:
+            return _NONE
         values = value if isinstance(value, list) else [] if value is None else [value]
         faults = [] if len(values) <= most_of else [Fault(step, "profile", f"at most {most}")]
-        if rule is not None:
-            for index, each in enumerate(values):
-                if found := rule(each, walk):
-                    faults += below(_step(step, value, index), found)
-        if slices is not None:
-            faults += below(step, slices(values, walk))
+        for index, each in enumerate(values):
+            if found := _asked(rule, each, walk):
+                faults += below(_step(step, value, index), found)
+        if slices is not None and (wrong := slices(values, walk)):
+            faults += below(step, wrong)
         return faults
 
     return check
@@ -168,7 +171,7 @@ def _slices(node: Node) -> Callable[[list[Any], Walk], list[Fault]] | None:
         return None
     rules = {name: _value(part) for name, part in node.slices.items()}
     counted = tuple((n, p.least, _most(p)) for n, p in node.slices.items() if p.least or p.most)
-    select = _selector(node)
+    select, needed = _selector(node), any(least for _, least, _ in counted)
 
     def check(values: list[Any], walk: Walk) -> list[Fault]:
         faults: list[Fault] = []
@@ -176,15 +179,25 @@ def _slices(node: Node) -> Callable[[list[Any], Walk], list[Fault]] | None:
         for index, value in enumerate(values):
             for name in select(value):
                 met.append(name)
-                rule = rules[name]
-                if rule is not None and (found := rule(value, walk)):
+                if found := _asked(rules[name], value, walk):
                     faults += below(f"[{index}]", found)
-        for name, least, most in counted:
-            if not least <= met.count(name) <= most:
-                faults.append(Fault("", "profile", f"too few or too many of slice {name}"))
-        return faults
+        return faults + _miscounted(met, counted) if met or needed else faults
 
     return check
+
+
+def _asked(rule: Rule | None, value: Any, walk: Walk) -> list[Fault] | None:
+    if rule is None:
+        return None
+    return once(rule, value, walk) if type(value) in FIXED else rule(value, walk)
+
+
+def _miscounted(met: list[str], counted: tuple[tuple[str, int, int], ...]) -> list[Fault]:
+    return [
+        Fault("", "profile", f"too few or too many of slice {name}")
+        for name, least, most in counted
+        if not least <= met.count(name) <= most
+    ]
 
 
 def _most(node: Node) -> int:

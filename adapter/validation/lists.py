@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from adapter.validation.faults import Fault, Rule, Walk, below
+from adapter.validation.once import FIXED, once
 from adapter.validation.primitives import Test
 
 _INFINITE = 10**9
@@ -22,13 +23,15 @@ def objects(rule: Rule, most: str) -> Rule:
         if not isinstance(values, list):
             return shape
         if len(values) == 1:
-            found = rule(values[0], walk)
+            value = values[0]
+            found = once(rule, value, walk) if type(value) in FIXED else rule(value, walk)
             return None if found is None else below("[0]", found)
         if not values:
             return empty
         faults = [many] if len(values) > limit else []
         for index, value in enumerate(values):
-            if found := rule(value, walk):
+            found = once(rule, value, walk) if type(value) in FIXED else rule(value, walk)
+            if found:
                 faults += below(f"[{index}]", found)
         return faults or None
 

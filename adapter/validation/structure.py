@@ -9,10 +9,10 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any, NamedTuple
 
-from adapter.record import Constant, Constants
 from adapter.validation import bindings, extensions, links, lists, primitives, profiles, r4
 from adapter.validation.faults import DEPTH, Fault, Json, Link, Rule, Walk, below, element
 from adapter.validation.invariants import Invariant
+from adapter.validation.once import FIXED, once
 from adapter.validation.primitives import Test
 from adapter.validation.r4 import Groups, Row
 from adapter.validation.resource_invariants import INVARIANTS
@@ -32,8 +32,6 @@ _TOO_DEEP = Fault("", "resource-structure", f"nested deeper than {DEPTH} levels"
 _built: dict[str, Rule] = {}  # every type compiled so far; written under the lock only
 _ready: dict[str, Rule] = {}  # the resources among them whose whole graph is compiled
 _lock = Lock()
-_FIXED = frozenset({Constant, Constants})
-_constants: dict[tuple[int, int], Any] = {}  # by identity: (value, rule) that was sound
 _CODINGS = 50_000  # sound Codings that are remembered
 
 
@@ -154,23 +152,12 @@ def _object_rule(name: str, parts: Parts) -> Rule:
                 except TypeError:  # not text at all; the rule says so
                     pass
             rule = rule_of(key, unknown)
-            found = _once(rule, value, walk) if type(value) in _FIXED else rule(value, walk)
+            found = once(rule, value, walk) if type(value) in FIXED else rule(value, walk)
             if found is not None:
                 faults = (faults or []) + _below_key(node, key, found)
         return faults if whole is None else whole(node, faults)
 
     return check
-
-
-def _once(rule: Rule, value: Any, walk: Walk) -> list[Fault] | None:
-    """A constant of a mapping file never changes: what was sound is not asked again."""
-    mark, links = (id(value), id(rule)), len(walk.links)
-    if _constants.get(mark) is value:
-        return None
-    found = rule(value, walk)
-    if found is None and len(walk.links) == links:
-        _constants[mark] = value
-    return found
 
 
 def _whole_rule(name: str) -> Whole | None:
