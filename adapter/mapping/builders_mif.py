@@ -22,6 +22,8 @@ _OWN_TYPES = OURS + "CodeSystem/identifier-type"
 _V2_0203 = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _LIST = re.compile(r"^(?:[a-z][a-z-]*:)+(?=\S)")
 _MBI = re.compile(r"[1-9][A-Z][A-Z0-9]\d[A-Z][A-Z0-9]\d[A-Z]{2}\d{2}")
+_FILLER = "99999999"  # a CIN begins with 9
+_SEVERAL_PHONES = re.compile(r"\s*[,;|\n]\s*|\s+(?:or|and|/)\s+")
 MANY = re.compile(r"\s*[;|\n]\s*")
 _SUFFIX = re.compile(r"(?i)[\s,]+(jr|sr|ii|iii|iv|md|rn|msw)\.?$")
 _TAG = re.compile(r"[\s,(\[-]+ECM[)\]]?$")
@@ -34,8 +36,10 @@ _PLACE_OF_CARE = re.compile(
 # Identifiers
 
 
-def _plan(run: Run) -> str:
-    return run.unit.source.removeprefix("plan:")
+@cache
+def _of_plan(name: str, source: str) -> str:
+    """The system of a plan's own numbers; `source` is the plan's as the owner of its rows."""
+    return terms.system(name, source.removeprefix("plan:"))
 
 
 def _identifier(code: str, system: str, value: str | None) -> Json | None:
@@ -55,7 +59,7 @@ def _kind(code: str) -> Any:
 def plan_member_identifier(run: Run, texts: list[str]) -> Json | None:
     """The plan's own number of a member, in the plan's own system (type MB)."""
     value = cells.identifier(run, texts[0])
-    return _identifier("MB", terms.system("plan-member", _plan(run)), value)
+    return _identifier("MB", _of_plan("plan-member", run.unit.source), value)
 
 
 @converter("member_cin")
@@ -64,11 +68,14 @@ def member_cin(run: Run, cell: str) -> str:
 
     Raises BadValue: such a number is told and kept with the row, and never names the member.
     """
-    bare = "".join(cell.split()).replace("-", "").upper()
-    if _MBI.fullmatch(bare):
-        raise BadValue("identifier-format", "the shape of a Medicare number, not of a CIN")
-    value = cells.cin(run, cell)
-    if len(set(value[:-1])) == 1:
+    try:
+        value = cells.cin(run, cell)
+    except BadValue:
+        if _MBI.fullmatch("".join(cell.split()).replace("-", "").upper()):
+            text = "the shape of a Medicare number, not of a CIN"
+            raise BadValue("identifier-format", text) from None
+        raise
+    if value.startswith(_FILLER):
         raise BadValue("identifier-format", "a CIN of one digit over and over is a filler")
     return value
 
@@ -86,13 +93,13 @@ def subscriber_cin(run: Run, cell: str) -> str | None:
 def plan_mrn_identifier(run: Run, texts: list[str]) -> Json | None:
     """A medical record number that the plan assigned (type MR)."""
     value = cells.identifier(run, texts[0])
-    return _identifier("MR", terms.system("mrn", _plan(run)), value)
+    return _identifier("MR", _of_plan("mrn", run.unit.source), value)
 
 
 @builder("authorization_identifier")
 def authorization_identifier(run: Run, texts: list[str]) -> Json | None:
     """The plan's authorization number as the business identifier of the authorization."""
-    return _identifier("AUTH", terms.system("authorization", _plan(run)), texts[0].strip())
+    return _identifier("AUTH", _of_plan("authorization", run.unit.source), texts[0].strip())
 
 
 # Names
@@ -169,7 +176,7 @@ def _phones(use: str) -> Callable[[Run, list[str]], list[Json]]:
     def build(run: Run, texts: list[str]) -> list[Json]:
         """Telephone numbers of a cell, which may hold two (files.md 8.15)."""
         found = []
-        for text in re.split(r"\s*[,;|\n]\s*|\s+(?:or|and|/)\s+", texts[0]):
+        for text in _SEVERAL_PHONES.split(texts[0]):
             try:
                 point = {"system": "phone", "value": cells.phone(run, text)}
             except BadValue as bad:

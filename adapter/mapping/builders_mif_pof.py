@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date
 from typing import Any
 
 from adapter import terms
@@ -83,20 +82,24 @@ def name(item: Json) -> str:
 
 def settle(run: Run, draft: Draft) -> None:
     """Let each population stand once, and the birth date decide who is an adult (files.md 5)."""
+    items, pieces = draft.resource["extension"], draft.parts.get("extension", [])
+    if len(pieces) != len(items):
+        return
     child = _is_child(run)
-    pieces = draft.parts.get("extension", [])
     met: set[str] = set()
     kept, parts = [], []
-    for item, piece in zip(draft.resource["extension"], pieces, strict=False):
-        if child is not None and name(item):
-            item = _by_age(run, item, piece, child)
-        if (label := name(item)) and label in met:
-            continue
-        met.add(label)
-        kept.append(item)
+    for item, piece in zip(items, pieces, strict=True):
+        if "valueCodeableConcept" in item and item["url"] == POPULATION:
+            settled = item if child is None else _by_age(run, item, piece, child)
+            label = name(settled)
+            if label in met:
+                continue
+            met.add(label)
+            kept.append(settled)
+        else:
+            kept.append(item)
         parts.append(piece)
-    if len(pieces) == len(draft.resource["extension"]):
-        draft.resource["extension"], draft.parts["extension"] = kept, parts
+    draft.resource["extension"], draft.parts["extension"] = kept, parts
 
 
 def _is_child(run: Run) -> bool | None:
@@ -105,8 +108,7 @@ def _is_child(run: Run) -> bool | None:
     on = (run.unit.as_of or run.unit.received)[:10]
     if len(born) != 10 or len(on) != 10:
         return None
-    birth, day = date.fromisoformat(born), date.fromisoformat(on)
-    return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day)) < ADULT
+    return int(on[:4]) - int(born[:4]) - (on[5:] < born[5:]) < ADULT
 
 
 def _by_age(run: Run, item: Json, piece: str, child: bool) -> Json:

@@ -26,6 +26,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 _CIN = re.compile(r"(9\d{7}[A-Z])(\d{5})?", re.ASCII)
 _NPI = re.compile(r"[12]\d{9}", re.ASCII)
 _EXTENSION = re.compile(r"[,;]?\s*(?:ext(?:ension)?\.?|x)\s*(\d{1,8})$", re.ASCII | re.IGNORECASE)
+_PLAIN_PHONE = re.compile(r"\(?([2-9]\d\d)\)?[ .-]?(\d{3})[ .-]?(\d{4})", re.ASCII)
 _ZIP = re.compile(r"(\d{4,5})(?:\s?-?\s?(\d{4}))?", re.ASCII)
 _MONEY = re.compile(r"-?\$?\s?(\d{1,9}|\d{1,3}(,\d{3}){1,2})(\.\d{1,4})?", re.ASCII)
 _LONGEST = 64  # characters of a date, a number or a telephone number; more is no such thing
@@ -35,13 +36,13 @@ _EPOCH_1900 = date(1899, 12, 30)  # Excel's day 0, its false leap day of 1900 al
 @converter("text")
 def text(run: Run, cell: str) -> str | None:
     """A cell as text, white space folded; None when nothing is left."""
-    return _SPACES.sub(" ", cell).strip() or None
+    return " ".join(cell.split()) or None
 
 
 @converter("id")
 def identifier(run: Run, cell: str) -> str | None:
     """An identifier as it stands, outer and inner spaces removed; leading zeros stay."""
-    return _SPACES.sub("", cell) or None
+    return "".join(cell.split()) or None
 
 
 @converter("cin")
@@ -50,8 +51,10 @@ def cin(run: Run, cell: str) -> str:
 
     A longer BIC number begins with it. Raises BadValue for any other shape.
     """
-    value = _SPACES.sub("", cell).upper().replace("-", "")
-    if match := _CIN.fullmatch(value):
+    match = _CIN.fullmatch(cell)
+    if match is None:
+        match = _CIN.fullmatch("".join(cell.split()).upper().replace("-", ""))
+    if match is not None:
         return match[1]
     raise BadValue("identifier-format", "not the shape of a CIN: 9, seven digits, a letter")
 
@@ -178,6 +181,8 @@ def phone(run: Run, cell: str) -> str:
     A number with a leading + of another country is kept as it stands; words beside a number are
     reported. Raises BadValue unless it has ten digits.
     """
+    if plain := _PLAIN_PHONE.fullmatch(cell):
+        return f"({plain[1]}) {plain[2]}-{plain[3]}"
     value = _short(cell, "phone-format")
     found = _EXTENSION.search(value)
     body, extension = (value[: found.start()], found[1]) if found else (value, "")

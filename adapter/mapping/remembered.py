@@ -15,6 +15,10 @@ _BUILDERS = frozenset(
 )  # fmt: skip
 
 
+# their text alone decides too, and the fact they leave of it
+TELLING = frozenset(
+    {"discontinuation_reason", "ecm_status", "enrolled", "record_status", "void"}
+)  # fmt: skip
 _OF_PART = frozenset({"plan_identifier", "plan_named", "payer_known"})  # they read the map's cells
 
 

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from adapter.mapping.model import Map, Rule
 from adapter.mapping.paths import constant
 from adapter.mapping.run import Draft
 
-Beside = Callable[[Mapping[str, Draft | None]], None]
+Write = Callable[[Draft], None]
 SlotKey = tuple[tuple[str, ...], int]
 
 
-def beside(item: Map) -> Beside:
-    """The function that writes all constants of a map into its draft, if the row made one."""
-    name = item.name
-    writes = [_write(rule) for rule in item.rules if rule.value is not None]
+def beside(item: Map, whole: bool) -> list[Write]:
+    """The functions that write the constants of a map into its draft.
 
-    def write(drafts: Mapping[str, Draft | None]) -> None:
-        draft = drafts[name]
-        if draft is not None and not draft.urn:
-            for function in writes:
-                function(draft)
-
-    return write
+    `whole`: a slot of one field is written with its constants, so nothing is left to write there.
+    """
+    done = {rule.to.steps[0] for rule in item.rules if whole and in_one(item, rule) is not None}
+    constants = (rule for rule in item.rules if rule.value is not None)
+    return [_write(rule) for rule in constants if rule.to.steps[0] not in done]
 
 
-def _write(rule: Rule) -> Callable[[Draft], None]:
+def in_one(item: Map, rule: Rule) -> dict[str, Any] | None:
+    """The constants beside the value of a rule that alone fills its slot, by their elements.
+
+    None when another field or a deeper path writes there too: then no cell makes it whole.
+    """
+    slot = rule.to.steps[0]
+    if not slot.slot or not rule.source:
+        return None
+    same = [one for one in item.rules if one.to.steps[0] == slot]
+    flat = all(len(one.to.steps) == 2 and one.to.steps[1].slot is None for one in same)
+    if not flat or sum(one.value is None for one in same) > 1:
+        return None
+    return {one.to.steps[1].key: one.value for one in same if one.value is not None}
+
+
+def _write(rule: Rule) -> Write:
     """A row has no repetitions: a slot is there once or not at all."""
     steps = rule.to.steps
     if len(steps) == 2 and steps[0].slot and steps[1].slot is None:
@@ -35,7 +46,7 @@ def _write(rule: Rule) -> Callable[[Draft], None]:
     return constant(rule.to, rule.value)
 
 
-def _in_slot(slot: SlotKey, key: str, value: Any) -> Callable[[Draft], None]:
+def _in_slot(slot: SlotKey, key: str, value: Any) -> Write:
     def write(draft: Draft) -> None:
         element = draft.slots.get(slot)
         if element is not None:

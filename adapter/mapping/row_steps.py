@@ -9,15 +9,18 @@ from adapter.errors import DataFileError
 from adapter.issues import Severity
 from adapter.mapping import remembered
 from adapter.mapping.model import Map, Rule
+from adapter.mapping.pieces import CLEAR
 from adapter.mapping.records import FieldFunction, ignored
 from adapter.mapping.registry import BUILDERS
+from adapter.mapping.row_constants import in_one
 from adapter.mapping.row_writers import writer
 from adapter.mapping.run import BadValue, Run
 from adapter.mapping.steps import Read, read_text
 from adapter.record import fixed
 
-_BY_PIECE = "mappings/mif/"  # where an empty cell leaves alone what other cells said of a list
-_MOST = 4096  # texts of one column; a column of names or numbers stops remembering there
+BY_PIECE = "mappings/mif/"  # where an empty cell leaves alone what other cells said of a list
+_MOST = 16_384  # texts of one column that are remembered
+_TRIED = 1024  # texts after which a column of names or numbers, hardly two alike, stops remembering
 _NEW: Any = object()
 
 
@@ -27,10 +30,16 @@ def cell_step(file: str, item: Map, rule: Rule) -> FieldFunction:
     Where the text alone decides, a value is made once and then shared by every row with that text,
     fixed so that nobody can change it. What raised or reported something is asked again.
     """
-    read = _reported(_builder(file, rule) if rule.build else read_text(file, rule, "text"), rule)
-    write = writer(item, rule, file.startswith(_BY_PIECE))
-    make = _remembering if remembered.by_text(rule) else _asked
-    step = make(read, write)
+    by_piece = file.startswith(BY_PIECE)
+    read = _builder(file, rule) if rule.build else read_text(file, rule, "text")
+    constants = in_one(item, rule) if by_piece else None
+    if constants is not None:
+        read = _whole(read, rule.to.steps[1].key, constants)
+    read, write = _reported(read, rule), writer(item, rule, by_piece)
+    if remembered.by_text(rule):
+        step = _remembering(read, write)
+    else:
+        step = (_telling if rule.build in remembered.TELLING else _asked)(read, write)
     return _chosen(step, frozenset(rule.where.split("|"))) if rule.where else step
 
 
@@ -39,6 +48,16 @@ def _builder(file: str, rule: Rule) -> Read:
     if build is None:
         raise DataFileError(file, rule.build, "no such builder")
     return lambda run, text: build(run, [text])
+
+
+def _whole(read: Read, child: str, constants: dict[str, Any]) -> Read:
+    """The reader of a value that comes out with the constants of its element around it."""
+
+    def read_whole(run: Run, text: str) -> Any:
+        value = read(run, text)
+        return value if value is None or value is CLEAR else {child: value, **constants}
+
+    return read_whole
 
 
 def _reported(read: Read, rule: Rule) -> Read:
@@ -67,14 +86,56 @@ def _asked(read: Read, write: Callable[[Run, Any], None]) -> FieldFunction:
 
 def _remembering(read: Read, write: Callable[[Run, Any], None]) -> FieldFunction:
     known: dict[str, Any] = {}
+    read_new = _noting(read, known)
 
     def run_cell(run: Run, text: str) -> None:
         value = known.get(text, _NEW)
         if value is _NEW:
-            before = len(run.issues)
-            value = fixed(read(run, text))
-            if len(run.issues) == before and len(known) < _MOST:
-                known[text] = value
+            value = read_new(run, text)
+        if value is not None:
+            write(run, value)
+
+    return run_cell
+
+
+def _noting(read: Read, known: dict[str, Any]) -> Read:
+    """The reader that notes what it gave without a finding, until that is no use any more."""
+    first = most = 0
+
+    def read_new(run: Run, text: str) -> Any:
+        nonlocal first, most
+        if not most:
+            first, most = run.line, _MOST
+        if len(known) >= most:
+            return read(run, text)
+        before = len(run.issues)
+        value = fixed(read(run, text))
+        if len(run.issues) == before:
+            known[text] = value
+            if len(known) == _TRIED and run.line - first < 2 * _TRIED:
+                known.clear()
+                most = -1
+        return value
+
+    return read_new
+
+
+def _telling(read: Read, write: Callable[[Run, Any], None]) -> FieldFunction:
+    """A remembered value, with the facts that its builder left for those that come after it."""
+    known: dict[str, tuple[Any, dict[str, str]]] = {}
+
+    def read_new(run: Run, text: str) -> tuple[Any, dict[str, str]]:
+        before, facts = len(run.issues), run.facts
+        run.facts = {}
+        value, told, run.facts = fixed(read(run, text)), run.facts, facts
+        if len(run.issues) == before and len(known) < _TRIED:
+            known[text] = (value, told)
+        return value, told
+
+    def run_cell(run: Run, text: str) -> None:
+        value, told = known.get(text) or read_new(run, text)
+        if told:
+            run.facts.update(told)
         if value is not None:
             write(run, value)
 

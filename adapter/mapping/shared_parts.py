@@ -9,7 +9,7 @@ from adapter.mapping import remembered
 from adapter.mapping.model import Map, MapFile
 from adapter.mapping.records import FieldFunction, sourced
 from adapter.mapping.run import Draft, Run
-from adapter.record import Entry
+from adapter.record import Entry, fixed
 
 _SHARED = frozenset({"Location", "Organization", "Practitioner"})
 _MOST = 20_000
@@ -56,18 +56,25 @@ class Part:
         texts = tuple([run.fields[place] for place in self._places])
         if len(self._known) >= _MOST:
             self._known.clear()
-        draft.weak = next(entry.weak for entry in entries if entry.urn == draft.urn)
-        self._known[texts] = _again(draft, draft.line)
+        weak = next(entry.weak for entry in entries if entry.urn == draft.urn)
+        self._known[texts] = _kept(draft, weak)
+
+
+def _kept(draft: Draft, weak: tuple[str, ...]) -> Draft:
+    """The draft to be told again: its values stand in many rows, so nothing may change them."""
+    kept = Draft(draft.kind, draft.name, draft.key, draft.line, fixed(draft.resource))
+    kept.origins, kept.urn, kept.identity = draft.origins, draft.urn, draft.identity
+    kept.parts, kept.weak = draft.parts, weak
+    return kept
 
 
 def _again(made: Draft, line: int) -> Draft:
-    """The draft as another line tells it; what may be added to is a copy, the rest is shared."""
-    own = {key: value[:] if type(value) is list else value for key, value in made.resource.items()}
-    draft = Draft(made.kind, made.name, made.key, line, own)
-    draft.origins = [(line, element, label) for _, element, label in made.origins]
-    draft.urn, draft.identity = made.urn, made.identity
-    draft.profile, draft.weak, draft.parts = made.profile, made.weak, made.parts
-    return draft
+    """The draft as another line tells it. What it claims to conform to is among its values."""
+    origins = [(line, element, label) for _, element, label in made.origins]
+    return Draft(
+        made.kind, made.name, made.key, line, {**made.resource}, {}, origins, [], [],
+        made.urn, "", made.weak, made.identity, made.parts,
+    )  # fmt: skip
 
 
 def shared(file: MapFile, item: Map, index: Mapping[str, int]) -> Part | None:

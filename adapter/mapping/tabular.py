@@ -14,8 +14,8 @@ from adapter.mapping.model import Map, MapFile, Rule
 from adapter.mapping.model import load as load_file
 from adapter.mapping.paths import putter
 from adapter.mapping.records import FieldFunction, sourced
-from adapter.mapping.row_constants import Beside, beside
-from adapter.mapping.row_steps import cell_step, sequence
+from adapter.mapping.row_constants import beside
+from adapter.mapping.row_steps import BY_PIECE, cell_step, sequence
 from adapter.mapping.run import Draft, Feed, Link, Run
 from adapter.mapping.shared_parts import Part, shared
 from adapter.outcome import Outcome, Unit
@@ -75,13 +75,8 @@ class BoundTable:
             if any(rule.need for _, rule in of)
         ]
         self._fresh: dict[str, Draft | None] = dict.fromkeys(item.name for item in file.maps)
-        self._beside: list[Beside] = [beside(item) for item in file.maps]
-        self._links = [
-            (item.name, Link(rule.to.root, putter(rule.to), rule.link))
-            for item in file.maps
-            for rule in item.rules
-            if rule.link
-        ]
+        whole = file.file.startswith(BY_PIECE)
+        self._last = [(item.name, beside(item, whole), _links(item)) for item in file.maps]
         self._feed = Feed("", "", "")
         self._context: Mapping[str, str] | None = None
         self._texts: list[str] = []
@@ -133,12 +128,16 @@ class BoundTable:
                 run.label = label
                 run.issue("error", "required", text)
         drafts = run.drafts
-        for write in self._beside:
-            write(drafts)
-        for name, link in self._links:
+        for name, writes, links in self._last:
             draft = drafts[name]
-            if draft is not None:
-                draft.links.append(link)
+            if draft is not None and not draft.urn:
+                for write in writes:
+                    write(draft)
+                draft.links += links
+
+
+def _links(item: Map) -> list[Link]:
+    return [Link(rule.to.root, putter(rule.to), rule.link) for rule in item.rules if rule.link]
 
 
 @cache
