@@ -26,7 +26,8 @@ from adapter.store.fold import (
     merge,
     slots,
 )
-from adapter.store.resolve import Judges, Resolver, Unresolved, identities, led
+from adapter.store.resolve import Judges, Resolver, Unresolved, identities
+from adapter.store.said import led
 from adapter.store.terms import parameters, shipped
 from adapter.store.work import Name, State, Work
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from adapter import data
 from adapter.record import Origin
 from adapter.store.fold import Contribution, Register, Stamp
+from adapter.store.said import Saying
 
 
 def pack(said: Contribution) -> str:
@@ -19,6 +20,18 @@ def pack(said: Contribution) -> str:
         for name, register in said.items()
     }
     return data.dumps({"stamps": [tuple(stamp) for stamp in stamps], "slots": packed}).decode()
+
+
+def pack_alone(saying: Saying, stamp: Stamp) -> str:
+    """A contribution of one saying, all as of one time; its slots are written once."""
+    if not saying.text:
+        slots = {
+            name: [0, register.value, [tuple(origin) for origin in register.origins]]
+            for name, register in saying.registers.items()
+        }
+        saying.text = data.dumps(slots).decode()
+    stamps = data.dumps([tuple(stamp)]).decode()
+    return f'{{"stamps":{stamps},"slots":{saying.text}}}'
 
 
 def unpack(text: str) -> Contribution:

@@ -12,6 +12,7 @@ from adapter.errors import StoreError
 from adapter.issues import Candidate, Doubt, Issue
 from adapter.record import Entry, Resource
 from adapter.store import alike
+from adapter.store.said import references
 from adapter.store.work import Identity, Name, Work, identity_of
 
 Find = Callable[[Resource], Sequence[Resource]]
@@ -20,7 +21,6 @@ MayMerge = Callable[[Resource, Resource], Doubt | None]
 
 _CONDITION = "?identifier="
 _NAMED = "identifier"  # keeps ids made from identifiers apart from ids made from keys
-_NESTED = (dict, list)
 NEW = "new"  # a decision: none of the candidates
 
 
@@ -68,15 +68,19 @@ def may_always_merge(survivor: Resource, loser: Resource) -> Doubt | None:
     return None
 
 
-def identities(entry: Entry) -> list[Identity]:
+def identities(entry: Entry) -> tuple[Identity, ...]:
     """The identifiers of an entry as the database keeps them."""
-    kind = entry.resource["resourceType"]
-    return [identity_of(kind, system, value) for system, value in entry.identity]
+    return _identities(entry.resource["resourceType"], tuple(entry.identity))
+
+
+@lru_cache(maxsize=4096)
+def _identities(kind: str, pairs: tuple[tuple[str, str], ...]) -> tuple[Identity, ...]:
+    return tuple([identity_of(kind, system, value) for system, value in pairs])
 
 
 def conditions(node: Any) -> Iterator[str]:
     """The references of a resource that name their target by identifier: `Patient?identifier=`."""
-    for reference in _references(node):
+    for reference in references(node):
         if _CONDITION in reference:
             yield reference
 
@@ -114,15 +118,11 @@ class Resolver:
         """(kind, id) of every entry."""
         return [(kind, uid) for kind, _, uid in (ref.partition("/") for ref in self.ids.values())]
 
-    def real(self, resource: Resource) -> Resource:
-        """The resource with `urn:uuid:` and conditional references led to stored ids.
+    def target(self, reference: str) -> str:
+        """Where a `urn:uuid:` or conditional reference leads: to a stored id.
 
-        Raises Unresolved when a reference leads nowhere.
+        Raises Unresolved when it leads nowhere.
         """
-        found: Resource = led(resource, self._target)
-        return found
-
-    def _target(self, reference: str) -> str:
         if reference.startswith("urn:uuid:"):
             found = self.ids.get(reference)
         elif _CONDITION in reference:
@@ -236,33 +236,3 @@ def _nobody(person: Resource) -> list[Resource]:
 @lru_cache(maxsize=4096)
 def _mint(namespace: UUID, *parts: str) -> str:
     return str(uuid5(namespace, "\x1f".join(parts)))
-
-
-def led(node: Any, target: Callable[[str], str]) -> Any:
-    """The node with every Reference.reference led on; what has none is shared, not copied."""
-    if type(node) is list:
-        items = [led(item, target) if type(item) in _NESTED else item for item in node]
-        return items if any(a is not b for a, b in zip(items, node, strict=True)) else node
-    changed = {}
-    for key, value in node.items():
-        if type(value) in _NESTED:
-            new = led(value, target)
-        elif key == "reference" and type(value) is str:
-            new = target(value)
-        else:
-            continue
-        if new is not value:
-            changed[key] = new
-    return {**node, **changed} if changed else node
-
-
-def _references(node: Any) -> Iterator[str]:
-    if isinstance(node, list):
-        for item in node:
-            yield from _references(item)
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            if key == "reference" and isinstance(value, str):
-                yield value
-            elif isinstance(value, dict | list):
-                yield from _references(value)

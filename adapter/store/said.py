@@ -3,59 +3,160 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from operator import is_not
+from typing import Any
 
 from adapter.outcome import Outcome
-from adapter.record import PIECEWISE, Entry, Origin, Resource, piece
+from adapter.record import PIECEWISE, Constant, Constants, Entry, Origin, Resource, piece
 from adapter.store import movements, pieces
 from adapter.store.fold import WEAK, Contribution, Register, Stamp, slot, slots
 
 Parts = Mapping[str, Sequence[str]]
 
+_NESTED = frozenset({dict, list, Constant, Constants})
 
-def told_by(outcome: Outcome, entry: Entry, resource: Resource, stamp: Stamp) -> Contribution:
+
+class Saying:
+    """All that a source says of a resource at one time; `text`: packed, once that is needed."""
+
+    __slots__ = ("registers", "text")
+
+    def __init__(self, registers: Contribution) -> None:
+        self.registers, self.text = registers, ""
+
+    def at(self, stamp: Stamp) -> Contribution:
+        """The same, said at another time."""
+        return {n: Register(stamp, one.value, one.origins) for n, one in self.registers.items()}
+
+
+@dataclass(slots=True)
+class Told:
+    """An entry as the store takes it in.
+
+    `made_of`   all that the entry is made of
+    `targets`   its references, and where they were led
+    `resource`  with its references led on
+    `saying`    its registers, once they are made; None for what no message says again
+    """
+
+    made_of: tuple[Any, ...]
+    targets: Mapping[str, str]
+    resource: Resource
+    saying: Saying | None = None
+
+    def still(self, target: Callable[[str], str]) -> bool:
+        """Whether its references lead where they led."""
+        return all(target(old) == new for old, new in self.targets.items())
+
+
+_LAST: OrderedDict[str, Told] = OrderedDict()  # by urn
+_MOST = 2000
+_ONCE = frozenset((movements.KIND, "Provenance"))  # every message says something else of them
+
+
+def told(entry: Entry, event: str, target: Callable[[str], str]) -> Told:
+    """An entry with its references led on; wards, doctors and payors are told over and over.
+
+    Whatever `target` raises for a reference that leads nowhere comes through.
+    """
+    again = bool(event) and entry.resource["resourceType"] not in _ONCE
+    made_of = (entry.resource, list(entry.origins), entry.cleared, entry.weak, entry.parts)
+    last = _LAST.get(entry.urn) if again else None
+    if last is not None and last.made_of == made_of and last.still(target):
+        _remember(entry.urn, last)
+        return last
+    targets: dict[str, str] = {}
+
+    def noted(reference: str) -> str:
+        found = targets[reference] = target(reference)
+        return found
+
+    return Told(made_of, targets, led(entry.resource, noted))
+
+
+def _remember(urn: str, one: Told) -> None:
+    _LAST[urn] = one
+    _LAST.move_to_end(urn)
+    if len(_LAST) > _MOST:
+        _LAST.popitem(last=False)
+
+
+def told_by(outcome: Outcome, entry: Entry, one: Told, stamp: Stamp) -> Contribution:
     """What an entry says; of a stay, what an HL7 v2 message says of it is a movement of its own."""
+    resource = one.resource
     if not outcome.event:
         return _said(entry, resource, stamp, entry.parts)
     if resource["resourceType"] != movements.KIND:
-        return _again(entry, resource, stamp)
+        return _again(entry, one, stamp)
     others = movements.rest(resource)
     said = _said(entry, others, stamp, _parts(entry, others))
     for path in entry.cleared:
         if movements.keeps(path):
             said.pop(slot(path), None)
-    told = movements.movement(outcome, entry, resource, movements.happened(outcome))
+    happened = movements.movement(outcome, entry, resource, movements.happened(outcome))
     origins = tuple([row for row in entry.origins if row.element not in others])
-    said[movements.name_of(stamp)] = Register(stamp, told, origins)
+    said[movements.name_of(stamp)] = Register(stamp, happened, origins)
     return said
 
 
-class _Told(NamedTuple):
-    """What an entry said the last time: all that it was made of, and its registers."""
-
-    made_of: tuple[Any, ...]
-    said: Contribution
-
-
-_LAST: OrderedDict[str, _Told] = OrderedDict()  # by urn
-_MOST = 2000
-
-
-def _again(entry: Entry, resource: Resource, stamp: Stamp) -> Contribution:
-    """What an entry says; wards, doctors and payors say the same thing with every message."""
-    made_of = (resource, list(entry.origins), entry.cleared, entry.weak, entry.parts)
-    last = _LAST.get(entry.urn)
-    if last is not None and last.made_of == made_of:
-        _LAST[entry.urn] = last
-        _LAST.move_to_end(entry.urn)
-        return {name: Register(stamp, one.value, one.origins) for name, one in last.said.items()}
-    said = _said(entry, resource, stamp, _parts(entry, resource))
-    _LAST[entry.urn] = _Told(made_of, said)
-    if len(_LAST) > _MOST:
-        _LAST.popitem(last=False)
+def _again(entry: Entry, one: Told, stamp: Stamp) -> Contribution:
+    if one.saying is not None:
+        return one.saying.at(stamp)
+    said = _said(entry, one.resource, stamp, _parts(entry, one.resource))
+    if one.resource["resourceType"] not in _ONCE:
+        one.saying = Saying(said)
+        _remember(entry.urn, one)
     return said
+
+
+def led(node: Any, target: Callable[[str], str]) -> Any:
+    """The node with every Reference.reference led on; what has none is shared, not copied."""
+    if isinstance(node, list):
+        items = [led(item, target) if type(item) in _NESTED else item for item in node]
+        return items if any(map(is_not, items, node)) else node
+    if id(node) in _PLAIN:
+        return node
+    changed = {}
+    for key, value in node.items():
+        if type(value) in _NESTED:
+            new = led(value, target)
+        elif key == "reference" and type(value) is str:
+            new = target(value)
+        else:
+            continue
+        if new is not value:
+            changed[key] = new
+    if not changed and type(node) is Constant:
+        _note_plain(node)
+    return {**node, **changed} if changed else node
+
+
+# Constants without a reference, so that nobody looks into them again; held, so that ids stay true.
+_PLAIN: dict[int, Constant] = {}
+_MOST_PLAIN = 5000
+
+
+def _note_plain(node: Constant) -> None:
+    if not any(True for _ in references(node)):
+        if len(_PLAIN) >= _MOST_PLAIN:
+            _PLAIN.clear()
+        _PLAIN[id(node)] = node
+
+
+def references(node: Any) -> Iterator[str]:
+    """Every reference of a resource."""
+    if isinstance(node, list):
+        for item in node:
+            yield from references(item)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            if key == "reference" and isinstance(value, str):
+                yield value
+            elif isinstance(value, dict | list):
+                yield from references(value)
 
 
 def _parts(entry: Entry, resource: Resource) -> Parts:

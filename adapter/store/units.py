@@ -11,7 +11,7 @@ from uuid import UUID
 from adapter import data
 from adapter.issues import Issue
 from adapter.outcome import Outcome
-from adapter.record import Entry, Resource, piece
+from adapter.record import Entry, piece
 from adapter.store import alike, held, lists, merging, movements, pieces
 from adapter.store.fold import Contribution, Register, Stamp, fold, merge, repeats
 from adapter.store.instants import moment, since
@@ -25,7 +25,7 @@ from adapter.store.resolve import (
     conditions,
     identities,
 )
-from adapter.store.said import told_by
+from adapter.store.said import Told, told, told_by
 from adapter.store.terms import clip
 from adapter.store.work import Entered, Identity, Mark, Name, State, Work
 
@@ -80,7 +80,8 @@ def commit(
     try:
         resolver = Resolver(work, one.outcome.entries, namespace, judges, asked(one, decision))
         pairs = merging.pairs(work, one.outcome, resolver, judges if not decision else None)
-        real = [resolver.real(entry.resource) for entry in one.outcome.entries]
+        event = one.outcome.event
+        real = [told(entry, event, resolver.target) for entry in one.outcome.entries]
     except Unresolved as error:
         return _not_taken(work, one, error)
     number = _enter(work, one, "stored", one.outcome.issues)
@@ -153,7 +154,7 @@ def _enter(work: Work, one: Arrival, status: Status, issues: Iterable[Issue]) ->
 
 
 def _take(
-    work: Work, one: Arrival, number: int, resolver: Resolver, real: Sequence[Resource]
+    work: Work, one: Arrival, number: int, resolver: Resolver, real: Sequence[Told]
 ) -> list[str]:
     """Fold every entry in. Returns the references whose version went up."""
     stamp, source = one.stamp._replace(unit=number), one.mark[1]
@@ -165,14 +166,14 @@ def _take(
             continue
         kind, _, uid = resolver.ids[entry.urn].partition("/")
         state = work.state_or_new(kind, uid)
-        subject = state.content.get("subject")
-        said = told_by(one.outcome, entry, _without(resource, wrong), stamp)
-        said.update({name: Register(stamp, None) for name in _taken_back(entry, wrong)})
-        work.news += pieces.news(state.contributions.get(source, {}), said)
-        if _fold_in(work, state, source, said, one.now):
-            changed[state.ref] = None
-            if kind == movements.KIND:
-                changed.update(dict.fromkeys(_with_stay(work, state, subject, one.now)))
+        newer = state.says_again(source, resource.saying, stamp)
+        if newer:
+            work.contributed(state, source)
+        elif newer is None:
+            said = told_by(one.outcome, entry, _without(resource, wrong), stamp)
+            said.update({name: Register(stamp, None) for name in _taken_back(entry, wrong)})
+            changed.update(dict.fromkeys(_taken(work, one, state, said)))
+            _remember(state, source, resource, said)
         for identity in identities(entry):
             if work.owner(identity) is None:
                 work.register(identity, uid)
@@ -180,6 +181,25 @@ def _take(
     for identity, uid in resolver.taken:
         changed.update(dict.fromkeys(_moved_to(work, identity, uid, one, stamp)))
     return list(changed)
+
+
+def _taken(work: Work, one: Arrival, state: State, said: Contribution) -> list[str]:
+    """Take in what an entry says of a resource. Returns the references whose version went up."""
+    source, subject = one.mark[1], state.content.get("subject")
+    work.news += pieces.news(state.contributions.get(source, {}), said)
+    if not _fold_in(work, state, source, said, one.now):
+        return []
+    moved = state.kind == movements.KIND
+    return [state.ref, *(_with_stay(work, state, subject, one.now) if moved else ())]
+
+
+def _remember(state: State, source: str, resource: Told, said: Contribution) -> None:
+    """Know again what a source says, if it is all that the source says of the resource."""
+    if resource.saying is None:
+        return
+    mine = state.contributions[source]
+    if len(mine) == len(said) and all(mine[name] is register for name, register in said.items()):
+        state.says_only(source, resource.saying, next(iter(said.values())).stamp)
 
 
 def _withdrawn(work: Work, one: Arrival, resolver: Resolver, stamp: Stamp) -> list[str]:
@@ -216,14 +236,14 @@ def _in_error(outcome: Outcome, resolver: Resolver) -> frozenset[str]:
     )
 
 
-def _without(resource: Resource, wrong: frozenset[str]) -> Resource:
+def _without(stay: Told, wrong: frozenset[str]) -> Told:
     """A stay without the diagnoses that are taken back."""
-    rows = resource.get("diagnosis") if wrong else None
-    if not rows or resource["resourceType"] != movements.KIND:
-        return resource
+    rows = stay.resource.get("diagnosis") if wrong else None
+    if not rows or stay.resource["resourceType"] != movements.KIND:
+        return stay
     kept = [row for row in rows if row["condition"].get("reference") not in wrong]
-    others = {name: value for name, value in resource.items() if name != "diagnosis"}
-    return {**others, "diagnosis": kept} if kept else others
+    others = {name: value for name, value in stay.resource.items() if name != "diagnosis"}
+    return replace(stay, resource={**others, "diagnosis": kept} if kept else others)
 
 
 def _taken_back(entry: Entry, wrong: frozenset[str]) -> list[str]:

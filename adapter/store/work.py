@@ -11,12 +11,13 @@ from sqlalchemy import Connection, bindparam, func, select
 from adapter import data
 from adapter.record import Resource
 from adapter.store import alike, bulk, schema
-from adapter.store.fold import Contributions, Precedence, fold
+from adapter.store.fold import Contributions, Precedence, Stamp, fold
 from adapter.store.instants import moment
 from adapter.store.memory import Memory
 from adapter.store.merged import Merged
-from adapter.store.packing import pack, unpack
+from adapter.store.packing import pack, pack_alone, unpack
 from adapter.store.protocol import Status, Stored
+from adapter.store.said import Saying
 from adapter.store.terms import clip, terms
 
 Name = tuple[str, str]  # kind, id
@@ -56,9 +57,40 @@ class State:
     rid: int
     version: int = 0
     deleted: bool = False
-    contributions: Contributions = field(default_factory=dict)
     content: Resource = field(default_factory=dict)
     terms: frozenset[bulk.Row] | None = None  # of this content, when they have been made
+    _said: Contributions = field(default_factory=dict)
+    _alone: dict[str, tuple[Saying, Stamp]] = field(default_factory=dict)
+
+    @property
+    def contributions(self) -> Contributions:
+        """What each source says of it; whoever asks may change it."""
+        for source, (saying, stamp) in self._alone.items():
+            self._said[source] = saying.at(stamp)
+        self._alone.clear()
+        return self._said
+
+    def says_only(self, source: str, saying: Saying, stamp: Stamp) -> None:
+        """Remember that a source says this and nothing else, as of one time."""
+        self._alone[source] = saying, stamp
+
+    def says_again(self, source: str, saying: Saying | None, stamp: Stamp) -> bool | None:
+        """Whether it is news that the source says once more all that it said, and nothing else.
+
+        None when it said something else, or others say something too.
+        """
+        last = self._alone.get(source)
+        if saying is None or last is None or last[0] is not saying or len(self._said) > 1:
+            return None
+        if stamp.order <= last[1].order:
+            return False
+        self._alone[source] = saying, stamp
+        return True
+
+    def packed(self, source: str) -> str:
+        """What a source says, as the database keeps it."""
+        alone = self._alone.get(source)
+        return pack_alone(*alone) if alone else pack(self._said.get(source, {}))
 
     def indexed(self) -> frozenset[bulk.Row]:
         """Its index rows: those of the stored version, until another is made."""
@@ -313,7 +345,7 @@ class Work:
 
     def _packed(self) -> list[bulk.Row]:
         return [
-            (rid, source, pack(state.contributions.get(source, {})))
+            (rid, source, state.packed(source))
             for (rid, source), state in self._contributions.items()
         ]
 

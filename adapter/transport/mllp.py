@@ -14,6 +14,7 @@ from pathlib import Path
 
 from adapter.errors import SettingError
 from adapter.feeds.answers import Frame
+from adapter.transport import collector
 from adapter.transport.framing import Deframer, Fault, frame
 from adapter.transport.group import Answers, Group, Take
 
@@ -247,4 +248,5 @@ async def serve(
     except SettingError:
         await server.stop()
         raise
+    collector.seldom()
     return server
