@@ -8,8 +8,11 @@ from typing import Any
 from adapter.mapping.model import Map, Rule
 from adapter.mapping.paths import constant
 from adapter.mapping.run import Draft
+from adapter.record import fixed
 
 Write = Callable[[Draft], None]
+_DAYS = frozenset({"us_date", "end_date"})
+_MOST = 16_384  # objects of one element that are remembered
 SlotKey = tuple[tuple[str, ...], int]
 
 
@@ -20,22 +23,48 @@ def beside(item: Map, whole: bool) -> list[Write]:
     """
     done = {rule.to.steps[0] for rule in item.rules if whole and in_one(item, rule) is not None}
     constants = (rule for rule in item.rules if rule.value is not None)
-    return [_write(rule) for rule in constants if rule.to.steps[0] not in done]
+    writes = [_write(rule) for rule in constants if rule.to.steps[0] not in done]
+    return writes + [_once(key) for key in _of_days(item)] if whole else writes
 
 
 def in_one(item: Map, rule: Rule) -> dict[str, Any] | None:
-    """The constants beside the value of a rule that alone fills its slot, by their elements.
+    """The constants beside the value of a rule that alone fills its slot or object, by element.
 
     None when another field or a deeper path writes there too: then no cell makes it whole.
     """
     slot = rule.to.steps[0]
-    if not slot.slot or not rule.source:
+    if slot.slot == "" or not rule.source:
         return None
     same = [one for one in item.rules if one.to.steps[0] == slot]
     flat = all(len(one.to.steps) == 2 and one.to.steps[1].slot is None for one in same)
     if not flat or sum(one.value is None for one in same) > 1:
         return None
     return {one.to.steps[1].key: one.value for one in same if one.value is not None}
+
+
+def _of_days(item: Map) -> list[str]:
+    """The objects of a map that hold nothing but dates: a period stands in many rows."""
+    rules = [rule for rule in item.rules if rule.to.steps[0].slot is None]
+    objects = {rule.to.root for rule in rules if len(rule.to.steps) == 2}
+    other = {rule.to.root for rule in rules if rule.convert not in _DAYS}
+    return sorted(objects - other)
+
+
+def _once(key: str) -> Write:
+    """Let equal objects of texts be one, that nobody may change."""
+    known: dict[tuple[tuple[str, str], ...], Any] = {}
+
+    def write(draft: Draft) -> None:
+        inner = draft.resource.get(key)
+        if inner is None:
+            return
+        mark = tuple(inner.items())
+        one = known.get(mark)
+        if one is None and len(known) < _MOST:
+            one = known[mark] = fixed(inner)
+        draft.resource[key] = one or inner
+
+    return write
 
 
 def _write(rule: Rule) -> Write:

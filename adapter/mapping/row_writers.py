@@ -44,8 +44,11 @@ def _by_piece(target: Target, item: Map, rule: Rule) -> Write | None:
         return _append(target, first.key, rule.source)
     if pieces.several(item, rule):
         return _beside_others(target, rule)
-    whole = in_one(item, rule) is not None
-    return _element(target, first.key, first.slot or "") if whole else None
+    if in_one(item, rule) is None:
+        return None
+    if first.slot is None:
+        return _scalar(*target, first.key)
+    return _element(target, first.key, first.slot)
 
 
 def _beside_others(target: Target, rule: Rule) -> Write | None:

@@ -53,6 +53,8 @@ class Part:
         self._new = False
         if draft is None or not new or run.issues or not (draft.identity or draft.key):
             return
+        if sum(other.urn == draft.urn for other in run.made) > 1:
+            return  # it holds what other cells of this row say of the same one
         texts = tuple([run.fields[place] for place in self._places])
         if len(self._known) >= _MOST:
             self._known.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 
 _EXACT = 10**15  # Excel keeps 15 digits; a longer number has lost some
 _SCIENTIFIC = re.compile(r"[+-]?\d(\.\d+)?[eE]\+?\d+")
@@ -54,6 +55,7 @@ _SERIAL_0 = date(1899, 12, 30)  # day 0 of an Excel date, whose year 1900 is a l
 _ORDERS = {"mdy": (2, 0, 1), "dmy": (2, 1, 0), "ymd": (0, 1, 2)}
 
 
+@lru_cache(maxsize=16384)
 def iso_date(cell: str, order: str) -> str | None:
     """The ISO date that a cell of a file with this date order (`mdy`, `dmy`, `ymd`) begins with.
 
