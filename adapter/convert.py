@@ -18,7 +18,7 @@ from adapter.mapping.roster import Named, Roster, named
 from adapter.mapping.run import Feed
 from adapter.mapping.service_log import BoundLog, LogMapping
 from adapter.outcome import Outcome, Unit
-from adapter.record import Entry, Location, Message, Record, Resource
+from adapter.record import Constant, Entry, Location, Message, Record, Resource
 from adapter.sources import form_layout, forms, hl7v2, layout
 from adapter.sources import tabular as tables
 from adapter.sources.header import Header, mended
@@ -332,6 +332,9 @@ def _faults(outcome: Outcome) -> list[Issue]:
 
 def _left_out(entry: Entry, issue: Issue, element: str) -> bool:
     """Take the faulty element, or the claim of the profile, out of a resource."""
+    if type(entry.resource) is Constant:
+        entry.resource = dict(entry.resource)
+        entry.origins = [origin for origin in entry.origins if origin.element != element]
     if issue.detail == "profile":
         meta = entry.resource.pop("meta", {})
         kept = {key: value for key, value in meta.items() if key != "profile"}

@@ -100,7 +100,7 @@ def recorder(run: Run, parts: list[str]) -> Json | None:
     person: Json = {"active": True, "name": [name], **({"relationship": found} if found else {})}
     reference = added(run, "RelatedPerson", person, run.feed.source, run.unit.key, str(name))
     if patient is not None:
-        run.side[reference["reference"]].links.append(Link("patient", _put_patient, patient))
+        run.side[reference["reference"]].link("patient", _put_patient, patient)
     return reference
 
 

@@ -13,6 +13,7 @@ from adapter.mapping.finish import BASE
 from adapter.mapping.registry import converter, datatype
 from adapter.mapping.run import STAND_IN, BadValue, Run
 from adapter.mapping.times import period
+from adapter.record import fixed
 
 ALTERNATE = "http://hl7.org/fhir/StructureDefinition/alternate-codes"
 V2 = "http://terminology.hl7.org/CodeSystem/v2-"
@@ -145,7 +146,8 @@ def identifier_type(run: Run, code: str, part: int) -> Json:
 def _identifier_type(code: str) -> Json:
     display = terms.table("identifier-type").display(code)
     coding = {"system": V2 + "0203", "code": code}
-    return {"coding": [{**coding, "display": display} if display else coding]}
+    found: Json = fixed({"coding": [{**coding, "display": display} if display else coding]})
+    return found
 
 
 @datatype("cx", 10)
@@ -196,9 +198,14 @@ def _cin() -> str:
 
 def _medicaid(kind: str) -> Json:
     """Identifier.type of a CIN: MA, beside the type that the sender gave it."""
-    if kind in ("", "MA"):
-        return _identifier_type("MA")
-    return {"coding": [*_identifier_type("MA")["coding"], *_identifier_type(kind)["coding"]]}
+    return _identifier_type("MA") if kind in ("", "MA") else _medicaid_too(kind)
+
+
+@lru_cache(maxsize=64)
+def _medicaid_too(kind: str) -> Json:
+    both = [*_identifier_type("MA")["coding"], *_identifier_type(kind)["coding"]]
+    found: Json = fixed({"coding": both})
+    return found
 
 
 def _cx_rest(run: Run, item: Json, parts: list[str]) -> None:
@@ -218,11 +225,22 @@ def visit_number(run: Run, parts: list[str]) -> Json | None:
     kind = parts[4].strip().upper() if len(parts) > 4 else ""
     item = cx(run, [*parts[:4], *[""] * (4 - len(parts)), "VN", *parts[5:]])
     if item is not None:
-        codings = item["type"]["coding"]  # of a cached type, which itself is never changed
         if kind not in ("", "VN"):
-            codings = [*codings, *identifier_type(run, kind, 5)["coding"]]
-        item["type"] = {"coding": codings, "text": "visit number"}
+            identifier_type(run, kind, 5)
+        item["type"] = _visit_type(kind)
     return item
+
+
+@lru_cache(maxsize=256)
+def _visit_type(kind: str) -> Json:
+    both = [code for kind in dict.fromkeys(("VN", kind or "VN")) for code in _codings_of(kind)]
+    found: Json = fixed({"coding": both, "text": "visit number"})
+    return found
+
+
+def _codings_of(kind: str) -> list[Json]:
+    found: list[Json] = _identifier_type(kind)["coding"]
+    return found
 
 
 @datatype("dln", 3)

@@ -179,7 +179,7 @@ def subscriber(run: Run, parts: list[str]) -> Json | None:
     mrn = _patient_label(patient)
     urn = run.add("RelatedPerson", resource, run.feed.source, mrn, label)
     if patient is not None:
-        run.side[urn].links.append(Link("patient", _put_patient, patient))
+        run.side[urn].link("patient", _put_patient, patient)
     return {"reference": urn}
 
 

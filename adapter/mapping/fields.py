@@ -12,12 +12,14 @@ from adapter.errors import DataFileError
 from adapter.issues import Severity
 from adapter.mapping import builders, field_values, named  # noqa: F401  # rules name what they register
 from adapter.mapping.datatypes import alternate, components, concept
+from adapter.mapping.lasting import lasting
 from adapter.mapping.model import Map, Rule, load
 from adapter.mapping.paths import LINE, hl7_source, putter
 from adapter.mapping.records import Compiled, FieldFunction, ignored, skeleton, sourced
 from adapter.mapping.registry import CONVERTERS, Converter
 from adapter.mapping.run import BadValue, Run, restored
 from adapter.mapping.steps import NULL, build_step, clear, open_draft
+from adapter.record import fixed
 
 Json = dict[str, Any]
 WIDEST = 120  # fields of the widest segment, and room
@@ -224,7 +226,7 @@ def _table_reader(file: str, rule: Rule, part: int) -> Reader:
         raise DataFileError(file, rule.convert, "with a table: code, coding or cwe")
     table, place = terms.table(rule.table), max(part - 1, 0)
     if rule.convert == "cwe":
-        return _concept_reader(rule.table), _CWE
+        return lasting(_concept_reader(rule.table)), _CWE
     as_coding = rule.convert == "coding"
 
     def read(run: Run, parts: list[str]) -> object:
@@ -242,9 +244,11 @@ def _table_reader(file: str, rule: Rule, part: int) -> Reader:
     return read, _FIRST if part else _CODED
 
 
-def _coding(target: terms.Target) -> dict[str, str]:
+@cache
+def _coding(target: terms.Target) -> Json:
     coding = {"system": target.system, "code": target.code}
-    return {**coding, "display": target.display} if target.display else coding
+    found: Json = fixed({**coding, "display": target.display} if target.display else coding)
+    return found
 
 
 def _concept_reader(name: str) -> Callable[[Run, list[str]], object]:

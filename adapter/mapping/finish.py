@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapter import data, terms
-from adapter.mapping.run import Draft, Link, Run, urn
+from adapter.mapping.run import Draft, Link, Run, Side, urn
 from adapter.outcome import Outcome
-from adapter.record import Entry, Origin, Resource, fixed
+from adapter.record import Constant, Entry, Origin, Resource, fixed
 
 BASE = "https://ecm-adapter.example/fhir"
 _ABSENT = {
@@ -33,12 +33,13 @@ def finish(run: Run) -> Outcome:
     if not (drafts or run.side):
         return outcome
     _name(run, drafts)
-    for draft in run.side.values():
-        draft.identity = identity(draft.resource)
-        if draft.links:
-            _link(run, draft)
-    entries = [_entry(draft) for draft in (*_unique(drafts), *run.side.values())]
-    outcome.entries = [*entries, _provenance(run, provenance, entries)]
+    for side in run.side.values():
+        if side.links:
+            _link(run, side)
+    entries = [_entry(draft) for draft in _unique(drafts)]
+    entries += [_side_entry(side) for side in run.side.values()]
+    entries.append(_provenance(run, provenance, entries))
+    outcome.entries = entries
     return outcome
 
 
@@ -73,7 +74,7 @@ def _name(run: Run, drafts: list[Draft]) -> None:
             _link(run, draft)
 
 
-def _link(run: Run, draft: Draft) -> None:
+def _link(run: Run, draft: Draft | Side) -> None:
     """Write the references whose target has its name by now."""
     waiting = []
     for link in draft.links:
@@ -195,9 +196,10 @@ def _rank(kind: Any, ranks: dict[str, int]) -> int | None:
 
 
 @cache
-def _required() -> dict[str, dict[str, Any]]:
-    raw = data.toml(data.path("mappings", "required.toml"))
-    return {kind: table for kind, table in raw.items() if isinstance(table, dict)}
+def _required(kind: str) -> tuple[tuple[str, str, Any], ...]:
+    """What a resource must hold, with its name without `_` and what is written if it is absent."""
+    table = data.toml(data.path("mappings", "required.toml")).get(kind, {})
+    return tuple((name, name.removeprefix("_"), fixed(value)) for name, value in table.items())
 
 
 @cache
@@ -213,23 +215,56 @@ def _entry(draft: Draft) -> Entry:
         stated = _stated(draft.profile)
         resource["meta"] = {**stated, **resource["meta"]} if "meta" in resource else stated
     wrong = "verificationStatus" in resource and _entered_in_error(draft)
-    for element, value in _required().get(draft.kind, {}).items():
-        if wrong and element == "clinicalStatus":
-            continue
-        if element not in resource and element.removeprefix("_") not in resource:
+    for element, name, value in _required(draft.kind):
+        if element not in resource and name not in resource:
+            if wrong and element == "clinicalStatus":
+                continue
             resource[element] = value
             if element != "meta":
                 weak.append(element)
     return Entry(
-        resource=resource,
-        urn=draft.urn,
-        identity=draft.identity,
-        key=draft.key,
-        origins=Origins(draft),
-        cleared=tuple(draft.cleared),
-        weak=(*weak, *draft.weak),
-        parts=draft.parts,
+        resource,
+        draft.urn,
+        draft.identity,
+        draft.key,
+        Origins(resource, draft.origins),
+        tuple(draft.cleared),
+        (*weak, *draft.weak),
+        draft.parts,
     )
+
+
+class _Done(NamedTuple):
+    """A side resource completed: it, its identifiers, and what only fills a gap."""
+
+    resource: Resource
+    identity: tuple[tuple[str, str], ...]
+    weak: tuple[str, ...]
+
+
+def _side_entry(side: Side) -> Entry:
+    """The entry of a resource that a value names; what many units name is completed once."""
+    named = side.named
+    done = named.done if named is not None else None
+    if done is None:
+        done = _completed(side)
+        if named is not None:
+            named.done = done
+    resource, known, weak = done
+    told = Origins(resource, [(side.line, "", side.label)])
+    return Entry(resource, side.urn, known, side.key, told, (), weak)
+
+
+def _completed(side: Side) -> _Done:
+    lacks = {
+        element: value
+        for element, name, value in _required(side.kind)
+        if element not in side.resource and name not in side.resource
+    }
+    whole = {**side.resource, **lacks}
+    resource = fixed(whole) if type(side.resource) is Constant else whole
+    weak = tuple(element for element in lacks if element != "meta")
+    return _Done(resource, identity(resource), weak)
 
 
 def _entered_in_error(draft: Draft) -> bool:
@@ -243,16 +278,18 @@ def _entered_in_error(draft: Draft) -> bool:
 
 
 class Origins(Sequence[Origin]):
-    """A draft's places as rows, made when they are asked for: converting alone never does."""
+    """A resource's places as rows, made when they are asked for: converting alone never does."""
 
-    def __init__(self, draft: Draft) -> None:
-        self._draft = draft
+    __slots__ = ("_resource", "_told")
+
+    def __init__(self, resource: Resource, told: list[tuple[int, str, str]]) -> None:
+        self._resource, self._told = resource, told
 
     def _rows(self) -> list[Origin]:
-        every = [name for name in self._draft.resource if name != "resourceType"]
+        every = [name for name in self._resource if name != "resourceType"]
         return [
             Origin(name, line, label)
-            for line, element, label in self._draft.origins
+            for line, element, label in self._told
             for name in ([element] if element else every)
         ]
 

@@ -10,6 +10,7 @@ from adapter.mapping.events import Event, events
 from adapter.mapping.feeds import prepared
 from adapter.mapping.fields import WIDEST
 from adapter.mapping.finish import finish
+from adapter.mapping.lasting import sender
 from adapter.mapping.run import Feed, Groups, Run
 from adapter.outcome import Outcome, Unit
 from adapter.record import Location, Message
@@ -26,6 +27,7 @@ def convert(message: Message, feed: Feed, unit: Unit) -> Outcome:
     run.groups = spans = Groups(mark=-1)
     lists: whole_lists.Lists = {}
     run.facts["facility"] = message.facility
+    run.sender = sender(feed, message.facility)
     _check_segments(run, event, message)
     unit.as_of = order.place(message, feed.zone)
     for line, text in enumerate(prepared(message.segments, feed), unit.at.line):

@@ -7,6 +7,7 @@ from typing import Any
 from adapter import terms
 from adapter.mapping.cells import is_npi
 from adapter.mapping.datatypes import V2, authority, cx, ei
+from adapter.mapping.lasting import lasting
 from adapter.mapping.people import xcn_name
 from adapter.mapping.registry import converter, datatype
 from adapter.mapping.run import BadValue, Run
@@ -20,6 +21,7 @@ def _reference(run: Run, kind: str, resource: Json, *key: str) -> Json:
 
 
 @datatype("practitioner", 21, but=(8, 14, 15, 16))
+@lasting
 def practitioner(run: Run, parts: list[str]) -> Json | None:
     """XCN to a reference to a Practitioner of the unit (v2-to-FHIR XCN[Practitioner]).
 
@@ -78,6 +80,7 @@ def _npi_system(run: Run, item: Json, part: int) -> None:
 
 
 @datatype("organization", 10, but=(2, 5, 8, 9))
+@lasting
 def organization(run: Run, parts: list[str]) -> Json | None:
     """XON to a reference to an Organization of the unit (v2-to-FHIR XON[Organization])."""
     texts = [*parts, *[""] * (10 - len(parts))]
@@ -99,6 +102,7 @@ def organization(run: Run, parts: list[str]) -> Json | None:
 
 
 @datatype("organization_hd", 3)
+@lasting
 def organization_hd(run: Run, parts: list[str]) -> Json | None:
     """HD to a reference to an Organization (v2-to-FHIR HD[Organization])."""
     name = (parts[0] or (parts[1] if len(parts) > 1 else "")).strip()
@@ -121,6 +125,7 @@ _LEVELS = (
 
 
 @datatype("location", 11, but=(12,))
+@lasting
 def location(run: Run, parts: list[str]) -> Json | None:
     """PL to a chain of Locations by partOf; the reference is to the innermost.
 
@@ -131,8 +136,9 @@ def location(run: Run, parts: list[str]) -> Json | None:
     sender = run.feed.facility or run.facts.get("facility", "") or run.feed.name
     above = ""
     key: tuple[str, ...] = (run.feed.source, sender)
-    for place, code, display in _LEVELS:
-        text = texts[place].replace(run.sub, " ").strip()
+    levels = [texts[place].replace(run.sub, " ").strip() for place, _, _ in _LEVELS]
+    inner = max((n for n, text in enumerate(levels) if text), default=0)
+    for number, (text, (_, code, display)) in enumerate(zip(levels, _LEVELS, strict=True)):
         if not text:
             continue
         key = (*key, code, text)
@@ -146,37 +152,37 @@ def location(run: Run, parts: list[str]) -> Json | None:
         }
         if above:
             resource["partOf"] = {"reference": above}
-        above = run.add("Location", resource, *key)
+        more = _location_rest(run, resource, texts) if number == inner else None
+        above = run.add("Location", resource, *key, more=more)
     if not above and texts[8]:
         resource = {"resourceType": "Location", "status": "active", "mode": "instance"}
         resource["name"] = texts[8]
-        above = run.add("Location", resource, *key, "description", texts[8])
-    if not above:
-        return None
-    _location_rest(run.side[above].resource, texts)
-    if texts[9]:
-        _whole_identifier(run, run.side[above].resource, texts[9], texts[10])
-    return {"reference": above}
+        more = _location_rest(run, resource, texts)
+        above = run.add("Location", resource, *key, "description", texts[8], more=more)
+    return {"reference": above} if above else None
 
 
-def _location_rest(resource: Json, texts: list[str]) -> None:
-    """Status, type and description belong to the innermost place."""
+def _location_rest(run: Run, resource: Json, texts: list[str]) -> Json:
+    """Status, type, description and own number belong to the innermost place."""
+    more: Json = {}
     if texts[8] and resource["name"] != texts[8]:
-        resource["description"] = texts[8]
+        more["description"] = texts[8]
     if texts[5]:
         coding = {"system": V2 + "0305", "code": texts[5]}
-        resource["type"] = [{"coding": [coding]}]
+        more["type"] = [{"coding": [coding]}]
     if texts[4]:
-        resource["operationalStatus"] = {"system": V2 + "0306", "code": texts[4]}
+        more["operationalStatus"] = {"system": V2 + "0306", "code": texts[4]}
+    if texts[9]:
+        own = _whole_identifier(run, texts[9], texts[10])
+        known = resource.get("identifier", [])
+        more["identifier"] = known if own is None or own in known else [*known, own]
+    return more
 
 
-def _whole_identifier(run: Run, resource: Json, written: str, assigner: str) -> None:
+def _whole_identifier(run: Run, written: str, assigner: str) -> Json | None:
     """PL.10, the innermost place's comprehensive identifier, by PL.11 if it names no authority."""
     number, *hd = written.split(run.sub)
-    item = ei(run, [number, *(hd if any(hd) else assigner.split(run.sub))])
-    known = resource.setdefault("identifier", [])
-    if item is not None and item not in known:
-        known.append(item)
+    return ei(run, [number, *(hd if any(hd) else assigner.split(run.sub))])
 
 
 @converter("bed_status")
@@ -189,6 +195,6 @@ def bed_status(run: Run, text: str) -> None:
             target = terms.table("bed-status").get(text)
             if target is None:
                 raise BadValue("code-unknown", "not in table bed-status")
-            draft.resource["operationalStatus"] = {"system": target.system, "code": target.code}
+            draft.opened()["operationalStatus"] = {"system": target.system, "code": target.code}
             return
     run.issue("information", "unmapped", "no assigned location to say it of")

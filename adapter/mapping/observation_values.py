@@ -11,7 +11,7 @@ from adapter.mapping.observation_types import DOCUMENTS, attachment, unit, value
 from adapter.mapping.parts import HL7, added, also, first, gather, of, own, part, reach
 from adapter.mapping.people import xad
 from adapter.mapping.registry import builder, converter, datatype
-from adapter.mapping.run import BadValue, Draft, Link, Run
+from adapter.mapping.run import BadValue, Draft, Run
 from adapter.mapping.times import dtm
 
 Json = dict[str, Any]
@@ -91,7 +91,7 @@ def _document(run: Run, item: Json) -> None:
     if draft is not None:
         gather(draft.resource, "derivedFrom", [reference])
     if patient is not None:
-        run.side[reference["reference"]].links.append(Link("subject", _put_subject, patient))
+        run.side[reference["reference"]].link("subject", _put_subject, patient)
 
 
 def _put_subject(draft: Draft, reference: Json, rep: int) -> None:

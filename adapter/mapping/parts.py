@@ -60,8 +60,8 @@ def added(run: Run, kind: str, resource: Json, *key: str) -> Json:
 
 
 def of(run: Run, reference: Json | None) -> Json:
-    """The resource of the unit behind such a reference."""
-    return run.side[reference["reference"]].resource if reference else {}
+    """The resource of the unit behind such a reference, to be written to."""
+    return run.opened(reference) if reference else {}
 
 
 def gather(resource: Json, element: str, values: list[Any]) -> None:

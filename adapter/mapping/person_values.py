@@ -9,7 +9,7 @@ from adapter.mapping.named import organization, organization_hd
 from adapter.mapping.parts import HL7, also, first, gather, later, of, part
 from adapter.mapping.people import xad, xpn, xtn
 from adapter.mapping.registry import builder, converter, datatype
-from adapter.mapping.run import Draft, Link, Run
+from adapter.mapping.run import Draft, Run
 from adapter.mapping.times import dtm
 
 Json = dict[str, Any]
@@ -74,7 +74,7 @@ def patient_update(run: Run, texts: list[str]) -> None:
     def put(draft: Draft, reference: Json, rep: int) -> None:
         draft.resource["target"] = [reference]
 
-    run.side[urn].links.append(Link("target", put, patient))
+    run.side[urn].link("target", put, patient)
 
 
 # --- NK1: a contact of the patient has room for one name, one address, one organization

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from adapter.issues import Issue, Severity
 from adapter.outcome import Unit
-from adapter.record import Location, Resource
+from adapter.record import Constant, Location, Resource, fixed
 
 STAND_IN = "\x1f"  # for the sub-component separator while a decoded text may hold a `&` of its own
 _NAMESPACE = bytes.fromhex("6f1f0b7c5d0e4f0c9b1d7a3c52e8a914")  # ours, made once
@@ -45,7 +45,7 @@ class Link(NamedTuple):
     """A reference still to be written: its top-level element, how, and to which draft (or name)."""
 
     root: str
-    put: Callable[[Draft, Any, int], None]
+    put: Callable[[Any, Any, int], None]
     to: Draft | str
 
 
@@ -77,6 +77,42 @@ class Draft:
             element = self.slots[name, rep] = {}
             box.setdefault(key, []).append(element)
         return element
+
+
+@dataclass(slots=True, eq=False)
+class Side:
+    """A resource that a value names (practitioner, organization, location): named from the start.
+
+    `named`  the resource as it is remembered; None when this unit says something of its own of it
+    """
+
+    kind: str
+    key: tuple[str, ...]
+    line: int
+    label: str
+    resource: Resource
+    urn: str
+    named: Named | None = None
+    links: list[Link] | tuple[()] = ()
+
+    def opened(self) -> Resource:
+        """The resource, to be written to."""
+        if self.named is not None or type(self.resource) is Constant:
+            self.resource, self.named = dict(self.resource), None
+        return self.resource
+
+    def link(self, root: str, put: Callable[[Any, Any, int], None], to: Draft) -> None:
+        """Add a reference to a draft that has no name yet."""
+        self.opened()
+        self.links = [*self.links, Link(root, put, to)]
+
+
+@dataclass(slots=True, eq=False)
+class Named:
+    """A resource that many units name, and what finishing makes of it, the first time."""
+
+    resource: Resource
+    done: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +172,13 @@ class Run:
     fields: list[str] = field(default_factory=list)
     drafts: dict[str, Draft | None] = field(default_factory=dict)
     made: list[Draft] = field(default_factory=list)
-    side: dict[str, Draft] = field(default_factory=dict)
+    side: dict[str, Side] = field(default_factory=dict)
     issues: list[Issue] = field(default_factory=list)
     once: set[tuple[str, str]] = field(default_factory=set)
     facts: dict[str, str] = field(default_factory=dict)
     groups: Groups | None = None
+    sender: int = 0
+    tape: list[tuple[Any, ...]] | None = None
 
     def at(self, part: int = 0) -> Location:
         """The place of the value being read; `part` is the component, 0 the whole."""
@@ -150,30 +188,57 @@ class Run:
     def issue(self, severity: Severity, detail: str, text: str, part: int = 0) -> None:
         """Report a finding at the value being read."""
         self.issues.append(Issue(severity, detail, text, self.at(part)))
+        if self.tape is not None:
+            self.tape.append((Run.issue, severity, detail, text, part))
 
     def issue_once(self, detail: str, about: str, text: str) -> None:
         """Report an information once a unit, however often it occurs."""
         if (detail, about) not in self.once:
             self.once.add((detail, about))
-            self.issue("information", detail, text)
+            self.issues.append(Issue("information", detail, text, self.at()))
+        if self.tape is not None:
+            self.tape.append((Run.issue_once, detail, about, text))
 
     def decode(self, text: str) -> str:
         """A component without its HL7 v2 escape sequences (chapter 2.7), decoded once."""
         return _escapes(self, text) if "\\" in text else text
 
-    def add(self, kind: str, resource: Resource, *key: str) -> str:
+    def add(self, kind: str, resource: Resource, *key: str, more: Resource | None = None) -> str:
         """Add a resource that a value names (practitioner, organization, location); its urn.
 
-        The same key in one unit is the same resource; the first one stands.
+        The same key in one unit is the same resource; the first one stands, and takes `more`.
         """
         if self.sub != "&":
-            resource, key = restored(resource), tuple(restored(part) for part in key)
+            resource, key, more = restored(resource), tuple(map(restored, key)), restored(more)
         name = urn(kind, *key)
-        if name not in self.side:
-            draft = Draft(kind, kind, key, self.line, resource, urn=name)
-            draft.origins.append((self.line, "", self.label))
-            self.side[name] = draft
+        whole = {**resource, **more} if more else resource
+        if self.tape is not None:
+            whole, more = fixed(whole), fixed(more)
+        self._take(name, kind, key, more, Named(whole))
         return name
+
+    def _take(
+        self, name: str, kind: str, key: tuple[str, ...], more: Resource | None, named: Named
+    ) -> None:
+        if self.tape is not None:
+            self.tape.append((Run._take, name, kind, key, more, named))
+        known = self.side.get(name)
+        if known is None:
+            resource = named.resource
+            self.side[name] = Side(kind, key, self.line, self.label, resource, name, named)
+        elif more:
+            _amend(known.opened(), more)
+
+    def opened(self, reference: Resource) -> Resource:
+        """The resource of the unit that a value named, to be written to."""
+        return self.side[reference["reference"]].opened()
+
+
+def _amend(resource: Resource, more: Resource) -> None:
+    for element, value in more.items():
+        if element == "identifier":
+            value = [*resource[element], *(one for one in value if one not in resource[element])]
+        resource[element] = value
 
 
 _ESCAPES = {"F": "|", "S": "^", "T": "&", "R": "~", "E": "\\", "P": "#", "H": "", "N": ""}

@@ -194,7 +194,7 @@ def bed(run: Run, texts: list[str]) -> None:
     if target is None:
         run.issue("warning", "code-unknown", "kept as it came: not in table bed-status")
     status = {"system": target.system, "code": target.code} if target else {}
-    run.side[reference["reference"]].resource["operationalStatus"] = status or {
+    run.opened(reference)["operationalStatus"] = status or {
         "system": V2 + "0116",
         "code": code,
     }

@@ -17,26 +17,39 @@ _UCUM = "http://unitsofmeasure.org"
 
 
 class Invariant(NamedTuple):
-    """A rule of FHIR with its key; `holds` is true when the node keeps it."""
+    """A rule of FHIR with its key; `holds` is true when the node keeps it.
+
+    `about`  the element without which it holds of itself
+    """
 
     key: str
     human: str
     holds: Holds
+    about: str = ""
+
+
+BY_NAMES: set[Holds] = set()  # those that ask which elements are there, and no value
+
+
+def by_names(holds: Holds) -> Holds:
+    """Note that an invariant asks no value."""
+    BY_NAMES.add(holds)
+    return holds
 
 
 def not_both(first: str, second: str) -> Holds:
     """Not two elements at once."""
-    return lambda node: not (first in node and second in node)
+    return by_names(lambda node: not (first in node and second in node))
 
 
 def needs(first: str, second: str) -> Holds:
     """The first element only with the second."""
-    return lambda node: first not in node or second in node
+    return by_names(lambda node: first not in node or second in node)
 
 
 def any_of(*names: str) -> Holds:
     """At least one of the elements."""
-    return lambda node: any(name in node for name in names)
+    return by_names(lambda node: any(name in node for name in names))
 
 
 def has(node: Json, start: str) -> bool:
@@ -70,6 +83,7 @@ def _range(node: Json) -> bool:
     return low is None or high is None or float(low) <= float(high)
 
 
+@by_names
 def _extension(node: Json) -> bool:
     nested = "extension" in node
     return nested != (len(node) > nested + ("url" in node) + ("_url" in node) + ("id" in node))
@@ -116,13 +130,18 @@ DATATYPES: dict[str, tuple[Invariant, ...]] = {
     "Attachment": (Invariant("att-1", "data needs contentType", needs("data", "contentType")),),
     "ContactPoint": (Invariant("cpt-2", "a value needs a system", needs("value", "system")),),
     "DomainResource": (
-        Invariant("dom-2", "contained resources contain none", _contained("contained")),
+        Invariant(
+            "dom-2", "contained resources contain none", _contained("contained"), "contained"
+        ),
         Invariant(
             "dom-4",
             "contained resources have no version",
             _contained_meta("versionId", "lastUpdated"),
+            "contained",
         ),
-        Invariant("dom-5", "contained resources have no label", _contained_meta("security")),
+        Invariant(
+            "dom-5", "contained resources have no label", _contained_meta("security"), "contained"
+        ),
     ),
     "Count": (_UNIT,),
     "Distance": (_UNIT,),
@@ -131,7 +150,7 @@ DATATYPES: dict[str, tuple[Invariant, ...]] = {
         Invariant("drt-1", "a code is UCUM's and has a value", _duration),
     ),
     "Extension": (Invariant("ext-1", "a value or extensions, not both", _extension),),
-    "Period": (Invariant("per-1", "start is not after end", _period),),
+    "Period": (Invariant("per-1", "start is not after end", _period, "end"),),
     "Quantity": (_UNIT,),
     "Range": (Invariant("rng-2", "low is not over high", _range),),
     "Ratio": (Invariant("rat-1", "numerator and denominator, or an extension", _ratio),),

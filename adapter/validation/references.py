@@ -7,6 +7,7 @@ from typing import Any
 
 from adapter import data
 from adapter.issues import Issue
+from adapter.record import Constant
 from adapter.validation import faults, links, profiles, r4, structure
 from adapter.validation.faults import Fault, Json, Link, Walk, below
 
@@ -14,6 +15,7 @@ _URN = "urn:"
 _SHARED = frozenset({"Location", "Organization", "Practitioner"})
 _MOST = 20_000
 _sound: dict[bytes, list[Link]] = {}  # sound resources by their JSON; emptied when full
+_fixed: dict[int, tuple[Json, list[Link]]] = {}  # those that never change, by identity
 
 
 def check(resource: Json, profile: str | None = None) -> list[Issue]:
@@ -57,6 +59,8 @@ def _inspect(resource: Json, kind: str) -> tuple[list[Fault], list[Link]]:
 
     The same ward, physician and payer stand in thousands of messages. No member is remembered.
     """
+    if type(resource) is Constant:
+        return _inspect_fixed(resource)
     if kind not in _SHARED:
         return structure.inspect(resource)
     text = data.dumps(resource)
@@ -68,6 +72,18 @@ def _inspect(resource: Json, kind: str) -> tuple[list[Fault], list[Link]]:
         if len(_sound) >= _MOST:
             _sound.clear()
         _sound[text] = met
+    return wrong, met
+
+
+def _inspect_fixed(resource: Json) -> tuple[list[Fault], list[Link]]:
+    known = _fixed.get(id(resource))
+    if known is not None and known[0] is resource:
+        return [], known[1]
+    wrong, met = structure.inspect(resource)
+    if not wrong:
+        if len(_fixed) >= _MOST:
+            _fixed.clear()
+        _fixed[id(resource)] = resource, met
     return wrong, met
 
 

@@ -7,25 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
-from adapter.validation import bindings, extensions, links, lists, primitives, profiles, r4
+from adapter.validation import bindings, extensions, links, lists, plans, primitives, profiles, r4
 from adapter.validation.faults import DEPTH, Fault, Json, Link, Rule, Walk, below, element
-from adapter.validation.invariants import Invariant
-from adapter.validation.once import FIXED, once
+from adapter.validation.plans import Parts, Wrong
 from adapter.validation.primitives import Test
-from adapter.validation.r4 import Groups, Row
-from adapter.validation.resource_invariants import INVARIANTS
+from adapter.validation.r4 import Row
 
-Whole = Callable[[Json, list[Fault] | None], list[Fault] | None]
-
-
-class Parts(NamedTuple):
-    """The elements of a type: quick tests of single primitives, and rules that know what to say."""
-
-    tests: dict[str, Test]
-    rules: dict[str, Rule]
-
+Slow = Callable[[Any, Walk, Wrong | None], list[Fault] | None]
 
 _EMPTY = [Fault("", "resource-structure", "ele-1: an object without content")]
 _TOO_DEEP = Fault("", "resource-structure", f"nested deeper than {DEPTH} levels")
@@ -134,86 +124,54 @@ def _sound(_value: Any, _walk: Walk) -> None:
 
 
 def _object_rule(name: str, parts: Parts) -> Rule:
-    test_of, rule_of = parts.tests.get, parts.rules.get
-    shape = [Fault("", "datatype", f"an object ({name}) is expected")]
-    unknown = _saying(Fault("", "element-unknown", f"no such element in {name}"))
-    whole = _whole_rule(name)
+    """The rule of a type. Objects of the same elements are asked by one plan until one is wrong."""
+    slow, known = _slow_rule(name, parts), plans.Plans(name, parts)
 
     def check(node: Any, walk: Walk) -> list[Fault] | None:
+        wrong = None
+        if isinstance(node, dict) and node:
+            plan = known.get(tuple(node)) or known.made(node)
+            if plan is not None:
+                wrong = plans.wrong(plan, node, walk)
+                if wrong is None:
+                    return None
+        return slow(node, walk, wrong)
+
+    return check
+
+
+def _slow_rule(name: str, parts: Parts) -> Slow:
+    """The rule that knows what to say; of one element it may be known already."""
+    test_of, rule_of, whole = parts.tests.get, parts.rules.get, plans.whole(name)
+    shape = [Fault("", "datatype", f"an object ({name}) is expected")]
+    unknown = _saying(Fault("", "element-unknown", f"no such element in {name}"))
+
+    def check(node: Any, walk: Walk, wrong: Wrong | None) -> list[Fault] | None:
         if not isinstance(node, dict) or not node:
             return _EMPTY if node == {} else shape
-        faults: list[Fault] | None = None
+        faults: list[Fault] = []
         for key, value in node.items():
             test = test_of(key)
-            if test is not None:
-                try:
-                    if test(value):
-                        continue
-                except TypeError:  # not text at all; the rule says so
-                    pass
-            rule = rule_of(key, unknown)
-            found = once(rule, value, walk) if type(value) in FIXED else rule(value, walk)
+            if test is not None and _passes(test, value):
+                continue
+            if wrong is not None and key == wrong.key:
+                found: list[Fault] | None = wrong.faults
+                walk.links += wrong.links
+            else:
+                found = rule_of(key, unknown)(value, walk)
             if found is not None:
-                faults = (faults or []) + _below_key(node, key, found)
-        return faults if whole is None else whole(node, faults)
+                faults += _below_key(node, key, found)
+        faults += plans.misfit(whole, node)
+        return faults or plans.broken(whole.invariants, node) or None
 
     return check
 
 
-def _whole_rule(name: str) -> Whole | None:
-    """What an object must have, what excludes one another, and its invariants; None if nothing."""
-    table = r4.types()[name]
-    required = frozenset(key for key, row in table.items() if row[1] and not key.endswith("[x]"))
-    groups, invariants = r4.groups(table), _invariants(name)
-    if not (required or groups or invariants):
-        return None
-    needed = tuple(group for group in groups if table[group[0]][1])
-    return _whole_check((required, needed), groups, invariants)
-
-
-def _whole_check(
-    least: tuple[frozenset[str], Groups], groups: Groups, invariants: tuple[Invariant, ...]
-) -> Whole:
-    required, needed = least
-    room = len(required) + 2  # fewer elements have no room for two of one choice
-
-    def check(node: Json, faults: list[Fault] | None) -> list[Fault] | None:
-        if needed or not required <= node.keys():
-            faults = (faults or []) + _missing(node, required, needed)
-        for group, names in groups if len(node) >= room else ():
-            if len(names.intersection(node)) > 1:
-                faults = (faults or []) + _twice(group)
-        if faults:
-            return faults
-        for invariant in invariants:
-            if not invariant.holds(node):
-                return _broken(invariants, node)
-        return None
-
-    return check
-
-
-def _twice(group: str) -> list[Fault]:
-    return [Fault(f".{group[:-3]}", "cardinality", f"only one of {group} is allowed")]
-
-
-def _broken(invariants: tuple[Invariant, ...], node: Json) -> list[Fault]:
-    broken = (invariant for invariant in invariants if not invariant.holds(node))
-    return [Fault("", "invariant", f"{key}: {human}") for key, human, _ in broken]
-
-
-def _invariants(name: str) -> tuple[Invariant, ...]:
-    own = INVARIANTS.get(name, ())
-    holds_others = name in r4.resources() and "contained" in r4.types()[name]
-    return (*own, *INVARIANTS["DomainResource"]) if holds_others else own
-
-
-def _missing(node: Json, required: frozenset[str], needed: Groups) -> list[Fault]:
-    """Required elements that are neither there nor stood in for by `_name`."""
-    there = {str(key).removeprefix("_") for key in node}
-    single = [key for key in sorted(required) if key not in there]
-    choice = [group[:-3] for group, names in needed if names.isdisjoint(there)]
-    return [Fault(f".{key}", "required", f"{key} is required") for key in (*single, *choice)]
+def _passes(test: Test, value: Any) -> bool:
+    try:
+        return bool(test(value))
+    except TypeError:  # not text at all
+        return False
 
 
 def _below_key(node: Json, key: str, found: list[Fault]) -> list[Fault]:
