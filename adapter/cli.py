@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 from adapter import __version__, commands
@@ -84,9 +85,16 @@ def _inputs(command: argparse.ArgumentParser, name: str, kind: str) -> None:
         command.add_argument("--out", type=Path, metavar="FILE", help="Bundles (default: stdout)")
         command.add_argument("--issues", type=Path, metavar="FILE", help="OperationOutcomes")
     elif name == "load":
-        command.add_argument("--rejects", type=Path, metavar="FILE", help="what is wrong, as CSV")
-        about = "a member file's refused rows with reasons: mend the cells and load it"
-        command.add_argument("--mend", type=Path, metavar="FILE", help=about)
+        _load(command, kind)
+
+
+def _load(command: argparse.ArgumentParser, kind: str) -> None:
+    command.add_argument("--rejects", type=Path, metavar="FILE", help="what is wrong, as CSV")
+    about = "a member file's refused rows with reasons: mend the cells and load it"
+    command.add_argument("--mend", type=Path, metavar="FILE", help=about)
+    if kind == "mif":
+        about = "when the file came (default: the date in its name, else today)"
+        command.add_argument("--received", type=day, metavar="DATE", help=about)
 
 
 def _members(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -213,6 +221,13 @@ def month(text: str) -> str:
     if not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", text):
         raise ValueError
     return text
+
+
+def day(text: str) -> str:
+    """A day as `2026-07-13`. Raises ValueError."""
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise ValueError
+    return date.fromisoformat(text).isoformat()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

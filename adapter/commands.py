@@ -200,7 +200,8 @@ def _load(
     house: pipeline.Pipeline, options: Namespace, file: Path
 ) -> Iterator[pipeline.UnitResult]:
     if options.kind == "mif":
-        return house.mif(file, options.plan, file.name)
+        came = getattr(options, "received", None)  # not of a folder that is watched
+        return house.mif(file, options.plan, file.name, came or "")
     if options.kind in ("services", "outreach"):
         return house.services(file, options.log, file.name, options.kind)
     content, problem = _read(file)

@@ -31,7 +31,7 @@ def load(house: Pipeline, options: Namespace, say: Say, tell: Tell) -> int:
         received = house.clock()
         tally, refused = Tally(), dict[int, list[Issue]]()
         changes = ""
-        for result in house.mif(file, options.plan, file.name):
+        for result in house.mif(file, options.plan, file.name, options.received or ""):
             tally.add(result)
             changes = _changes(house, result) or changes
             if result.status in ("refused", "review") and result.rows:

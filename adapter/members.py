@@ -41,10 +41,13 @@ def row(outcome: Outcome) -> tuple[int, str]:
 
 
 class Load:
-    """One member file on its way into the store."""
+    """One member file on its way into the store.
 
-    def __init__(self, store: Store, received: str) -> None:
-        self._store, self._received = store, received
+    `received`  the instant it came; `said`: the day on which it came, for one that is loaded later
+    """
+
+    def __init__(self, store: Store, received: str, said: str = "") -> None:
+        self._store, self._received, self._said = store, received, said
         self._table: convert.Table | None = None
         self._file = convert.File(b"")
         self._shot: Snapshot | None = None
@@ -91,7 +94,7 @@ class Load:
 
     def _changes(self, table: convert.Table, changes: Changes) -> Entry:
         plan, digest = table.layout.plan, self._file.digest
-        when = self._file.as_of or self._received
+        when = self._said or self._file.as_of or self._received
         resource = changes.resource(plan, digest, when)
         earlier = [name.partition("@")[2] for name in self._same if name != digest]
         if earlier:

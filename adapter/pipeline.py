@@ -98,10 +98,15 @@ class Pipeline:
         door = convert.Door(takes=self.takes)
         return self._known(lambda: convert.adt(data, name, feed, door), name)
 
-    def mif(self, data: bytes | Path, plan: str, name: str = "") -> Iterator[UnitResult]:
-        """Load a member file of a plan, a unit a row; then what it changed in the plan's list."""
+    def mif(
+        self, data: bytes | Path, plan: str, name: str = "", received: str = ""
+    ) -> Iterator[UnitResult]:
+        """Load a member file of a plan, a unit a row; then what it changed in the plan's list.
+
+        `received` is the day (ISO) on which it came, when that is not the one in its name or now.
+        """
         source = name or (data.name if isinstance(data, Path) else "input")
-        load = members.Load(self.store, self.clock().isoformat())
+        load = members.Load(self.store, self.clock().isoformat(), received)
         results = self._known(lambda: load.outcomes(data, plan, source), source)
         yield from load.watched(results)
         yield from self.commit(load.closing())

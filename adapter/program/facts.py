@@ -80,14 +80,15 @@ def dead(patient: Resource) -> bool:
     return bool(patient.get("deceasedBoolean") or patient.get("deceasedDateTime"))
 
 
-def episode_days(store: Store, episode: Resource) -> Days:
+def episode_days(store: Store, episode: Resource, listed: date | None = None) -> Days:
     """When the enrollment was received, began and ended.
 
-    Received is when we first held it (its first version). One that was over and came again is
-    received anew: its clock starts again.
+    Received is when we first held it (its first version), or before that when the file came that
+    put the member on the list (`listed`). One that was over and came again is received anew: its
+    clock starts again.
     """
     status, period = episode.get("status", ""), episode.get("period", {})
-    run = _run(store, episode)
+    run = _run(store, episode, listed)
     received = run[-1][1] if run else None
     enrolled = ended = None
     if phase(status) == "enrolled" or status == "finished":
@@ -98,18 +99,25 @@ def episode_days(store: Store, episode: Resource) -> Days:
     return Days(received, enrolled, ended)
 
 
-def _run(store: Store, episode: Resource) -> list[tuple[str, date | None]]:
+def _run(store: Store, episode: Resource, listed: date | None) -> list[tuple[str, date | None]]:
     """Status and day of its versions, newest first, back to where it last was over."""
     meta = episode.get("meta", {})
     if meta.get("versionId") == "1":
-        return [(episode.get("status", ""), day_of(meta.get("lastUpdated", "")))]
+        day = day_of(meta.get("lastUpdated", ""))
+        return [(episode.get("status", ""), _earlier(day, listed))]
     found: list[tuple[str, date | None]] = []
     for row in store.history("EpisodeOfCare", episode["id"]):
         status = "" if row.deleted else row.resource.get("status", "")
         if found and phase(status) == "over" and phase(found[-1][0]) != "over":
-            break
+            return found
         found.append((status, day_of(row.updated)))
+    if found:
+        found[-1] = (found[-1][0], _earlier(found[-1][1], listed))
     return found
+
+
+def _earlier(day: date | None, listed: date | None) -> date | None:
+    return min(filter(None, (day, listed)), default=None)
 
 
 # --- attempts

@@ -12,6 +12,7 @@ from adapter.program import facts
 from adapter.program.case import Assessment, Attempt, Authorization, Case, Contact
 from adapter.program.days import day_of
 from adapter.program.facts import ECM, LETTER, codes, ref_of
+from adapter.program.receipts import receipts
 from adapter.record import Resource
 from adapter.store.protocol import Store
 
@@ -38,10 +39,12 @@ def cases(store: Store, plan: str, on: date) -> Iterator[Case]:
     covered = _covered(store, plan, payers, on)
     episodes = _episodes(store, covered)
     shelves = _shelves(store, plan, payers, on)
+    came = receipts(store, plan)
     for patient in store.each("Patient") if episodes else ():
         ref = f"Patient/{patient['id']}"
         if ref in episodes:
-            yield _case(store, patient, episodes[ref], (plan, covered[ref]), shelves[ref])
+            days = facts.episode_days(store, episodes[ref], came.of(patient))
+            yield _case(patient, (episodes[ref], days), (plan, covered[ref]), shelves[ref])
 
 
 def managers(store: Store) -> list[str]:
@@ -51,10 +54,9 @@ def managers(store: Store) -> list[str]:
 
 
 def _case(
-    store: Store, patient: Resource, episode: Resource, member: tuple[str, str], shelf: _Shelf
+    patient: Resource, held: tuple[Resource, facts.Days], member: tuple[str, str], shelf: _Shelf
 ) -> Case:
-    plan, member_id = member
-    days = facts.episode_days(store, episode)
+    (episode, days), (plan, member_id) = held, member
     priority = facts.extension(episode, "priority").get("valuePositiveInt")
     status = "over" if facts.dead(patient) else episode.get("status", "")
     return Case(

@@ -23,7 +23,7 @@ _TITLES = {
     "missing": "Not in the file: to be looked at",
 }
 _AT_ONCE = 100  # identifiers asked for in one search
-_MOST = 50_000  # members whose change one List names; the rest is counted only
+MOST = 50_000  # members whose change one List names; the rest is counted only
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ class Changes:
         """The changes as a FHIR List (mode `changes`), one entry a member, counts in its note."""
         counts = self.counts
         note = ", ".join(f"{counts[name]} {name}" for name in counts)
-        entries = [_entry(*row) for _, row in zip(range(_MOST), self.rows(), strict=False)]
+        entries = [_entry(*row) for _, row in zip(range(MOST), self.rows(), strict=False)]
         found: Resource = {
             "resourceType": "List",
             "identifier": [{"system": terms.system("roster", plan), "value": file}],
