@@ -74,9 +74,18 @@ def _again(made: Draft, line: int) -> Draft:
     """The draft as another line tells it. What it claims to conform to is among its values."""
     origins = [(line, element, label) for _, element, label in made.origins]
     return Draft(
-        made.kind, made.name, made.key, line, {**made.resource}, {}, origins, [], [],
+        made.kind, made.name, made.key, line, made.resource, {}, origins, [], [],
         made.urn, "", made.weak, made.identity, made.parts,
     )  # fmt: skip
+
+
+def loosen(run: Run) -> None:
+    """Let what is shared be added to where a row has two drafts that may be of the same one."""
+    drafts = [draft for draft in run.made if draft.kind in _SHARED]
+    names = {draft.urn for draft in drafts}
+    if "" in names or len(names) < len(drafts):
+        for draft in drafts:
+            draft.resource = dict(draft.resource)
 
 
 def shared(file: MapFile, item: Map, index: Mapping[str, int]) -> Part | None:

@@ -17,7 +17,7 @@ from adapter.mapping.records import FieldFunction, sourced
 from adapter.mapping.row_constants import beside
 from adapter.mapping.row_steps import BY_PIECE, cell_step, sequence
 from adapter.mapping.run import Draft, Feed, Link, Run
-from adapter.mapping.shared_parts import Part, shared
+from adapter.mapping.shared_parts import Part, loosen, shared
 from adapter.outcome import Outcome, Unit
 from adapter.record import Record
 
@@ -102,6 +102,7 @@ class BoundTable:
             run.label = label
             function(run, text)
         self._complete(run)
+        loosen(run)
         outcome = finish(run)
         for part in self._parts:
             part.remember(run, outcome.entries)

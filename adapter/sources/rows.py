@@ -32,14 +32,15 @@ def records(
     any_row = False
     for row in rows:
         fields = shape.fit(row)
-        if fields and seen.before(shape.telling(fields)):
+        text = shape.telling(fields) if fields else ""
+        if fields and seen.before(text):
             shape.tell(row.line, None, "warning", AGAIN, "the same row stands above")
             fields = []
         split = [fields] if fields else []
         if fields:
             any_row = True
             shape.clean(row.line, fields)
-            split = shape.split(row.line, fields)
+            split = shape.split(row.line, fields, text)
         if found:
             yield from _until(row.line, found)
         for number, part in enumerate(split, 1):
@@ -148,11 +149,14 @@ class _Shape:
         for place, prefix in self._lists:
             fields[place] = fields[place] and prefix + fields[place]
 
-    def split(self, line: int, fields: list[str]) -> list[list[str]]:
+    def split(self, line: int, fields: list[str], text: str) -> list[list[str]]:
         """The row, or one for each of the values that its cells hold (files.md section 8, 18).
 
-        Only cells that agree in number are split; others are emptied and told.
+        Only cells that agree in number are split; others are emptied and told. `text` is the row
+        as `telling` has it.
         """
+        if not (self._untold or ";" in text or "|" in text or "\n" in text):
+            return [fields]
         several = {
             place: _SEVERAL.split(fields[place].strip(" ;|"))
             for place in self._together

@@ -408,3 +408,28 @@ def test_no_issue_of_a_fixture_holds_a_cell_of_it(folder):
 
 def test_the_luhn_digit_of_the_invented_npis():
     assert [cells.luhn("80840" + npi) for npi in ("1234567893", "1000000012")] == [True, True]
+
+
+SAME = {"pcp_name": "Fixture, Greta MD", "lcm_name": "Fixture, Greta MD"}
+TOLD = [
+    {**SAME, "pcp_phone": "916-555-0101"},
+    {"pcp_name": SAME["pcp_name"], "pcp_phone": "916-555-0101"},
+    {**SAME, "pcp_phone": "916-555-0101", "lcm_phone": "916-555-0102"},
+    {"lcm_name": SAME["lcm_name"]},
+    {**SAME, "pcp_phone": "916-555-0101"},
+]
+
+
+def told_by(bound, names, said):
+    full = {"plan_member_id": "M1", "last_name": "Otter", "first_name": "Olive", **said}
+    fields = [full.get(name, "") for name in names]
+    outcome = bound.apply(Record("f.csv", 2, "row", fields), unit(), CONTEXT)
+    return [(e.urn, e.resource, [*e.origins], e.weak) for e in outcome.entries]
+
+
+def test_one_person_in_two_parts_of_a_row_is_told_as_if_the_row_stood_alone():
+    names = ["plan_member_id", "last_name", "first_name", "pcp_name", "pcp_phone"]
+    names += ["lcm_name", "lcm_phone"]
+    bound = MEMBER.bind(names, names)
+    for said in [*TOLD, *TOLD]:
+        assert told_by(bound, names, said) == told_by(MEMBER.bind(names, names), names, said)
