@@ -310,24 +310,27 @@ def _checked(outcome: Outcome) -> Outcome:
     An element that is not valid is left out and a profile that does not hold is not claimed, both
     with a warning, so that the rest of the message is not lost; what is wrong after that refuses.
     """
+    changed: set[str] | None = None
     for _ in range(_MENDS if outcome.entries else 0):
-        found, gone = _faults(outcome), set[tuple[str, str]]()
+        found, gone = _faults(outcome, changed), set[tuple[str, str]]()
+        changed = set()
         for issue in found:
             entry, element = _find(issue.path or "", outcome.entries)
             name = (entry.urn if entry else "", element)
             mended = name in gone or (entry is not None and _left_out(entry, issue, element))
+            changed.add(name[0])
             if mended and issue.detail != "profile":
                 gone.add(name)  # another fault of the same element went with it
             severity = "warning" if mended else issue.severity
             outcome.issues.append(_placed(issue, severity, outcome, entry, element))
         if not found or not outcome.ok:
             return outcome
-    outcome.issues += _faults(outcome) if outcome.entries else []
+    outcome.issues += _faults(outcome, changed) if outcome.entries else []
     return outcome
 
 
-def _faults(outcome: Outcome) -> list[Issue]:
-    return validation.check_unit([(entry.urn, entry.resource) for entry in outcome.entries])
+def _faults(outcome: Outcome, only: set[str] | None) -> list[Issue]:
+    return validation.check_unit([(entry.urn, entry.resource) for entry in outcome.entries], only)
 
 
 def _left_out(entry: Entry, issue: Issue, element: str) -> bool:

@@ -47,6 +47,16 @@ def fixed(value: Any) -> Any:
     return value
 
 
+def opened(box: dict[str, Any], key: str) -> Any:
+    """What a key of an object holds, to be written to: a copy in its place when it is fixed."""
+    value = box.get(key)
+    if type(value) is Constant:
+        value = box[key] = dict(value)
+    elif type(value) is Constants:
+        value = box[key] = list(value)
+    return value
+
+
 class Location(NamedTuple):
     """A place in a source: file or feed name, 1-based line (HL7 v2: segment), field label.
 

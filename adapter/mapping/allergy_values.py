@@ -10,6 +10,7 @@ from adapter.mapping.parts import HL7, added, also, first, gather, own, part, to
 from adapter.mapping.people import xpn
 from adapter.mapping.registry import builder, converter, datatype
 from adapter.mapping.run import BadValue, Draft, Link, Run
+from adapter.record import opened
 
 Json = dict[str, Any]
 _INACTIVE = {
@@ -128,7 +129,8 @@ def clinician_code(run: Run, texts: list[str]) -> None:
     draft = run.drafts.get("AllergyIntolerance")
     found = first([concept(run, parts, "") for parts in repetitions(run, texts)])
     if draft is not None and found:
-        code = draft.resource.setdefault("code", {})
+        draft.resource.setdefault("code", {})
+        code = opened(draft.resource, "code")
         gather(code, "coding", found.get("coding", []))
         if "text" in found:
             code.setdefault("text", found["text"])

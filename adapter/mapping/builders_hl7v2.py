@@ -6,6 +6,7 @@ from typing import Any
 
 from adapter import terms
 from adapter.mapping.datatypes import codings, repetitions
+from adapter.mapping.lasting import steady
 from adapter.mapping.registry import builder
 from adapter.mapping.run import Run
 
@@ -15,12 +16,14 @@ _NULL = "http://terminology.hl7.org/CodeSystem/v3-NullFlavor"
 
 
 @builder("us_core_race")
+@steady()
 def us_core_race(run: Run, texts: list[str]) -> Json | None:
     """PID-10 to the US Core race extension (6.1.0: at most 5 categories, text always)."""
     return demographic(run, texts, "race", 5)
 
 
 @builder("us_core_ethnicity")
+@steady()
 def us_core_ethnicity(run: Run, texts: list[str]) -> Json | None:
     """PID-22 to the US Core ethnicity extension (at most 1 category, text always)."""
     return demographic(run, texts, "ethnicity", 1)

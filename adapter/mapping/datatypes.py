@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from adapter import terms
 from adapter.mapping.finish import BASE
+from adapter.mapping.lasting import steady
 from adapter.mapping.registry import converter, datatype
 from adapter.mapping.run import STAND_IN, BadValue, Run
 from adapter.mapping.times import period
@@ -324,6 +325,7 @@ def codings(run: Run, parts: list[str], default: str = "") -> list[Json]:
 
 
 @datatype("cwe", 20, but=(15, 16, 18, 19))
+@steady()
 def cwe(run: Run, parts: list[str]) -> Json | None:
     """CWE, CE, CF, CNE to CodeableConcept (v2-to-FHIR CWE[CodeableConcept])."""
     return concept(run, parts, "")

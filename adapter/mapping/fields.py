@@ -10,13 +10,12 @@ from typing import Any
 from adapter import data, terms
 from adapter.errors import DataFileError
 from adapter.issues import Severity
-from adapter.mapping import builders, field_values, named  # noqa: F401  # rules name what they register
+from adapter.mapping import builders, field_values, lasting, named  # noqa: F401  # rules name what they register
 from adapter.mapping.datatypes import alternate, components, concept
-from adapter.mapping.lasting import lasting
 from adapter.mapping.model import Map, Rule, load
 from adapter.mapping.paths import LINE, hl7_source, putter
 from adapter.mapping.records import Compiled, FieldFunction, ignored, skeleton, sourced
-from adapter.mapping.registry import CONVERTERS, Converter
+from adapter.mapping.registry import BUILDERS, CONVERTERS, Converter
 from adapter.mapping.run import BadValue, Run, restored
 from adapter.mapping.steps import NULL, build_step, clear, open_draft
 from adapter.record import fixed
@@ -85,10 +84,12 @@ class Field:
     builds: list[Callable[[Run, list[str]], None]] = field(default_factory=list)
     clears: list[Callable[[Run], None]] = field(default_factory=list)
     read: set[int] = field(default_factory=set)
+    beside: set[int] | None = field(default_factory=set)  # fields that steady readers ask too
 
     def add(self, file: str, item: Map, rule: Rule, part: int) -> None:
         """Compile one more rule that reads this field."""
         self.clears.append(clear(item, rule))
+        self._note(rule)
         if rule.build:
             self.builds.append(build_step(file, item, rule))
             self.read |= set(range(1, 15))
@@ -99,7 +100,22 @@ class Field:
         if rule.to.repeats:
             self.every.append(step)
 
+    def _note(self, rule: Rule) -> None:
+        """Note which fields decide what the rule makes of this one; None: other things do."""
+        found = CONVERTERS.get(rule.convert or "st")
+        reader = BUILDERS.get(rule.build) if rule.build else found and (found.parts or found.text)
+        others = () if rule.table and not rule.build else lasting.beside(reader)
+        if others is None or self.beside is None:
+            self.beside = None
+        else:
+            self.beside |= {*others, hl7_source(rule.unless)[1] if rule.unless else 0}
+
     def function(self) -> FieldFunction:
+        """One function for the field, and what was made of texts that come again."""
+        made = self._function()
+        return made if self.beside is None else lasting.field(made, sorted(self.beside))
+
+    def _function(self) -> FieldFunction:
         """One function for the field: each repetition split and decoded once, rule by rule."""
         prefix = next(place for place in range(1, 200) if place not in self.read) - 1
         unread = _unread(prefix, frozenset(self.read))
@@ -226,7 +242,7 @@ def _table_reader(file: str, rule: Rule, part: int) -> Reader:
         raise DataFileError(file, rule.convert, "with a table: code, coding or cwe")
     table, place = terms.table(rule.table), max(part - 1, 0)
     if rule.convert == "cwe":
-        return lasting(_concept_reader(rule.table)), _CWE
+        return lasting.lasting(_concept_reader(rule.table)), _CWE
     as_coding = rule.convert == "coding"
 
     def read(run: Run, parts: list[str]) -> object:
@@ -297,6 +313,8 @@ def _writer(item: Map, rule: Rule, read: Callable[[Run, list[str]], object]) -> 
         if value is not None:
             value = value if run.sub == "&" else restored(value)
             draft = run.drafts.get(name) or draft_of(run)
+            if run.ops is not None:
+                run.ops.append((draft_of, put, value, rep, shared, root))
             if shared:
                 rep = run.line * LINE + (rep if each else 0)
             put(draft, value, rep)
@@ -314,6 +332,8 @@ def _complain(item: Map, rule: Rule) -> Callable[[Run, BadValue], None]:
 
     def complain(run: Run, bad: BadValue) -> None:
         run.issue(severity, bad.detail, bad.text, bad.part)
+        if run.ops is not None:
+            run.ops.append(None)
         if plain and isinstance(bad, _Unknown):
             draft_of(run).resource[root] = bad.kept
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from adapter import terms
 from adapter.mapping.datatypes import V2, components, concept
+from adapter.mapping.lasting import steady
 from adapter.mapping.registry import ConvertParts, datatype
 from adapter.mapping.run import BadValue, Run, restored
 
@@ -106,6 +107,7 @@ def _of_table(number: str) -> None:
     """A datatype `cwe_<number>`: a code without a system of its own is of this HL7 table."""
 
     @datatype(f"cwe_{number}", 20, but=(15, 16, 18, 19))
+    @steady()
     def read(run: Run, parts: list[str]) -> Json | None:
         return concept(run, parts, V2 + number)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from adapter.mapping.run import Draft
+from adapter.record import opened
 
 _STEP = re.compile(r"^(?P<key>_?[a-z][A-Za-z0-9]*)(?:\[(?P<slot>[a-z0-9-]*)\])?$")
 _HL7 = re.compile(r"^(?P<segment>[A-Z][A-Z0-9]{2})-(?P<field>\d{1,2})(?:\.(?P<part>\d{1,2}))?$")
@@ -98,7 +99,7 @@ def _put_root(step: Step) -> Put:
     if slot == "":
 
         def put_append(draft: Draft, value: Any, rep: int) -> None:
-            items = draft.resource.get(key)
+            items = opened(draft.resource, key)
             if items is None:
                 draft.resource[key] = [value]
             else:
@@ -117,7 +118,7 @@ def _put_child(step: Step, child: str) -> Put:
     if slot is None:
 
         def put_object(draft: Draft, value: Any, rep: int) -> None:
-            inner = draft.resource.get(key)
+            inner = opened(draft.resource, key)
             if inner is None:
                 draft.resource[key] = {child: value}
             else:
@@ -127,7 +128,8 @@ def _put_child(step: Step, child: str) -> Put:
     if slot == "":
 
         def put_new(draft: Draft, value: Any, rep: int) -> None:
-            draft.resource.setdefault(key, []).append({child: value})
+            draft.resource.setdefault(key, [])
+            opened(draft.resource, key).append({child: value})
 
         return put_new
 
@@ -152,7 +154,8 @@ def _put_deep(steps: tuple[Step, ...]) -> Put:
         if slot is None:
             box[key] = value
         elif slot == "":
-            box.setdefault(key, []).append(value)
+            box.setdefault(key, [])
+            opened(box, key).append(value)
         else:
             draft.slot(box, key, (*name, key, slot), rep).update(value)
 
@@ -163,10 +166,12 @@ def _enter(
     draft: Draft, box: dict[str, Any], key: str, slot: str | None, name: tuple[str, ...], rep: int
 ) -> dict[str, Any]:
     if slot is None:
-        return box.setdefault(key, {})  # type: ignore[no-any-return]  # JSON trees are Any
+        box.setdefault(key, {})
+        return opened(box, key)  # type: ignore[no-any-return]  # JSON trees are Any
     if slot == "":
         fresh: dict[str, Any] = {}
-        box.setdefault(key, []).append(fresh)
+        box.setdefault(key, [])
+        opened(box, key).append(fresh)
         return fresh
     return draft.slot(box, key, name, rep)
 

@@ -11,6 +11,7 @@ from adapter.mapping.parts import also, first, own, part, told
 from adapter.mapping.registry import builder, converter, datatype
 from adapter.mapping.run import Draft, Link, Run
 from adapter.mapping.times import dtm
+from adapter.record import opened
 
 Json = dict[str, Any]
 
@@ -98,7 +99,8 @@ def procedure_words(run: Run, texts: list[str]) -> None:
     """PR1-4: the text of the code where PR1-3.9 gives none (v2-to-FHIR PR1-4)."""
     draft, text = run.drafts.get("Procedure"), next(repetitions(run, texts), [""])[0].strip()
     if draft is not None and text:
-        draft.resource.setdefault("code", {}).setdefault("text", text)
+        draft.resource.setdefault("code", {})
+        opened(draft.resource, "code").setdefault("text", text)
 
 
 @builder("modifiers")
@@ -107,8 +109,10 @@ def modifiers(run: Run, texts: list[str]) -> None:
     draft = run.drafts.get("Procedure")
     found = [part(parts, 1) for parts in repetitions(run, texts)]
     codings = draft.resource.get("code", {}).get("coding") if draft is not None else None
-    if codings:
-        codings[0]["code"] = ":".join([codings[0]["code"], *filter(None, found)])
+    if draft is not None and codings:
+        base, *others = codings
+        code = ":".join([base["code"], *filter(None, found)])
+        opened(draft.resource, "code")["coding"] = [{**base, "code": code}, *others]
 
 
 @converter("deleted_procedure")

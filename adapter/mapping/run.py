@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from adapter.issues import Issue, Severity
 from adapter.outcome import Unit
-from adapter.record import Constant, Location, Resource, fixed
+from adapter.record import Constant, Location, Resource, fixed, opened
 
 STAND_IN = "\x1f"  # for the sub-component separator while a decoded text may hold a `&` of its own
 _NAMESPACE = bytes.fromhex("6f1f0b7c5d0e4f0c9b1d7a3c52e8a914")  # ours, made once
@@ -75,7 +75,10 @@ class Draft:
         element = self.slots.get((name, rep))
         if element is None:
             element = self.slots[name, rep] = {}
-            box.setdefault(key, []).append(element)
+            if key in box:
+                opened(box, key).append(element)
+            else:
+                box[key] = [element]
         return element
 
 
@@ -178,7 +181,8 @@ class Run:
     facts: dict[str, str] = field(default_factory=dict)
     groups: Groups | None = None
     sender: int = 0
-    tape: list[tuple[Any, ...]] | None = None
+    tape: list[tuple[Any, ...]] | None = None  # what is told while a text is read to be kept
+    ops: list[Any] | None = None  # what is written meanwhile; None in it: not to be kept
 
     def at(self, part: int = 0) -> Location:
         """The place of the value being read; `part` is the component, 0 the whole."""

@@ -104,8 +104,12 @@ def build_step(file: str, item: Map, rule: Rule) -> Callable[[Run, list[str]], N
         if value is None or value == []:
             return
         draft, first = draft_of(run), run.line * LINE if shared else 0
-        for rep, one in enumerate(value if spread and isinstance(value, list) else [value]):
+        values = value if spread and isinstance(value, list) else [value]
+        for rep, one in enumerate(values):
             put(draft, one, first if shared else rep)
+        if run.ops is not None:
+            told = [(draft_of, put, one, rep, shared, "") for rep, one in enumerate(values)]
+            run.ops += [*told[:-1], (*told[-1][:-1], root)]
         draft.origins.append((run.line, root, run.label))
 
     return run_build

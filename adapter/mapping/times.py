@@ -97,8 +97,7 @@ def dtm(run: Run, text: str) -> str:
         run.issue("information", "zone-assumed", "the clocks showed this time twice: the first")
     elif assumed == "skipped":
         run.issue("warning", "zone-assumed", "the clocks left this time out: moved on with them")
-    if assumed and "zone" not in run.facts:
-        run.facts["zone"] = run.feed.zone
+    if assumed:
         run.issue_once("zone-assumed", "zone", "times without offset are read in the feed's zone")
     return value
 

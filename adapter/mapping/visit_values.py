@@ -7,6 +7,7 @@ from typing import Any
 from adapter import terms
 from adapter.mapping.datatypes import V2, authority, cx
 from adapter.mapping.finish import BASE
+from adapter.mapping.lasting import steady
 from adapter.mapping.named import location
 from adapter.mapping.parts import HL7, added, also, first, own, part
 from adapter.mapping.registry import builder, converter, datatype
@@ -22,6 +23,7 @@ _TEMPORARY = {"system": f"{BASE}/CodeSystem/ecm", "code": "temporary", "display"
 
 
 @builder("sending_device")
+@steady(24)
 def sending_device(run: Run, texts: list[str]) -> list[Json]:
     """MSH-3 beside MSH-24: the sending application as a source (v2-to-FHIR MSH-3)."""
     name = part(texts[0].split("^"), 1) or part(texts[0].split("^"), 2)
@@ -34,6 +36,7 @@ def sending_device(run: Run, texts: list[str]) -> list[Json]:
 
 
 @datatype("organization_words", 10, but=(2, 4, 5, 6, 7, 8, 9))
+@steady()
 def organization_words(run: Run, parts: list[str]) -> str | None:
     """SFT-1 XON[string]: the vendor's name, or its number."""
     return part(parts, 1) or part(parts, 10) or part(parts, 3) or None
@@ -53,7 +56,8 @@ def unknown_reason(run: Run, texts: list[str]) -> None:
     if draft is None or texts[0].split("^")[0].strip() != "U":
         return
     absent = {"url": HL7 + "data-absent-reason", "valueCode": "unknown"}
-    draft.resource["reason"][-1]["extension"] = [absent]
+    *others, last = draft.resource["reason"]
+    draft.resource["reason"] = [*others, {**last, "extension": [absent]}]
 
 
 @converter("occurred")
@@ -67,6 +71,7 @@ def occurred(run: Run, text: str) -> str:
 
 
 @datatype("assigned_location", 11, but=(12,))
+@steady(2)
 def assigned_location(run: Run, parts: list[str]) -> Json | None:
     """PV1-3: where the patient is, or will be when PV1-2 is P (v2-to-FHIR PV1-3)."""
     place = location(run, parts)
@@ -75,6 +80,7 @@ def assigned_location(run: Run, parts: list[str]) -> Json | None:
 
 
 @datatype("temporary_location", 11, but=(12,))
+@steady()
 def temporary_location(run: Run, parts: list[str]) -> Json | None:
     """PV1-11: a place for the time being (v2-to-FHIR PV1-11, subject-locationClassification)."""
     place = location(run, parts)
@@ -88,6 +94,7 @@ def temporary_location(run: Run, parts: list[str]) -> Json | None:
 
 
 @datatype("prior_temporary", 11, but=(12,))
+@steady()
 def prior_temporary(run: Run, parts: list[str]) -> Json | None:
     """PV1-43: where the patient was for a time; R4 has no EncounterHistory, a Basic holds it."""
     place = location(run, parts)
@@ -110,6 +117,7 @@ def finished(run: Run, text: str) -> str:
 
 
 @converter("protected")
+@steady()
 def protected(run: Run, text: str) -> Json | None:
     """PV2-22 Y: a protected visit carries the label restricted (v2-to-FHIR PV2-22)."""
     if text.strip().upper() != "Y":
@@ -118,6 +126,7 @@ def protected(run: Run, text: str) -> Json | None:
 
 
 @datatype("restriction", 20, but=(15, 16, 18, 19))
+@steady()
 def restriction(run: Run, parts: list[str]) -> Json | None:
     """ARV-3: a restriction of access as security label, with its own code (HL7 table 0717)."""
     code = part(parts, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from adapter import data
@@ -35,17 +35,22 @@ def check(resource: Json, profile: str | None = None) -> list[Issue]:
     return faults.issues(_root(resource), found)
 
 
-def check_unit(resources: Sequence[tuple[str, Json]]) -> list[Issue]:
+def check_unit(
+    resources: Sequence[tuple[str, Json]], only: Collection[str] | None = None
+) -> list[Issue]:
     """Check each (urn, resource) of a unit, and that `urn:` references lead to a right one in it.
 
     Paths start with the resource's type; two of a type are told apart as `Patient[1]` (from 0).
+    `only` names those that are asked, when the others were found sound before.
     """
     kinds = {urn: _kind(resource) for urn, resource in resources}
     seen: dict[str, int] = {}
     found: list[Issue] = []
-    for _, resource in resources:
+    for urn, resource in resources:
         kind = _kind(resource)
         number = seen[kind] = seen.get(kind, -1) + 1
+        if only is not None and urn not in only:
+            continue
         wrong, met = _inspect(resource, kind)
         wrong += _resolve(resource, met, kinds) if met else []
         if wrong:
