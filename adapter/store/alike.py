@@ -11,6 +11,7 @@ from adapter.record import Resource
 from adapter.store import bulk, schema
 
 KIND = "Patient"
+ELEMENTS = ("birthDate", "name", "telecom")  # what the keys are made of
 PARAM = "Patient.~alike"  # of the index rows; no search parameter has such a name
 VERSION = 1  # of the keys: another one writes the index anew
 _MOST = 20  # a key of more people names nobody: a shelter's telephone

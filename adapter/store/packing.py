@@ -1,9 +1,15 @@
-"""How what a source says is kept in one text: stamps once, then slot, value and origins."""
+"""How what a source says is kept in one text: stamps once, then slot, value and origins.
+
+And how texts are kept: SQLite has no compression of its own, PostgreSQL has (TOAST).
+"""
 
 from __future__ import annotations
 
+import zlib
+
 from adapter import data
 from adapter.record import Origin
+from adapter.store import phrases
 from adapter.store.fold import Contribution, Register, Stamp
 from adapter.store.said import Saying
 
@@ -34,11 +40,33 @@ def pack_alone(saying: Saying, stamp: Stamp) -> str:
     return f'{{"stamps":{stamps},"slots":{saying.text}}}'
 
 
-def unpack(text: str) -> Contribution:
-    """The contribution that `pack` wrote."""
-    packed = data.loads(text)
+def unpack(kept: str | bytes) -> Contribution:
+    """The contribution that `pack` wrote, squeezed or not."""
+    packed = data.loads(spread(kept))
     stamps = [Stamp(*stamp) for stamp in packed["stamps"]]
     return {
         name: Register(stamps[index], value, tuple(Origin(*origin) for origin in origins))
         for name, (index, value, origins) in packed["slots"].items()
     }
+
+
+_PHRASES = phrases.FIRST.encode()
+_BITS, _SPACE = -13, 7  # 8 KB looked back upon, and little memory: to begin anew is half the work
+_MARK = b"1"  # begins what was squeezed upon the first phrases
+_BEGUN = zlib.compressobj(1, zlib.DEFLATED, _BITS, _SPACE, zdict=_PHRASES)
+_PLAIN = frozenset(("postgresql",))  # databases that keep texts as they are
+
+
+def squeezed(text: str, dialect: str) -> str | bytes:
+    """A text as the database keeps it."""
+    if dialect in _PLAIN:
+        return text
+    begun = _BEGUN.copy()
+    return _MARK + begun.compress(text.encode()) + begun.flush()
+
+
+def spread(kept: str | bytes) -> str | bytes:
+    """A kept text, whether it was squeezed or is from before that was done."""
+    if isinstance(kept, str) or kept[:1] != _MARK:
+        return kept
+    return zlib.decompressobj(_BITS, _PHRASES).decompress(kept[1:])

@@ -11,7 +11,7 @@ from adapter import data
 from adapter.record import Origin
 from adapter.store import bulk, schema
 from adapter.store.fold import API, Contributions, Precedence, Register, winners
-from adapter.store.packing import unpack
+from adapter.store.packing import spread, unpack
 from adapter.store.protocol import Activity, Cell, Status, Stored, Trace
 
 _RESOURCE, _VERSION = schema.resource, schema.version
@@ -75,9 +75,9 @@ def referred(connection: Connection, references: Sequence[str]) -> list[Stored]:
     return current(connection, [found[reference] for reference in wanted if reference in found])
 
 
-def stored(text: str, version: int, deleted: int) -> Stored:
+def stored(kept: str | bytes, version: int, deleted: int) -> Stored:
     """A row of the version table as the store hands it out."""
-    resource = data.loads(text)
+    resource = data.loads(spread(kept))
     return Stored(resource, version, resource["meta"]["lastUpdated"], bool(deleted))
 
 

@@ -148,13 +148,17 @@ class Resolver:
 
     def _by_identity(self, kind: str, entry: Entry) -> str:
         names = identities(entry)
+        if self.judges is None:
+            known = next((uid for name in names if (uid := self.owner(name))), None)
+            return known or _mint(self.namespace, _NAMED, *names[0])
+        return self._chosen(self.judges, kind, entry, names)
+
+    def _chosen(self, judges: Judges, kind: str, entry: Entry, names: Sequence[Identity]) -> str:
         giver = self._giver(entry)
         follow = entry.urn not in self._asked.losers
         owners = {name: self.owner(name, follow) for name in names}
         known = list(dict.fromkeys(uid for uid in owners.values() if uid and uid != giver))
-        if self.judges is None:
-            return known[0] if known else _mint(self.namespace, _NAMED, *names[0])
-        uid = self._judged(self.judges, kind, entry, known) or self._new_id(names[0])
+        uid = self._judged(judges, kind, entry, known) or self._new_id(names[0])
         for name, owner in owners.items():
             if owner and owner == giver:
                 self.taken.append((name, uid))

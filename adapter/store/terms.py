@@ -61,6 +61,32 @@ def terms(resource: Resource) -> set[Term]:
     return found
 
 
+def difference(kind: str, old: Resource, new: Resource) -> tuple[set[Term], set[Term]]:
+    """The index rows that go and that come when a resource changes; only what differs is read."""
+    names = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+    near = _near(kind)
+    names = names.union(*(near[name] for name in names if name in near))
+    before, after = (
+        terms({"resourceType": kind, **{name: one[name] for name in names if name in one}})
+        for one in (old, new)
+    )
+    return before - after, after - before
+
+
+@cache
+def _near(kind: str) -> dict[str, set[str]]:
+    """By element, all elements that write index rows under a key of its own."""
+    keys: dict[str, set[str]] = {}
+    for key, first, _, _ in _plan(kind):
+        keys.setdefault(key, set()).add(first)
+    groups = [*keys.values(), *([set(alike.ELEMENTS)] if kind == alike.KIND else [])]
+    found: dict[str, set[str]] = {}
+    for group in groups:
+        for name in group:
+            found.setdefault(name, set()).update(group)
+    return {name: group for name, group in found.items() if len(group) > 1}
+
+
 @lru_cache(maxsize=65536)
 def fold_text(text: str) -> str:
     """A text without case, accents and doubled spaces, as string search compares it."""

@@ -15,10 +15,10 @@ from adapter.store.fold import Contributions, Precedence, Stamp, fold
 from adapter.store.instants import moment
 from adapter.store.memory import Memory
 from adapter.store.merged import Merged
-from adapter.store.packing import pack, pack_alone, unpack
+from adapter.store.packing import pack, pack_alone, squeezed, unpack
 from adapter.store.protocol import Status, Stored
 from adapter.store.said import Saying
-from adapter.store.terms import clip, terms
+from adapter.store.terms import clip, difference
 
 Name = tuple[str, str]  # kind, id
 Identity = tuple[str, str, str]  # value, system, kind: the primary key of `identifier`
@@ -58,7 +58,6 @@ class State:
     version: int = 0
     deleted: bool = False
     content: Resource = field(default_factory=dict)
-    terms: frozenset[bulk.Row] | None = None  # of this content, when they have been made
     _said: Contributions = field(default_factory=dict)
     _alone: dict[str, tuple[Saying, Stamp]] = field(default_factory=dict)
 
@@ -87,17 +86,10 @@ class State:
         self._alone[source] = saying, stamp
         return True
 
-    def packed(self, source: str) -> str:
-        """What a source says, as the database keeps it."""
+    def packed(self, source: str, dialect: str) -> str | bytes:
+        """What a source says, as the database keeps it: what is written often is not squeezed."""
         alone = self._alone.get(source)
-        return pack_alone(*alone) if alone else pack(self._said.get(source, {}))
-
-    def indexed(self) -> frozenset[bulk.Row]:
-        """Its index rows: those of the stored version, until another is made."""
-        if self.terms is None:
-            live = self.version and not self.deleted
-            self.terms = frozenset(terms(self.resource)) if live else frozenset()
-        return self.terms
+        return pack_alone(*alone) if alone else squeezed(pack(self._said.get(source, {})), dialect)
 
     @property
     def ref(self) -> str:
@@ -301,13 +293,12 @@ class Work:
 
     def save(self, state: State, content: Resource, now: str, deleted: bool = False) -> Stored:
         """Make `content` the next version of a resource."""
-        old = state.indexed()
+        gone, come = difference(state.kind, state.content, content)
         state.version, state.deleted, state.content = state.version + 1, deleted, content
-        state.terms = None
-        new = state.indexed()
-        self.alike.saved(state.id, (value for param, value, _ in new if param == alike.PARAM))
+        if state.kind == alike.KIND:
+            self.alike.saved(state.id, (value for param, value, _ in come if param == alike.PARAM))
         rid = (state.rid,)
-        self._terms.change({term + rid for term in old - new}, {term + rid for term in new - old})
+        self._terms.change({term + rid for term in gone}, {term + rid for term in come})
         meta = {"versionId": str(state.version), "lastUpdated": now, **content.get("meta", {})}
         whole = {"resourceType": state.kind, "id": state.id, **content, "meta": meta}
         updated = moment(now)
@@ -316,7 +307,8 @@ class Work:
             state.rid, state.kind, state.id, state.version, updated, flag,
         )  # fmt: skip
         text = data.dumps(whole).decode()
-        self._versions.append((state.rid, state.version, updated, flag, text))
+        kept = squeezed(text, self.connection.dialect.name)
+        self._versions.append((state.rid, state.version, updated, flag, kept))
         return Stored(whole, state.version, now, deleted)
 
     def flush(self) -> None:
@@ -344,8 +336,9 @@ class Work:
         self._terms, self.broken = _Net(), False
 
     def _packed(self) -> list[bulk.Row]:
+        dialect = self.connection.dialect.name
         return [
-            (rid, source, state.packed(source))
+            (rid, source, state.packed(source, dialect))
             for (rid, source), state in self._contributions.items()
         ]
 

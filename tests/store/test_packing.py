@@ -1,0 +1,43 @@
+"""How texts are kept: squeezed in SQLite, as they are in PostgreSQL, and read either way."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapter import data
+from adapter.record import Origin
+from adapter.store.fold import Register, Stamp
+from adapter.store.packing import pack, pack_alone, spread, squeezed, unpack
+from adapter.store.said import Saying
+
+STAMP = Stamp("2026-07-01T08:00:00.000000", "0123456789ab", 7)
+SAID = {
+    "name": Register(
+        STAMP, {"name": [{"family": "Ñandú \U0001f985"}]}, (Origin("name", 3, "PID-5"),)
+    ),
+    "gender": Register(STAMP, None),
+}
+
+
+@pytest.mark.parametrize("text", ["", "{}", "é" * 3, "x" * 100_000, pack(SAID)])
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_a_kept_text_is_read_as_it_was(text: str, dialect: str) -> None:
+    found = spread(squeezed(text, dialect))
+    assert (found if isinstance(found, str) else found.decode()) == text
+
+
+def test_what_was_kept_before_is_still_read() -> None:
+    assert unpack(pack(SAID)) == unpack(squeezed(pack(SAID), "sqlite")) == SAID
+
+
+def test_a_saying_is_packed_as_its_registers_are_at_any_time() -> None:
+    later = STAMP._replace(as_of="2026-07-02T08:00:00.000000", unit=8)
+    saying = Saying(SAID)
+    for stamp in (STAMP, later):
+        assert data.loads(pack_alone(saying, stamp)) == data.loads(pack(saying.at(stamp)))
+
+
+def test_a_resource_takes_little_room() -> None:
+    coding = {"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "MR"}
+    text = data.dumps({"resourceType": "Patient", "identifier": [{"type": {"coding": [coding]}}]})
+    assert len(squeezed(text.decode(), "sqlite")) < len(text) / 2
