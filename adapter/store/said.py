@@ -62,9 +62,10 @@ def told(entry: Entry, event: str, target: Callable[[str], str]) -> Told:
 
     Whatever `target` raises for a reference that leads nowhere comes through.
     """
-    again = bool(event) and entry.resource["resourceType"] not in _ONCE
+    if not event or entry.resource["resourceType"] in _ONCE:
+        return Told((), {}, led(entry.resource, target))
     made_of = (entry.resource, list(entry.origins), entry.cleared, entry.weak, entry.parts)
-    last = _LAST.get(entry.urn) if again else None
+    last = _LAST.get(entry.urn)
     if last is not None and last.made_of == made_of and last.still(target):
         _remember(entry.urn, last)
         return last
