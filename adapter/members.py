@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapter import convert, terms
+from adapter.issues import Issue
 from adapter.mapping.roster import named
 from adapter.outcome import Outcome, Unit
 from adapter.program import snapshots
 from adapter.program.snapshots import Changes, Row, Snapshot
-from adapter.record import Entry, Location, Resource
+from adapter.record import Entry, Location, Record, Resource
+from adapter.sources import tabular as tables
 from adapter.sources.rows import AGAIN
 from adapter.store.protocol import Store
 
@@ -55,16 +57,37 @@ class Load:
         self.changes: Changes | None = None
         self._lists: list[str] = []
         self._same: list[str] = []
+        self._whole = True
 
-    def outcomes(self, data: bytes | Path, layout: str, name: str) -> Iterator[Outcome]:
-        """The units of the file. Raises DataFileError for an unknown layout."""
+    def open(self, data: bytes | Path, layout: str, name: str) -> bool:
+        """Open the file; whether all its rows are stored. Raises DataFileError: no such layout."""
         table = self._table = convert.member_table(layout)
         self._context = table.context
         file = self._file = convert.file_of(data, table, name, self._received)
-        before = snapshots.known(self._store, table.layout.plan)
         self._same = snapshots.same_content(self._store, table.layout.plan, file.digest)
         if self._same and not file.as_of:
             file.digest = self._same[-1]  # a copy without a date is the file that it is a copy of
+        return snapshots.is_whole(self._store, table.layout.plan, file.digest)
+
+    def again(self) -> Iterator[tuple[int, int]]:
+        """Line and count (0 for the further parts of a row, and for the list) of each unit."""
+        table, file = self._opened(), self._file
+        for found in tables.read(file.content, table.layout, file.name):
+            if isinstance(found, Record):
+                yield found.line, int(found.name == "row")
+            elif isinstance(found, Issue) and found.detail == AGAIN and found.at:
+                yield found.at.line, 1
+        yield 1, 0
+
+    def _opened(self) -> convert.Table:
+        if self._table is None:
+            raise AssertionError("no file was opened")
+        return self._table
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """The units of the file."""
+        table, file = self._opened(), self._file
+        before = snapshots.known(self._store, table.layout.plan)
         if table.layout.mapping == "member":
             self._shot = Snapshot(before, file.as_of or self._received, spared=file.spared)
         for outcome in convert.file_rows(file, table):
@@ -74,6 +97,7 @@ class Load:
     def watched(self, results: Iterable[UnitResult]) -> Iterator[UnitResult]:
         """The results, each noted in the snapshot."""
         for result in results:
+            self._whole = self._whole and result.status in ("stored", "duplicate")
             if self._shot is not None:
                 patient = next((ref for ref in result.refs if ref.startswith("Patient/")), "")
                 told = [name for name in result.fields if name not in self._context]
@@ -96,6 +120,8 @@ class Load:
         plan, digest = table.layout.plan, self._file.digest
         when = self._said or self._file.as_of or self._received
         resource = changes.resource(plan, digest, when)
+        if self._whole:
+            resource["identifier"].append(snapshots.whole(plan, digest))
         earlier = [name.partition("@")[2] for name in self._same if name != digest]
         if earlier:
             day = earlier[-1] or "another day"
@@ -104,9 +130,7 @@ class Load:
         return Entry(resource, f"urn:uuid:list-{digest}", ((system, digest),))
 
     def _outcome(self, part: str, entries: list[Entry]) -> Outcome:
-        table, file = self._table, self._file
-        if table is None:
-            raise AssertionError("nothing was loaded")
+        table, file = self._opened(), self._file
         as_of = f"{file.as_of or self._received} {0:09d}"
         key = f"{file.digest}:{part}"
         unit = Unit(Location(file.name, 1), "mif", table.owner, key, as_of, b"", self._received)

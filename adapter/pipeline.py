@@ -107,8 +107,15 @@ class Pipeline:
         """
         source = name or (data.name if isinstance(data, Path) else "input")
         load = members.Load(self.store, self.clock().isoformat(), received)
-        results = self._known(lambda: load.outcomes(data, plan, source), source)
-        yield from load.watched(results)
+        try:
+            known = load.open(data, plan, source)
+        except DataFileError as error:
+            yield _no_such(error, source)
+            return
+        if known:
+            yield from (UnitResult(line, "duplicate", rows=rows) for line, rows in load.again())
+            return
+        yield from load.watched(self.commit(load.outcomes()))
         yield from self.commit(load.closing())
 
     def changes(self, plan: str) -> list[Resource]:
@@ -146,10 +153,7 @@ class Pipeline:
             found = outcomes()
             first = list(islice(found, 1))
         except DataFileError as error:
-            if error.key not in ("file", "plan"):
-                raise
-            issue = Issue("error", "not-supported", "no such plan, feed or form", Location(name, 1))
-            yield UnitResult(1, "refused", issues=(issue,))
+            yield _no_such(error, name)
             return
         yield from self.commit(_chain(first, found))
 
@@ -163,6 +167,14 @@ class Pipeline:
             for outcome in chunk:
                 same = Receipt("duplicate", 0) if members.again(outcome) else next(receipts)
                 yield _result(outcome, same)
+
+
+def _no_such(error: DataFileError, name: str) -> UnitResult:
+    """A file of an unknown plan, feed or form. Raises the error if it is another one."""
+    if error.key not in ("file", "plan"):
+        raise error
+    issue = Issue("error", "not-supported", "no such plan, feed or form", Location(name, 1))
+    return UnitResult(1, "refused", issues=(issue,))
 
 
 def _chain(first: list[Outcome], rest: Iterator[Outcome]) -> Iterator[Outcome]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from adapter.mapping.model import Map, Rule
-from adapter.mapping.paths import constant
+from adapter.mapping.paths import Target, putter
 from adapter.mapping.run import Draft
 from adapter.record import fixed
 
@@ -72,7 +72,7 @@ def _write(rule: Rule) -> Write:
     steps = rule.to.steps
     if len(steps) == 2 and steps[0].slot and steps[1].slot is None:
         return _in_slot(((steps[0].key, steps[0].slot), 0), steps[1].key, rule.value)
-    return constant(rule.to, rule.value)
+    return _anywhere(rule.to, rule.value)
 
 
 def _in_slot(slot: SlotKey, key: str, value: Any) -> Write:
@@ -82,3 +82,24 @@ def _in_slot(slot: SlotKey, key: str, value: Any) -> Write:
             element[key] = value
 
     return write
+
+
+def _anywhere(path: Target, value: Any) -> Write:
+    """Write a constant at the top, or below a slot or object that a value has opened."""
+    put, steps = putter(path), path.steps
+    slots = [place for place, step in enumerate(steps[:-1]) if step.slot]
+    last = slots[-1] + 1 if slots else 0
+    name = tuple(text for step in steps[:last] for text in (step.key, step.slot or ""))
+
+    def write(draft: Draft) -> None:
+        if (name, 0) in draft.slots if name else _opened(draft.resource, path):
+            put(draft, value, 0)
+
+    return write
+
+
+def _opened(box: Any, path: Target) -> bool:
+    """Whether the objects on the way to the last step of a path are there."""
+    for step in path.steps[:-1]:
+        box = box.get(step.key) if isinstance(box, dict) else None
+    return box is not None

@@ -210,6 +210,18 @@ def same_content(reader: Reader, plan: str, digest: str) -> list[str]:
     return [name for name in names if name.partition("@")[0] == bare]
 
 
+def whole(plan: str, digest: str) -> Resource:
+    """The identifier of a List that says: of the file of this digest no row was left out."""
+    return {"system": terms.system("roster", plan), "value": f"{digest}:all"}
+
+
+def is_whole(reader: Reader, plan: str, digest: str) -> bool:
+    """Whether every row of a plan's file of this digest was taken in before."""
+    mark = whole(plan, digest)
+    token = f"{mark['system']}|{mark['value']}"
+    return bool(digest) and any(True for _ in reader.each("List", [("identifier", token)]))
+
+
 def told(changes: Resource) -> Iterator[tuple[str, str, str]]:
     """(what happened, identifier, fields) of each entry of such a List."""
     for entry in changes.get("entry", ()):
