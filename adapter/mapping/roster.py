@@ -42,9 +42,13 @@ def named(outcome: Outcome) -> Named | None:
 
 def _ended(episode: Json) -> bool:
     """Whether the plan says that the member is no longer on its list, or never was."""
-    said = (e for e in episode.get("extension", ()) if e.get("url") == _RECORD_STATUS)
-    codings = (c for e in said for c in e["valueCodeableConcept"].get("coding", ()))
-    return episode["status"] == "entered-in-error" or any(c["code"] == "ended" for c in codings)
+    if episode["status"] == "entered-in-error":
+        return True
+    for said in episode.get("extension", ()):
+        if said.get("url") == _RECORD_STATUS:
+            codings = said["valueCodeableConcept"].get("coding", ())
+            return any(coding["code"] == "ended" for coding in codings)
+    return False
 
 
 class Roster:

@@ -22,7 +22,7 @@ class Part:
     def __init__(self, item: Map, places: tuple[int, ...]) -> None:
         self.name, self._places = item.name, places
         self._known: dict[Texts, Draft] = {}
-        self._new = False  # the row at hand has cells that were not met before
+        self.new = False  # the row at hand has cells that were not met before
 
     def instead(self, step: FieldFunction) -> FieldFunction:
         """The step, or the resource made before of the same cells."""
@@ -35,7 +35,7 @@ class Part:
             fields = run.fields
             made = known.get(tuple([fields[place] for place in places])) if not draft else None
             if made is None:
-                self._new = True
+                self.new = True
                 step(run, text)
                 return
             run.drafts[name] = draft = _again(made, run.line)
@@ -49,9 +49,8 @@ class Part:
 
     def remember(self, run: Run, entries: Sequence[Entry]) -> None:
         """Keep what a row without any finding made, if other rows would name it the same."""
-        draft, new = run.drafts.get(self.name), self._new
-        self._new = False
-        if draft is None or not new or run.issues or not (draft.identity or draft.key):
+        draft, self.new = run.drafts.get(self.name), False
+        if draft is None or run.issues or not (draft.identity or draft.key):
             return
         if sum(other.urn == draft.urn for other in run.made) > 1:
             return  # it holds what other cells of this row say of the same one

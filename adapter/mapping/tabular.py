@@ -105,7 +105,8 @@ class BoundTable:
         loosen(run)
         outcome = finish(run)
         for part in self._parts:
-            part.remember(run, outcome.entries)
+            if part.new:
+                part.remember(run, outcome.entries)
         return outcome
 
     def _use(self, context: Mapping[str, str]) -> None:

@@ -71,7 +71,9 @@ class Seen:
     def before(self, text: str) -> bool:
         """True when this text came before; remembers it."""
         mark = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=2 + _TAIL).digest()
-        bucket = self._buckets.setdefault(mark[:2], bytearray())
+        bucket = self._buckets.get(mark[:2])
+        if bucket is None:
+            bucket = self._buckets[mark[:2]] = bytearray()
         tail = mark[2:]
         place = bucket.find(tail)
         while place > 0 and place % _TAIL:
