@@ -8,22 +8,21 @@ from collections.abc import Iterable, Iterator
 from sqlalchemy import Connection, bindparam, select
 
 from adapter.record import Resource
-from adapter.store import bulk, schema
+from adapter.store import schema
 
 KIND = "Patient"
 ELEMENTS = ("birthDate", "name", "telecom")  # what the keys are made of
 PARAM = "Patient.~alike"  # of the index rows; no search parameter has such a name
 VERSION = 1  # of the keys: another one writes the index anew
 _MOST = 20  # a key of more people names nobody: a shelter's telephone
-_LIMIT = 5000
 _LONGEST = 200
 
 _TERM, _RESOURCE = schema.term, schema.resource
 _ROWS = (
     select(_TERM.c.value, _RESOURCE.c.id)
     .join(_RESOURCE, _RESOURCE.c.rid == _TERM.c.rid)
-    .where(_TERM.c.param == PARAM, _TERM.c.value.in_(bindparam("values", expanding=True)))
-    .limit(_LIMIT)
+    .where(_TERM.c.param == PARAM, _TERM.c.value == bindparam("key"))
+    .limit(_MOST + 1)  # one more says that they are too many: the rest need not be read
 )
 
 
@@ -62,12 +61,12 @@ class Alike:
         self._fresh: dict[str, set[str]] = {}
 
     def know(self, wanted: Iterable[str]) -> None:
-        """Look up who has these keys, in a few statements."""
+        """Look up who has these keys, a short statement each."""
         asked = {key for key in wanted if key not in self._known}
         self._known.update((key, set()) for key in asked)
-        for some in bulk.chunks(asked):
-            for key, uid in self._connection.execute(_ROWS, {"values": some}):
-                self._known[key].add(uid)
+        for key in asked:
+            rows = self._connection.execute(_ROWS, {"key": key})
+            self._known[key].update(uid for _, uid in rows)
 
     def ids(self, wanted: Iterable[str]) -> list[str]:
         """The ids of Patients that have one of these keys, in order."""

@@ -187,6 +187,7 @@ class Resolver:
         """People who may be the same, by index; whoever was merged as whom they became."""
         uids = self.work.alike.ids(alike.keys(person))
         survivors = dict.fromkeys(self.work.merged.survivor(alike.KIND, uid) for uid in uids)
+        self.work.know_states((alike.KIND, uid) for uid in survivors)
         states = (self.work.state(alike.KIND, uid) for uid in survivors)
         return [state.resource for state in states if state is not None and not state.deleted]
 
