@@ -2,7 +2,8 @@
 
 `python -m tests.benchmarks.mif [ROWS] [--xlsx ROWS] [--load ROWS]`: converts a CSV of 60 columns
 as a stream, validation and JSON included; reads a workbook; loads a file twice into a store.
-0 leaves a part out. Of a CSV the floor is measured beside it. Every part runs in a process of its own, so that its peak memory is its own.
+0 leaves a part out. Of a CSV the floor is measured beside it. Every part runs in a process of its
+own, so that its peak memory is its own.
 """
 
 from __future__ import annotations
