@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from adapter.record import Location
@@ -118,8 +117,7 @@ DETAILS: dict[str, Detail] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
+class Issue(NamedTuple):
     """One finding. `detail` is a slug of DETAILS; `text` never holds a source value."""
 
     severity: Severity

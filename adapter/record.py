@@ -13,7 +13,12 @@ Resource = dict[str, Any]
 
 
 class Constant(dict[str, Any]):
-    """A JSON object of a mapping file: it stands in many resources, so nothing may change it."""
+    """A JSON object of a mapping file: it stands in many resources, so nothing may change it.
+
+    `sound`  the rules that found nothing wrong with it, each with the References in it
+    """
+
+    sound: tuple[tuple[object, tuple[Any, ...]], ...] = ()
 
     def _fixed(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("a constant of a mapping file is never changed; copy it first")
@@ -27,6 +32,8 @@ class Constant(dict[str, Any]):
 
 class Constants(list[Any]):
     """A JSON list of a mapping file; nothing may change it either."""
+
+    sound: tuple[tuple[object, tuple[Any, ...]], ...] = ()
 
     def _fixed(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("a constant of a mapping file is never changed; copy it first")

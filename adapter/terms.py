@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -79,6 +79,7 @@ class Table:
         self._displays[key] = row["display"]
 
 
+@lru_cache(maxsize=4096)
 def fold(text: str) -> str:
     """A word as tables of words compare it: letters and digits only, case folded."""
     return "".join(filter(str.isalnum, text)).casefold()
@@ -124,7 +125,6 @@ def value_set_names() -> Mapping[str, str]:
     return MappingProxyType({_head(file)["url"]: file.stem for file in files})
 
 
-@cache
 @cache
 def identifier(name: str) -> Identifier:
     """An identifier system by our name for it, e.g. `cin`. Raises DataFileError when unknown."""

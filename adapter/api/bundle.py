@@ -80,7 +80,7 @@ def _placed(issues: list[Issue], index: int) -> list[Issue]:
     entry = f"Bundle.entry[{index}].resource"
     tails = [(issue.path or "").partition(".") for issue in issues]
     return [
-        replace(issue, path=entry + dot + rest)
+        issue._replace(path=entry + dot + rest)
         for issue, (_, dot, rest) in zip(issues, tails, strict=True)
     ]
 

@@ -116,6 +116,18 @@ def _authority(namespace: str, universal: str, kind: str) -> tuple[str, bool]:
     return terms.system("authority", quote(namespace or universal, safe="")), False
 
 
+@lru_cache(maxsize=4096)
+def _assigner(hd: str, sub: str) -> tuple[str, bool]:
+    """The system of a written HD, `""` for an empty one, and whether it is known."""
+    names = [*(name.strip() for name in hd.split(sub)), "", ""]
+    return _authority(names[0], names[1], names[2].upper()) if names[0] or names[1] else ("", False)
+
+
+@lru_cache(maxsize=1024)
+def _facility(name: str) -> str:
+    return terms.system("facility", quote(name, safe=""))
+
+
 def authority(run: Run, hd: str, part: int = 0) -> str:
     """The identifier system of an assigning authority (HD); the sender's own when it is empty.
 
@@ -124,12 +136,9 @@ def authority(run: Run, hd: str, part: int = 0) -> str:
     own = run.feed.authorities.get(hd)
     if own:
         return own
-    names = [*(name.strip() for name in hd.split(run.sub)), "", ""]
-    namespace, universal, kind = names[0], names[1], names[2]
-    if not namespace and not universal:
-        facility = run.feed.facility or run.facts.get("facility", "") or run.feed.name
-        return terms.system("facility", quote(facility, safe=""))
-    system, known = _authority(namespace, universal, kind.upper())
+    system, known = _assigner(hd, run.sub)
+    if not system:
+        return _facility(run.feed.facility or run.facts.get("facility", "") or run.feed.name)
     if not known:
         text = "no system is registered for this assigning authority; one was made of its name"
         run.issue_once("authority-unknown", hd, text)

@@ -16,7 +16,7 @@ from adapter.mapping.model import Map, Rule, load
 from adapter.mapping.paths import LINE, hl7_source, putter
 from adapter.mapping.records import Compiled, FieldFunction, ignored, skeleton, sourced
 from adapter.mapping.registry import BUILDERS, CONVERTERS, Converter
-from adapter.mapping.run import BadValue, Run, restored
+from adapter.mapping.run import BadValue, Draft, Run, restored
 from adapter.mapping.steps import NULL, build_step, clear, open_draft
 from adapter.record import fixed
 
@@ -313,10 +313,12 @@ def _writer(item: Map, rule: Rule, read: Callable[[Run, list[str]], object]) -> 
         if value is not None:
             value = value if run.sub == "&" else restored(value)
             draft = run.drafts.get(name) or draft_of(run)
+            if shared and not each:
+                rep = 0
             if run.ops is not None:
                 run.ops.append((draft_of, put, value, rep, shared, root))
             if shared:
-                rep = run.line * LINE + (rep if each else 0)
+                rep += run.line * LINE
             put(draft, value, rep)
             draft.origins.append((run.line, root, run.label))
         return True
@@ -330,12 +332,15 @@ def _complain(item: Map, rule: Rule) -> Callable[[Run, BadValue], None]:
     severity: Severity = "error" if rule.need else "warning"
     plain = len(rule.to.steps) == 1 and rule.to.steps[0].slot is None
 
+    def put(draft: Draft, kept: Json, rep: int) -> None:
+        draft.resource[root] = kept
+
     def complain(run: Run, bad: BadValue) -> None:
         run.issue(severity, bad.detail, bad.text, bad.part)
-        if run.ops is not None:
-            run.ops.append(None)
         if plain and isinstance(bad, _Unknown):
-            draft_of(run).resource[root] = bad.kept
+            put(draft_of(run), bad.kept, 0)
+            if run.ops is not None:
+                run.ops.append((draft_of, put, bad.kept, 0, False, ""))
 
     return complain
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from adapter import data, terms
@@ -37,8 +37,14 @@ def finish(run: Run) -> Outcome:
         if side.links:
             _link(run, side)
     entries = [_entry(draft) for draft in _unique(drafts)]
-    entries += [_side_entry(side) for side in run.side.values()]
-    entries.append(_provenance(run, provenance, entries))
+    targets: list[Resource] = [{"reference": entry.urn} for entry in entries]
+    for side in run.side.values():
+        done = side.named.done if side.named is not None else None
+        resource, known, weak, target = done or _completed(side)
+        told = Origins(resource, [(side.line, "", side.label)])
+        entries.append(Entry(resource, side.urn, known, side.key, told, (), weak))
+        targets.append(target)
+    entries.append(_provenance(run, provenance, targets))
     outcome.entries = entries
     return outcome
 
@@ -92,7 +98,9 @@ def _aim(run: Run, link: Link) -> Draft | None:
 
 def _waits(run: Run, draft: Draft, keyed: list[Draft]) -> bool:
     """Whether the key needs a reference to a draft that has no name yet."""
-    roots = {path.rstrip("?").partition(".")[0] for path in draft.key}
+    if not draft.links:
+        return False
+    roots = {names[0] for names, _ in _paths(draft.key)}
     return any(link.root in roots and _aim(run, link) in keyed for link in draft.links)
 
 
@@ -107,17 +115,23 @@ def _place(run: Run, draft: Draft) -> tuple[str, ...]:
 def _key(draft: Draft) -> tuple[str, ...]:
     """The texts that name a resource; none when one is absent whose path has no `?`."""
     parts: list[str] = []
-    for path in draft.key:
-        value = _text(draft.resource, path.rstrip("?"))
-        if not value and not path.endswith("?"):
+    for names, needed in _paths(draft.key):
+        value = _text(draft.resource, names)
+        if needed and not value:
             return ()
         parts.append(value)
     return tuple(parts)
 
 
-def _text(resource: Resource, path: str) -> str:
+@lru_cache(maxsize=1024)
+def _paths(key: tuple[str, ...]) -> tuple[tuple[tuple[str, ...], bool], ...]:
+    """The paths of a key as names, and whether each must lead to something (no `?`)."""
+    return tuple((tuple(path.rstrip("?").split(".")), not path.endswith("?")) for path in key)
+
+
+def _text(resource: Resource, names: tuple[str, ...]) -> str:
     value: Any = resource
-    for name in path.split("."):
+    for name in names:
         if isinstance(value, list):
             value = value[0] if value else None
         value = value.get(name) if isinstance(value, dict) else None
@@ -235,36 +249,29 @@ def _entry(draft: Draft) -> Entry:
 
 
 class _Done(NamedTuple):
-    """A side resource completed: it, its identifiers, and what only fills a gap."""
+    """A side resource completed: it, its identifiers, what only fills a gap, and its reference."""
 
     resource: Resource
     identity: tuple[tuple[str, str], ...]
     weak: tuple[str, ...]
-
-
-def _side_entry(side: Side) -> Entry:
-    """The entry of a resource that a value names; what many units name is completed once."""
-    named = side.named
-    done = named.done if named is not None else None
-    if done is None:
-        done = _completed(side)
-        if named is not None:
-            named.done = done
-    resource, known, weak = done
-    told = Origins(resource, [(side.line, "", side.label)])
-    return Entry(resource, side.urn, known, side.key, told, (), weak)
+    reference: Resource
 
 
 def _completed(side: Side) -> _Done:
+    """What becomes of a resource that a value names; of one that many units name, once."""
     lacks = {
         element: value
         for element, name, value in _required(side.kind)
         if element not in side.resource and name not in side.resource
     }
     whole = {**side.resource, **lacks}
-    resource = fixed(whole) if type(side.resource) is Constant else whole
+    kept = type(side.resource) is Constant
+    resource = fixed(whole) if kept else whole
     weak = tuple(element for element in lacks if element != "meta")
-    return _Done(resource, identity(resource), weak)
+    done = _Done(resource, identity(resource), weak, fixed({"reference": side.urn}))
+    if kept and side.named is not None:
+        side.named.done = done
+    return done
 
 
 def _entered_in_error(draft: Draft) -> bool:
@@ -303,21 +310,22 @@ class Origins(Sequence[Origin]):
         return self._rows()[place]
 
 
-def _provenance(run: Run, draft: Draft | None, entries: list[Entry]) -> Entry:
+def _provenance(run: Run, draft: Draft | None, targets: list[Resource]) -> Entry:
     """Who said all this and in which unit (US Core Provenance: target, recorded, agent.who)."""
     unit = run.unit
     resource: Resource = draft.resource if draft else {"resourceType": "Provenance"}
-    resource["target"] = [{"reference": entry.urn} for entry in entries]
+    resource["target"] = targets
     if "recorded" not in resource:
         known = unit.as_of.partition(" ")[0] or unit.received
         resource["recorded" if known else "_recorded"] = known or _ABSENT
     if "agent" not in resource:
         who = {"identifier": {"system": terms.system("source"), "value": unit.source}}
         resource["agent"] = [{"type": {"coding": [_ASSEMBLER]}, "who": who}]
-    place = {"system": terms.system("unit"), "value": unit.key or str(unit.at)}
-    what = {"identifier": place, "display": str(unit.at)}
+    at = str(unit.at)
+    place = {"system": terms.system("unit"), "value": unit.key or at}
+    what = {"identifier": place, "display": at}
     resource["entity"] = [{"role": "source", "what": what}, *resource.get("entity", ())]
-    return Entry(resource, urn("Provenance", unit.source, unit.key or str(unit.at)))
+    return Entry(resource, urn("Provenance", unit.source, unit.key or at))
 
 
 _ASSEMBLER = {

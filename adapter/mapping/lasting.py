@@ -36,7 +36,7 @@ def sender(feed: Feed, facility: str) -> int:
     if found is None:
         if len(_senders) >= _SENDERS:
             _senders.clear()
-            _known.clear()
+            _forget()
         _senders[place] = found = (len(_senders) + 1, feed)  # held, so that its id stays its own
     return found[0]
 
@@ -73,8 +73,7 @@ def lasting(read: Callable[[Run, list[str]], _R]) -> Callable[[Run, list[str]], 
         place = (run.sender, name, run.label[:4] == "PID-", *parts)
         known = _known.get(place)
         if known is None:
-            known = _keep(place, _told(run, lambda: fixed(read(run, parts))))
-            return known.value
+            return _keep(_known, place, _told(run, lambda: fixed(read(run, parts)))).value
         for tell, *what in known.told:
             tell(run, *what)
         return known.value
@@ -88,47 +87,74 @@ def field(
 ) -> Callable[[Run, str], None]:
     """A field whose readers are all steady: what was written for a text is written again."""
     places = tuple(others)
+    texts: dict[int, dict[Any, _Read]] = {}
+    _fields.append(texts)
 
     def run_again(run: Run, text: str) -> None:
-        if run.ops is not None or '"' in text or "~" in text or "\\" in text:
-            run_field(run, text)
-            return
-        fields = run.fields
-        place = (run.sender, run_field, text, *[fields[n] for n in places if n < len(fields)])
-        known = _known.get(place)
+        known = texts.get(run.sender)
         if known is None:
-            _learn(place, run, run_field, text)
-            return
-        for tell, *what in known.told:
-            tell(run, *what)
-        line = run.line
-        for draft_of, put, value, rep, shared, root in known.value:
-            draft = draft_of(run)
-            put(draft, value, line * LINE if shared else rep)
-            if root:
-                draft.origins.append((line, root, run.label))
+            known = texts[run.sender] = {}
+        place = (text, *_texts(run.fields, places)) if places else text
+        made = known.get(place)
+        if made is not None:
+            _again(run, made)
+        elif text == _NULL:
+            run_field(run, text)
+        else:
+            _learn(known, place, run, run_field)
 
     return run_again
 
 
+_NULL = '""'  # to be deleted: no reader sees it
+_fields: list[dict[int, dict[Any, _Read]]] = []  # by field, of each sender
+
+
+def _texts(fields: list[str], places: tuple[int, ...]) -> list[str]:
+    return [fields[place] if place < len(fields) else "" for place in places]
+
+
+def _again(run: Run, made: _Read) -> None:
+    for tell, *what in made.told:
+        tell(run, *what)
+    line, label = run.line, run.label
+    for draft_of, put, value, rep, shared, root in made.value:
+        draft = draft_of(run)
+        put(draft, value, line * LINE + rep if shared else rep)
+        if root:
+            draft.origins.append((line, root, label))
+
+
 def _learn(
-    place: tuple[Any, ...], run: Run, run_field: Callable[[Run, str], None], text: str
+    known: dict[Any, _Read], place: Any, run: Run, run_field: Callable[[Run, str], None]
 ) -> None:
+    text = place if isinstance(place, str) else place[0]
     run.ops = ops = list[Any]()
     try:
-        known = _told(run, lambda: run_field(run, text))
+        made = _told(run, lambda: run_field(run, text))
     finally:
         run.ops = None
-    if None not in ops:
+    if "~" not in text or all(tell is Run.take for tell, *_ in made.told):
         done = [(draft_of, put, fixed(value), *rest) for draft_of, put, value, *rest in ops]
-        _keep(place, known._replace(value=done))
+        _keep(known, place, made._replace(value=done))
 
 
-def _keep(place: tuple[Any, ...], known: _Read) -> _Read:
-    if len(_known) >= _MOST:
-        _known.clear()
-    _known[place] = known
-    return known
+def _keep(among: dict[Any, _Read], place: Any, made: _Read) -> _Read:
+    among[place] = made
+    _kept[0] += 1
+    if _kept[0] > _MOST:
+        _forget()
+    return made
+
+
+def _forget() -> None:
+    _kept[0] = 0
+    _known.clear()
+    for texts in _fields:
+        texts.clear()
+
+
+_kept = [0]  # how many texts
 
 
 def _told(run: Run, read: Callable[[], Any]) -> _Read:

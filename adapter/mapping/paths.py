@@ -200,6 +200,37 @@ def _beside(put: Put, name: tuple[str, ...], value: Any) -> Callable[[Draft], No
     return put_beside
 
 
+class Constants:
+    """What a map writes beside sourced values: each constant wherever its parent exists."""
+
+    def __init__(self, constants: list[tuple[Target, Any]]) -> None:
+        self._plain: list[Callable[[Draft], None]] = []
+        self._of_slots: dict[tuple[str, ...], list[tuple[Put, Any]]] = {}
+        for path, value in constants:
+            self._add(path, value)
+
+    def __bool__(self) -> bool:
+        return bool(self._plain or self._of_slots)
+
+    def write(self, draft: Draft) -> None:
+        """Write all of them into a draft, as far as their parents are there."""
+        for function in self._plain:
+            function(draft)
+        of_slots = self._of_slots
+        if of_slots:
+            for name, rep in list(draft.slots):
+                for put, value in of_slots.get(name, ()):
+                    put(draft, value, rep)
+
+    def _add(self, path: Target, value: Any) -> None:
+        slots = [place for place, step in enumerate(path.steps[:-1]) if step.slot]
+        if slots:
+            name = _slot_name(path.steps[: slots[-1] + 1])
+            self._of_slots.setdefault(name, []).append((putter(path), value))
+        else:
+            self._plain.append(constant(path, value))
+
+
 def _inside(put: Put, keys: tuple[str, ...], value: Any) -> Callable[[Draft], None]:
     def put_inside(draft: Draft) -> None:
         box: Any = draft.resource

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from adapter.errors import DataFileError
 from adapter.mapping.model import Map, MapFile, Rule
-from adapter.mapping.paths import LINE, Put, constant, putter
-from adapter.mapping.run import Draft, Link, Run
+from adapter.mapping.paths import LINE, Constants, Put, putter
+from adapter.mapping.run import Link, Run
 
 # Runs everything that reads one field, on that field's text.
 FieldFunction = Callable[[Run, str], None]
@@ -21,34 +21,41 @@ class Compiled:
     fields: list[FieldFunction | None] = field(default_factory=list)
     needs: list[tuple[int, str, str]] = field(default_factory=list)
     fresh: tuple[str, ...] = ()
-    beside: list[tuple[str, list[Callable[[Draft], None]]]] = field(default_factory=list)
+    beside: list[tuple[str, Constants]] = field(default_factory=list)
     links: list[tuple[str, Link, bool]] = field(default_factory=list)
 
     def apply(self, run: Run, fields: Sequence[str], labels: Sequence[str]) -> None:
         """Run the rules of one record. `labels` name the fields as the source's people do."""
         for name in self.fresh:
             run.drafts[name] = None
-        for index, text in enumerate(fields):
-            if text:
-                run.label = labels[index] if index < len(labels) else f"column {index + 1}"
-                function = self.fields[index] if index < len(self.fields) else None
+        for text, function, label in zip(fields, self.fields, labels, strict=False):
+            if text and function is not ignored:
+                run.label = label
                 if function is None:
                     run.issue("information", "unmapped", "no rule reads this field")
                 else:
                     function(run, text)
+        self._report(run, fields, labels)
+        self._finish(run)
+
+    def _report(self, run: Run, fields: Sequence[str], labels: Sequence[str]) -> None:
+        """Report what stands behind the last field that any standard knows, and what is missing."""
+        for index in range(len(self.fields), len(fields)):
+            if fields[index]:
+                run.label = f"{labels[0].partition('-')[0]}-{index}"
+                run.issue("information", "unmapped", "no rule reads this field")
+
         for index, label, text in self.needs:
             if index >= len(fields) or not fields[index]:
                 run.label = label
                 run.issue("error", "required", text)
-        self._finish(run)
 
     def _finish(self, run: Run) -> None:
         drafts = run.drafts
-        for name, functions in self.beside:
+        for name, constants in self.beside:
             draft = drafts.get(name)
             if draft is not None:
-                for function in functions:
-                    function(draft)
+                constants.write(draft)
         for name, link, shared in self.links:
             draft = drafts.get(name)
             if draft is not None:
@@ -63,7 +70,7 @@ def skeleton(maps: Sequence[Map], width: int) -> Compiled:
     """A Compiled with constants and links of the maps; the fields are for the caller to fill."""
     done = Compiled([None] * width, fresh=tuple(m.name for m in maps if not m.once))
     for item in maps:
-        constants = [constant(r.to, r.value) for r in item.rules if r.value is not None]
+        constants = Constants([(r.to, r.value) for r in item.rules if r.value is not None])
         if constants:
             done.beside.append((item.name, constants))
         done.links += [

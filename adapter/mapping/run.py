@@ -182,7 +182,7 @@ class Run:
     groups: Groups | None = None
     sender: int = 0
     tape: list[tuple[Any, ...]] | None = None  # what is told while a text is read to be kept
-    ops: list[Any] | None = None  # what is written meanwhile; None in it: not to be kept
+    ops: list[Any] | None = None  # what is written meanwhile
 
     def at(self, part: int = 0) -> Location:
         """The place of the value being read; `part` is the component, 0 the whole."""
@@ -218,14 +218,15 @@ class Run:
         whole = {**resource, **more} if more else resource
         if self.tape is not None:
             whole, more = fixed(whole), fixed(more)
-        self._take(name, kind, key, more, Named(whole))
+        self.take(name, kind, key, more, Named(whole))
         return name
 
-    def _take(
+    def take(
         self, name: str, kind: str, key: tuple[str, ...], more: Resource | None, named: Named
     ) -> None:
+        """Take in a resource by its urn; one that is there already takes `more`."""
         if self.tape is not None:
-            self.tape.append((Run._take, name, kind, key, more, named))
+            self.tape.append((Run.take, name, kind, key, more, named))
         known = self.side.get(name)
         if known is None:
             resource = named.resource

@@ -108,7 +108,11 @@ def build_step(file: str, item: Map, rule: Rule) -> Callable[[Run, list[str]], N
         for rep, one in enumerate(values):
             put(draft, one, first if shared else rep)
         if run.ops is not None:
-            told = [(draft_of, put, one, rep, shared, "") for rep, one in enumerate(values)]
+            numbers = [0] * len(values) if shared else range(len(values))
+            told = [
+                (draft_of, put, one, rep, shared, "")
+                for rep, one in zip(numbers, values, strict=True)
+            ]
             run.ops += [*told[:-1], (*told[-1][:-1], root)]
         draft.origins.append((run.line, root, run.label))
 

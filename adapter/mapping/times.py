@@ -59,6 +59,7 @@ def _changing(zone: str, second: str) -> tuple[str, Reading]:
     return second + _written(first), "twice" if before > after else "zone"
 
 
+@lru_cache(maxsize=256)
 def date_time(text: str, zone: str) -> tuple[str, Reading]:
     """A DTM as FHIR dateTime, and whether and how the feed's zone was assumed for it.
 
@@ -139,6 +140,8 @@ def end_of_time(run: Run, text: str, part: int = 0) -> str | None:
 
 def period(run: Run, start: str, end: str, parts: tuple[int, int]) -> dict[str, str] | None:
     """A Period of two DTMs that stand at components `parts`; None when neither can be read."""
+    if not start and not end:
+        return None
     found = {"start": end_of_time(run, start, parts[0]), "end": end_of_time(run, end, parts[1])}
     return {name: value for name, value in found.items() if value} or None
 

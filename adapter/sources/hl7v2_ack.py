@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
@@ -124,7 +123,7 @@ def _message(head: Head, code: str, issues: Iterable[Issue], now: datetime) -> s
     modern = head.version[:2] >= _MODERN
     rows = [_msh(head, code, now), _msa(head, code, told)]
     if code[1] == "A":  # taken all the same: a person looks at it
-        told = [replace(one, severity="warning") for one in told]
+        told = [one._replace(severity="warning") for one in told]
     rows += [_err(head, one) if modern else _old_err(head, one) for one in told]
     return "".join(head.delimiters[0].join(_trimmed(row)) + "\r" for row in rows)
 

@@ -134,7 +134,7 @@ def _stored(work: Work, one: Arrival) -> bool:
 def _not_taken(work: Work, one: Arrival, why: Unresolved) -> Receipt:
     """A unit that a person must look at, or that cannot be."""
     issue = why.issue
-    found = issue if issue.at is not None else replace(issue, at=one.outcome.unit.at)
+    found = issue if issue.at is not None else issue._replace(at=one.outcome.unit.at)
     status: Status = "refused" if found.detail in ("reference", "contradiction") else "review"
     number = _enter(work, one, status, [*one.outcome.issues, found])
     if status == "review":

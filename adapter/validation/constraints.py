@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapter.validation import bindings
-from adapter.validation.faults import Fault, Json, Link, Rule, Walk, below
+from adapter.validation.faults import Fault, Json, Rule, Walk, below
 from adapter.validation.invariants import Invariant
 from adapter.validation.once import FIXED, once
 
@@ -151,7 +151,7 @@ def _targets(node: Node) -> Rule | None:
         return None
 
     def rule(value: Any, walk: Walk) -> None:
-        walk.links.append(Link(value, targets))
+        walk.links.append((value, targets))
 
     return rule
 

@@ -22,11 +22,8 @@ class Fault(NamedTuple):
     text: str
 
 
-class Link(NamedTuple):
-    """One Reference met on the way and the types it may lead to (`()` = any)."""
-
-    node: Json
-    targets: frozenset[str]
+# One Reference met on the way, and the types that it may lead to; none of them: any.
+Link = tuple[Json, frozenset[str]]
 
 
 @dataclass(slots=True)

@@ -41,20 +41,21 @@ def _by_name(contained: list[Any]) -> dict[str, Json]:
 
 
 def _local(resource: Json, link: Link, contained: dict[str, Json]) -> list[Fault]:
-    reference = link.node["reference"]
+    (node, targets), reference = link, link[0]["reference"]
     if reference == "#":
         return []
     if reference not in contained:
         text = "ref-1: no contained resource has this id"
-        return [Fault(place(resource, link.node), "reference", text)]
-    allowed = not link.targets or contained[reference].get("resourceType") in link.targets
+        return [Fault(place(resource, node), "reference", text)]
+    allowed = not targets or contained[reference].get("resourceType") in targets
     return [] if allowed else [wrong_target(resource, link)]
 
 
 def wrong_target(resource: Json, link: Link) -> Fault:
     """The fault of a reference to a type that the element does not allow."""
-    text = f"a reference to {' or '.join(sorted(link.targets))} is expected"
-    return Fault(place(resource, link.node), "reference", text)
+    node, targets = link
+    text = f"a reference to {' or '.join(sorted(targets))} is expected"
+    return Fault(place(resource, node), "reference", text)
 
 
 def _unused(resource: Json, contained: dict[str, Json]) -> list[Fault]:

@@ -15,7 +15,6 @@ _URN = "urn:"
 _SHARED = frozenset({"Location", "Organization", "Practitioner"})
 _MOST = 20_000
 _sound: dict[bytes, list[Link]] = {}  # sound resources by their JSON; emptied when full
-_fixed: dict[int, tuple[Json, list[Link]]] = {}  # those that never change, by identity
 
 
 def check(resource: Json, profile: str | None = None) -> list[Issue]:
@@ -47,7 +46,7 @@ def check_unit(
     seen: dict[str, int] = {}
     found: list[Issue] = []
     for urn, resource in resources:
-        kind = _kind(resource)
+        kind = kinds[urn]
         number = seen[kind] = seen.get(kind, -1) + 1
         if only is not None and urn not in only:
             continue
@@ -80,16 +79,14 @@ def _inspect(resource: Json, kind: str) -> tuple[list[Fault], list[Link]]:
     return wrong, met
 
 
-def _inspect_fixed(resource: Json) -> tuple[list[Fault], list[Link]]:
-    known = _fixed.get(id(resource))
-    if known is not None and known[0] is resource:
-        return [], known[1]
-    wrong, met = structure.inspect(resource)
+def _inspect_fixed(resource: Constant) -> tuple[list[Fault], list[Link]]:
+    for known, met in resource.sound:
+        if known is structure.inspect:
+            return [], list(met)
+    wrong, found = structure.inspect(resource)
     if not wrong:
-        if len(_fixed) >= _MOST:
-            _fixed.clear()
-        _fixed[id(resource)] = resource, met
-    return wrong, met
+        resource.sound = (*resource.sound, (structure.inspect, tuple(found)))
+    return wrong, found
 
 
 def _kind(resource: Any) -> str:
@@ -103,16 +100,15 @@ def _root(resource: Any) -> str:
 
 def _resolve(resource: Json, met: Iterable[Link], kinds: Mapping[str, str]) -> list[Fault]:
     found: list[Fault] = []
-    for link in met:
-        reference = link.node.get("reference", "")
-        if not reference.startswith(_URN):
-            continue
+    for node, targets in met:
+        reference = node.get("reference", "")
         kind = kinds.get(reference)
-        if kind is None:
+        if kind is not None:
+            if targets and kind not in targets:
+                found.append(links.wrong_target(resource, (node, targets)))
+        elif reference[:4] == _URN:
             text = "nothing in this unit has this urn"
-            found.append(Fault(links.place(resource, link.node), "reference", text))
-        elif link.targets and kind not in link.targets:
-            found.append(links.wrong_target(resource, link))
+            found.append(Fault(links.place(resource, node), "reference", text))
     return found
 
 

@@ -228,11 +228,11 @@ def _reference_rule(rule: Rule, targets: frozenset[str]) -> Rule:
         if isinstance(value, dict) and len(value) == 1:  # an urn of this unit and nothing else
             urn = value.get("reference")
             if type(urn) is str and urn[:9] == "urn:uuid:" and urn.isprintable():
-                walk.links.append(Link(value, targets))
+                walk.links.append((value, targets))
                 return None
         found = rule(value, walk)
         if found is None:
-            walk.links.append(Link(value, targets))
+            walk.links.append((value, targets))
         return found
 
     return check
