@@ -15,6 +15,9 @@ from adapter.mapping.run import Feed, Groups, Run
 from adapter.outcome import Outcome, Unit
 from adapter.record import Location, Message
 
+# What MSH, SFT and EVN make: the sender, its program, its clerk, and that it said so.
+_SENDERS = frozenset(("Device", "Organization", "Practitioner", "Provenance"))
+
 
 def convert(message: Message, feed: Feed, unit: Unit) -> Outcome:
     """One message as an Outcome; a message of an event without a file is refused, never guessed."""
@@ -39,6 +42,7 @@ def convert(message: Message, feed: Feed, unit: Unit) -> Outcome:
     groups.close(run, event, spans)
     outcome = finish(run)
     outcome.event = event.code
+    _check_told(outcome, event, message)
     whole_lists.tell(lists, outcome)
     outcome.issues = list(dict.fromkeys(outcome.issues))  # two maps may read one field
     if spans.pairs and outcome.ok:
@@ -88,6 +92,19 @@ def _check_segments(run: Run, event: Event, message: Message) -> None:
         if names.count(name) > 1:  # two persons or two stays are never read as one
             run.label = name
             run.issue("error", "message-structure", f"{event.code} with more than one {name}")
+
+
+def _check_told(outcome: Outcome, event: Event, message: Message) -> None:
+    """Refuse a message that has what it needs in name only: it would be stored as nothing."""
+    told = (entry.resource["resourceType"] not in _SENDERS for entry in outcome.entries)
+    if not outcome.ok or any(told):
+        return
+    at = outcome.unit.at
+    for name in event.needs[:1]:
+        line = next(n for n, text in enumerate(message.segments, at.line) if text[:3] == name)
+        text = f"{name} tells nothing, and nothing else in the message does"
+        outcome.issues.append(Issue("error", "required", text, Location(at.source, line, name)))
+        outcome.entries = []
 
 
 @cache

@@ -1,0 +1,1 @@
+"""Coverage-guided search for bytes that convert_adt cannot bear; see adt.py."""
