@@ -86,12 +86,22 @@ def performed(run: Run, texts: list[str]) -> None:
     minutes = own(run, 7)
     if draft is None:
         return
-    if not minutes.isdigit() or len(start) < 11:
-        draft.resource["performedDateTime"] = start
+    end = _later(start, minutes) if len(start) > len("2026-01-01") else ""
+    if end:
+        draft.resource["performedPeriod"] = {"start": start, "end": end}
     else:
-        end = datetime.fromisoformat(start) + timedelta(minutes=min(int(minutes[:7]), 10**6))
-        draft.resource["performedPeriod"] = {"start": start, "end": end.isoformat()}
+        draft.resource["performedDateTime"] = start
     draft.origins.append((run.line, "performed", run.label))
+
+
+def _later(start: str, minutes: str) -> str:
+    """So many minutes after a time, `""` when they are no number, or lead beyond all time."""
+    if not (minutes.isascii() and minutes.isdigit()):
+        return ""
+    try:
+        return (datetime.fromisoformat(start) + timedelta(minutes=int(minutes[:7]))).isoformat()
+    except OverflowError:
+        return ""
 
 
 @builder("procedure_words")
