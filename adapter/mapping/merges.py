@@ -6,6 +6,7 @@ HL7 v2.9 chapter 3.6.2; the shape of a merge is that of IHE PMIR ITI-93: the los
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,6 +17,8 @@ from adapter.record import Location
 
 Json = dict[str, Any]
 Meaning = Callable[[Run, Groups], None]
+_PERSONAL = frozenset(("MA", "MB", "MC"))  # numbers of a person, whichever record has them
+_UNNAMED = re.compile(r"[^A-Za-z0-9-]+")  # what the name of a piece does not hold
 _SAME = "the prior identifier and the one that stays are the same"
 
 
@@ -97,7 +100,7 @@ def _own_by_both(present: Draft, prior: Draft) -> None:
 
     The loser keeps it only if it has no other: else it would be found by what names the survivor.
     """
-    personal = [item for item in _ids(prior) if _types(item) & {"MA", "MB", "MC"}]
+    personal = [item for item in _ids(prior) if _types(item) & _PERSONAL]
     if personal and len(personal) < len(_ids(prior)):
         prior.resource["identifier"] = [i for i in _ids(prior) if i not in personal]
         fresh = [{k: v for k, v in item.items() if k != "use"} for item in personal]
@@ -222,23 +225,53 @@ def _change_quietly(run: Run, names: tuple[str, str]) -> None:
 
 def link_patients(run: Run, groups: Groups) -> None:
     """A24: two Patients of one person; both go on, each sees the other."""
+    for one, other in _couples(run, groups):
+        one.links.append(Link("link", _see(other), other))
+        other.links.append(Link("link", _see(one), one))
+
+
+def unlink_patients(run: Run, groups: Groups) -> None:
+    """A37: what A24 said of these two Patients is taken back; any other link of theirs stays."""
+    for one, other in _couples(run, groups):
+        run.line, run.label = one.line, "PID-3"
+        run.issue("information", "cleared", "the link between the two is to be deleted")
+        one.cleared += [f"link/{name}" for name in _records(other)]
+        other.cleared += [f"link/{name}" for name in _records(one)]
+
+
+def _couples(run: Run, groups: Groups) -> list[tuple[Draft, Draft]]:
+    """The Patient of this group with that of each group before; refused when they are one."""
     patient = run.drafts.get("Patient")
+    found = []
     for drafts in groups.closed:
         other = drafts.get("Patient")
         if patient is None or other is None:
             continue
         if not _rest(other, patient):
+            run.line = patient.line
             _refuse(run, "PID-3", "contradiction", "a person is not linked to itself")
-            return
-        patient.links.append(Link("link", _reference("link", "seealso"), other))
-        other.links.append(Link("link", _reference("link", "seealso"), patient))
+            return []
+        found.append((patient, other))
+    return found
 
 
-def unlink_patients(run: Run, groups: Groups) -> None:
-    """A37: what A24 said of two Patients is taken back."""
-    patient = run.drafts.get("Patient")
-    if patient is not None:
-        patient.cleared.append("link")
+def _records(draft: Draft) -> list[str]:
+    """Names of a record by its numbers, that of the record itself before those of the person."""
+    ranked = sorted(_ids(draft), key=lambda item: bool(_types(item) & _PERSONAL))
+    texts = (f"{item.get('system', '')}-{item.get('value', '')}" for item in ranked)
+    return [_UNNAMED.sub("_", text) for text in texts]
+
+
+def _see(other: Draft) -> Callable[[Draft, Any, int], None]:
+    """Write a link to another record, as a piece that is named by that record's number."""
+    put, names = _reference("link", "seealso"), _records(other)
+
+    def see(draft: Draft, reference: Json, rep: int) -> None:
+        put(draft, reference, rep)
+        pieces = draft.parts.setdefault("link", [])
+        pieces += names[:1] * (len(draft.resource["link"]) - len(pieces))
+
+    return see
 
 
 MEANINGS: dict[str, Meaning] = {

@@ -1,0 +1,89 @@
+"""Links between people: A24 makes one, A37 takes that one back and no other."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from adapter import convert
+from adapter import store as stores
+from adapter.identity.match import may_merge, resolve
+from adapter.program.encounters import replay
+
+NOW = "2026-07-20T08:00:00Z"
+PEOPLE = {"M1": "QUILLFEATHER^ODETTE||1980", "M2": "MARROWBY^TESS||1955", "M3": "PIKE^NED||1931"}
+
+
+def message(event: str, hour: int, *segments: str) -> bytes:
+    at = f"202607{10 + hour // 24:02d}{hour % 24:02d}0000-0700"
+    head = f"MSH|^~\\&|ADT|MERCY|HUB|HARBOR|{at}||ADT^{event}|N{event}{hour}|P|2.5.1"
+    return "\r".join([head, f"EVN|{event}|{at}", *segments, ""]).encode()
+
+
+def pid(number: str, more: str = "") -> str:
+    return f"PID|||{number}^^^MERCY^MR{more}||{PEOPLE[number]}0517|F"
+
+
+def links(*messages: bytes) -> set[tuple[str, str, str]]:
+    """(number, type, number of the other) of all links after the messages, in this order."""
+    store = stores.open("sqlite://", resolve, UUID(int=2), 5, replay, may_merge)
+    try:
+        for raw in messages:
+            for one in convert.adt(raw):
+                assert store.commit(one, raw, NOW).status == "stored"
+        people = {f"Patient/{row['id']}": row for row in store.each("Patient")}
+        return {
+            (_number(row), link["type"], _number(people[link["other"]["reference"]]))
+            for row in people.values()
+            for link in row.get("link", ())
+        }
+    finally:
+        store.close()
+
+
+def _number(person: dict[str, Any]) -> str:
+    return str(person["identifier"][0]["value"])
+
+
+def both(one: str, other: str) -> set[tuple[str, str, str]]:
+    return {(one, "seealso", other), (other, "seealso", one)}
+
+
+KNOWN = [message("A28", hour, pid(number)) for hour, number in enumerate(PEOPLE)]
+FIRST = message("A24", 5, pid("M1"), pid("M2"))
+SECOND = message("A24", 6, pid("M3"), pid("M1"))
+UNDONE = message("A37", 7, pid("M1"), pid("M2"))
+
+
+def test_only_the_link_between_the_two_is_taken_back() -> None:
+    assert links(*KNOWN, FIRST, SECOND) == both("M1", "M2") | both("M1", "M3")
+    assert links(*KNOWN, FIRST, SECOND, UNDONE) == both("M1", "M3")
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations((FIRST, SECOND, UNDONE))))
+def test_in_any_order(order: tuple[bytes, ...]) -> None:
+    assert links(*KNOWN, *order) == both("M1", "M3")
+
+
+def test_in_the_other_order_of_the_two_and_with_more_numbers() -> None:
+    undone = message("A37", 7, pid("M2", "~E9^^^REGION&2.999.9&ISO^PI"), pid("M1"))
+    assert links(*KNOWN, FIRST, SECOND, undone) == both("M1", "M3")
+
+
+def test_linked_again() -> None:
+    assert links(*KNOWN, FIRST, UNDONE, message("A24", 9, pid("M2"), pid("M1"))) == both("M1", "M2")
+
+
+def test_a_merge_is_no_link_of_that_kind() -> None:
+    merged = message("A40", 6, pid("M1"), "MRG|M4^^^MERCY^MR")
+    two = links(*KNOWN, FIRST, merged)
+    assert links(*KNOWN, FIRST, merged, UNDONE) == two - both("M1", "M2") != two
+
+
+def test_nobody_is_linked_to_himself_or_unlinked_from_himself() -> None:
+    for event in ("A24", "A37"):
+        (outcome,) = convert.adt(message(event, 5, pid("M1"), pid("M1")))
+        assert [i.detail for i in outcome.issues if i.failed] == ["contradiction"]
