@@ -8,6 +8,9 @@ from adapter.mapping.events import Event
 from adapter.mapping.paths import Step
 from adapter.mapping.run import Draft, Groups, Link, Run
 
+# Of a named slot that an event may take back, the piece that a store holds (record.piece).
+_PIECES = {Step("extension", "expected-end"): "extension/extension-Encounter_plannedEndDate"}
+
 
 def begin(run: Run, event: Event, groups: Groups) -> None:
     """A group's first segment: what the group before made is complete, and is not written to."""
@@ -90,7 +93,9 @@ def _clear(run: Run, event: Event) -> None:
         draft = run.drafts.get(name)
         if draft is not None:
             _take(draft, path.steps)
-            if not path.named:
+            if path.steps[0] in _PIECES:
+                draft.cleared.append(_PIECES[path.steps[0]])
+            elif not path.named:
                 draft.cleared.append(".".join(step.key for step in path.steps))
 
 
