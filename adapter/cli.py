@@ -18,6 +18,8 @@ KINDS = {
     "referral": "a referral form (JSON, QuestionnaireResponse)",
     "services": "a log of ECM contacts (CSV, XLSX)",
     "outreach": "a log of outreach attempts (as services; rows without a phase are attempts)",
+    "rtf": "an ECM provider's Return Transmission File, on a plan's or county's side",
+    "otf": "an ECM provider's Initial Outreach Tracker File, on a plan's or county's side",
 }
 
 
@@ -69,6 +71,16 @@ def _inputs(command: argparse.ArgumentParser, name: str, kind: str) -> None:
         _folder(command)
     else:
         command.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    _scope(command, name, kind)
+    if name == "convert":
+        command.add_argument("--out", type=Path, metavar="FILE", help="Bundles (default: stdout)")
+        command.add_argument("--issues", type=Path, metavar="FILE", help="OperationOutcomes")
+    elif name == "load":
+        _load(command, kind)
+
+
+def _scope(command: argparse.ArgumentParser, name: str, kind: str) -> None:
+    """Whose layout, profile or form the files have."""
     if kind == "mif":
         command.add_argument("--plan", required=True, help="a layout of mappings/mif/layouts")
     elif kind == "adt":
@@ -77,15 +89,13 @@ def _inputs(command: argparse.ArgumentParser, name: str, kind: str) -> None:
         if name == "convert":
             about = "judge structure and tables with hl7apy too"
             command.add_argument("--conformance", action="store_true", help=about)
+    elif kind in ("rtf", "otf"):
+        about = "whose layout the file has: a folder of mappings/outbound"
+        command.add_argument("--plan", required=True, help=about)
     elif kind == "referral":
         command.add_argument("--form", required=True, help="a form of mappings/forms/layouts")
     else:
         command.add_argument("--log", default="canonical", help="a layout of mappings/services")
-    if name == "convert":
-        command.add_argument("--out", type=Path, metavar="FILE", help="Bundles (default: stdout)")
-        command.add_argument("--issues", type=Path, metavar="FILE", help="OperationOutcomes")
-    elif name == "load":
-        _load(command, kind)
 
 
 def _load(command: argparse.ArgumentParser, kind: str) -> None:

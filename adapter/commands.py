@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import IO
 
 from adapter import convert as conversion
-from adapter import data, member_commands, pipeline, settings, validation
+from adapter import data, member_commands, pipeline, reject_file, returned, settings, validation
 from adapter.errors import OutputError, SettingError
-from adapter.issues import DETAILS, Issue, operation_outcome
+from adapter.issues import Issue, operation_outcome
 from adapter.outcome import Outcome, Unit
 from adapter.record import Location
 
@@ -60,6 +60,8 @@ def _outcomes(options: Namespace, file: Path) -> Iterator[Outcome]:
         return conversion.rows(file, conversion.member_table(options.plan))
     if options.kind in ("services", "outreach"):
         return conversion.rows(file, conversion.service_table(options.log, options.kind))
+    if options.kind in returned.KINDS:
+        return returned.outcomes(returned.Source(file, file.name), options.plan, options.kind)
     content, problem = _read(file)
     if problem is not None:
         return iter([conversion.refused(problem, options.kind, "file")])
@@ -102,6 +104,8 @@ def _writable(file: Path, option: str) -> IO[bytes]:
 
 _SHELVES = {
     "mif": ("plan", "mif/layouts"),
+    "rtf": ("plan", "outbound"),
+    "otf": ("plan", "outbound"),
     "adt": ("feed", "hl7v2/feeds"),
     "referral": ("form", "forms/layouts"),
 }
@@ -111,6 +115,7 @@ def _known_names(options: Namespace) -> None:
     """A plan, feed, form or log must be shipped. Raises SettingError naming those that are."""
     option, shelf = _SHELVES.get(options.kind, ("log", "services/layouts"))
     names = sorted(file.stem for file in data.path("mappings", *shelf.split("/")).glob("*.toml"))
+    names = returned.known_plans(options.kind) if options.kind in returned.KINDS else names
     given = getattr(options, option)
     if given and given not in names:
         raise SettingError(f"--{option}: not in mappings/{shelf}; one of {', '.join(names)}")
@@ -160,7 +165,7 @@ def load(options: Namespace) -> int:
             stream = _writable(options.rejects, "--rejects")
             text = TextIOWrapper(stream, encoding="utf-8", newline="")
             rejects = csv.writer(stack.enter_context(text))
-            rejects.writerow(["file", "line", "field", "severity", "issue", "text", "remedy"])
+            rejects.writerow(reject_file.FOUND)
         house = open_pipeline(options)
         for file in inside(options.files):
             tally = pipeline.Tally()
@@ -170,7 +175,7 @@ def load(options: Namespace) -> int:
                 found = [issue for issue in result.issues if _wrong(issue)]
                 clean &= not found
                 if rejects is not None:
-                    rejects.writerows(_reject_rows(found))
+                    rejects.writerows(reject_file.found_rows(found))
                 else:
                     for issue in found:
                         _tell(issue)
@@ -204,19 +209,15 @@ def _load(
         return house.mif(file, options.plan, file.name, came or "")
     if options.kind in ("services", "outreach"):
         return house.services(file, options.log, file.name, options.kind)
+    if options.kind in returned.KINDS:
+        take = house.rtf if options.kind == "rtf" else house.otf
+        return take(file, options.plan, file.name)
     content, problem = _read(file)
     if problem is not None:
         return iter([pipeline.UnitResult(1, "refused", issues=(problem,))])
     if options.kind == "adt":
         return house.adt(content, options.feed, file.name)
     return house.referral(content, options.form, file.name)
-
-
-def _reject_rows(issues: Iterable[Issue]) -> Iterator[list[object]]:
-    for issue in issues:
-        at = issue.at or Location("", 0)
-        remedy = DETAILS[issue.detail].remedy
-        yield [at.source, at.line, at.field, issue.severity, issue.detail, issue.text, remedy]
 
 
 def _counts(tally: pipeline.Tally) -> list[str]:

@@ -76,7 +76,7 @@ def _message(message: Message, profile: Feed, door: Door) -> Outcome:
         text = "MSH-11 says what kind of message it is (P, T or D), and here it is not taken"
         at = Location(message.source, message.line, "MSH-11")
         return Outcome(unit, issues=[Issue("error", "not-supported", text, at)])
-    return _checked(messages.convert(message, profile, unit))
+    return checked(messages.convert(message, profile, unit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +229,10 @@ class _Sheet:
         outcome = self._bound.apply(record, unit, self._context)
         outcome.issues[:0] = self.waiting
         self.waiting = []
-        checked = _checked(outcome)
+        found = checked(outcome)
         if self._listed:
-            self._note(record, named(checked))
-        return checked
+            self._note(record, named(found))
+        return found
 
     def _note(self, record: Record, member: Named | None) -> None:
         """Put a member on the list, once; remember who a refused row was about."""
@@ -264,7 +264,7 @@ class _Sheet:
     def _list(self, at: Location) -> Outcome:
         self._lists += 1
         number = "" if self._lists == 1 else str(self._lists)
-        return _checked(self._roster.outcome(self._unit(at, f"end{number}", b"")))
+        return checked(self._roster.outcome(self._unit(at, f"end{number}", b"")))
 
     def end(self, at: Location) -> Iterator[Outcome]:
         """What is left at the end of a file: its roster, and findings that waited for a row."""
@@ -288,7 +288,7 @@ def referral(raw: bytes | str | Form, form: str, source: str = "form") -> Outcom
     bound = tabular.load("forms", form).bind(definition.columns, reading.record.labels)
     outcome = bound.apply(reading.record, unit, {"form": definition.url})
     outcome.issues[:0] = reading.issues
-    return _checked(outcome)
+    return checked(outcome)
 
 
 def notification(bundle: Resource, found: Sequence[Issue], received: str) -> Outcome:
@@ -304,7 +304,7 @@ def refused(issue: Issue, kind: str, source: str) -> Outcome:
     return Outcome(Unit(issue.at or Location("input", 1), kind, source), issues=[issue])
 
 
-def _checked(outcome: Outcome) -> Outcome:
+def checked(outcome: Outcome) -> Outcome:
     """The outcome with what validation finds, placed where the value came from.
 
     An element that is not valid is left out and a profile that does not hold is not claimed, both

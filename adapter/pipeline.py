@@ -9,7 +9,7 @@ from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 
-from adapter import convert, members, validation
+from adapter import convert, members, returned, validation
 from adapter.errors import DataFileError
 from adapter.identity.match import ranked
 from adapter.issues import Candidate, Issue
@@ -18,6 +18,7 @@ from adapter.program import lists, snapshots, tasks
 from adapter.program.days import today
 from adapter.record import Location, Resource
 from adapter.referrals import states
+from adapter.reports.layout import Kind
 from adapter.store.protocol import Receipt, Status, Store
 
 Clock = Callable[[], datetime]
@@ -128,6 +129,14 @@ class Pipeline:
         """Load a service log (kind `outreach`: of outreach attempts), a unit a row."""
         return self._known(lambda: self._table(data, convert.service_table(log, kind), name), name)
 
+    def rtf(self, data: bytes | Path, plan: str, name: str = "") -> Iterator[UnitResult]:
+        """Load a provider's Return Transmission File as its plan or county, a unit a row."""
+        return self._returned(data, plan, "rtf", name)
+
+    def otf(self, data: bytes | Path, plan: str, name: str = "") -> Iterator[UnitResult]:
+        """Load a provider's outreach tracker as its plan or county, a unit a row."""
+        return self._returned(data, plan, "otf", name)
+
     def due(self, plan: str, on: date | None = None) -> Resource:
         """What is due in a plan on a day (today in California) as a Bundle of Tasks, not stored."""
         found = lists.due(self.store, plan, on or today(self.clock()))
@@ -146,6 +155,13 @@ class Pipeline:
     def _table(self, data: bytes | Path, table: convert.Table, name: str) -> Iterator[Outcome]:
         received = self.clock().isoformat()
         return convert.rows(data, table, name, received=received)
+
+    def _returned(
+        self, data: bytes | Path, plan: str, kind: Kind, name: str
+    ) -> Iterator[UnitResult]:
+        label = name or (data.name if isinstance(data, Path) else "input")
+        file = returned.Source(data, label, self.clock().isoformat())
+        return self._known(lambda: returned.outcomes(file, plan, kind), label)
 
     def _known(self, outcomes: Callable[[], Iterator[Outcome]], name: str) -> Iterator[UnitResult]:
         """Commit a file's units; an unknown plan, feed or form is one refused unit."""

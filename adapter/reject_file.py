@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from adapter.issues import DETAILS, Issue
+from adapter.record import Location
 from adapter.sources import layout as layouts
 from adapter.sources.header import REFUSED
 from adapter.sources.originals import originals
+
+FOUND = ("file", "line", "field", "severity", "issue", "text", "remedy")
+
+
+def found_rows(issues: Iterable[Issue]) -> Iterator[list[object]]:
+    """What is wrong with a unit as rows under FOUND: where, what, and how to mend it."""
+    for issue in issues:
+        at = issue.at or Location("", 0)
+        remedy = DETAILS[issue.detail].remedy
+        yield [at.source, at.line, at.field, issue.severity, issue.detail, issue.text, remedy]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ LAYERS = {
     "sources": 2, "mapping": 2, "validation": 2, "identity": 2, "store": 2, "security": 2,
     "program": 3, "referrals": 3, "consent": 3, "careplans": 3, "claims": 3, "reports": 3,
     "pipeline": 4, "convert": 4, "members": 4, "feeds": 4,
+    "returned": 4,
     "api": 5, "console": 5, "transport": 5,
     "cli": 6, "commands": 6, "feed_commands": 6, "alert_commands": 6, "output_commands": 6,
     "demo": 6, "outputs": 6, "serving": 6, "__main__": 6, "": 6,

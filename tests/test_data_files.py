@@ -178,7 +178,7 @@ def test_every_profile_a_mapping_claims_is_shipped() -> None:
     assert {url for url in claimed if url.startswith(OURS)} - shipped == set()
 
 
-@pytest.mark.parametrize("kind", ["mif", "hl7v2", "referral", "services"])
+@pytest.mark.parametrize("kind", ["mif", "hl7v2", "referral", "services", "returns"])
 def test_every_input_is_a_case(kind: str) -> None:
     folders = {(ROOT / name).parent for name in files(f"fixtures/{kind}/**/input.*")}
     assert sorted(f.relative_to(ROOT).as_posix() for f in folders if lacks(f)) == []

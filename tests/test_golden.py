@@ -15,7 +15,7 @@ import orjson
 import pytest
 
 import adapter
-from adapter import convert, data
+from adapter import convert, data, returned
 from adapter.outcome import Outcome
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,12 +38,17 @@ def _services(file: Path, log: str = "canonical", as_of: str = "") -> Iterable[O
     return convert.rows(file, convert.service_table(log), received=as_of)
 
 
+def _returns(file: Path, plan: str, file_kind: str) -> Iterable[Outcome]:
+    return returned.outcomes(returned.Source(file, file.name), plan, file_kind)
+
+
 # The other kinds (claims, reports) start from a store: their own tests walk them.
 CONVERT: dict[str, Callable[..., Iterable[Outcome]]] = {
     "mif": _mif,
     "hl7v2": _adt,
     "referral": _referral,
     "services": _services,
+    "returns": _returns,
 }
 CASES = sorted(
     file.parent.relative_to(FIXTURES).as_posix()

@@ -1,11 +1,11 @@
-"""Posting files: a member file, ADT messages, a referral form; the answer lists each unit."""
+"""Posting files: member and return files, ADT messages, a form; the answer lists each unit."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from adapter.api.call import Answer, Server, refuse
@@ -31,8 +31,14 @@ _HL7 = {HL7, "x-application/hl7-v2+er7"}
 _ANY = {"application/octet-stream", "text/plain"}
 
 
+Load = Callable[[bytes, str, str], Iterable[UnitResult]]
+
+
 class Post(NamedTuple):
-    """One intake route: `param` names what the sender must say, `types` what it may send."""
+    """One intake route: `param` names what the sender must say, `types` what it may send.
+
+    The last part of `path` is the name of the intake's function.
+    """
 
     path: str
     param: str
@@ -40,19 +46,13 @@ class Post(NamedTuple):
     about: str
 
 
+_TABLE = frozenset(
+    _ANY | {"text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+)
 POSTS = (
-    Post(
-        "/intake/mif",
-        "plan",
-        frozenset(
-            _ANY
-            | {
-                "text/csv",
-                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            }
-        ),
-        "a plan's member file",
-    ),
+    Post("/intake/mif", "plan", _TABLE, "a plan's member file"),
+    Post("/intake/rtf", "plan", _TABLE, "a provider's return file, to a plan or county"),
+    Post("/intake/otf", "plan", _TABLE, "a provider's outreach tracker, to a plan or county"),
     Post(
         "/intake/adt",
         "feed",
@@ -93,8 +93,8 @@ def take(server: Server, post: Post, query: dict[str, str], body: bytes) -> Answ
         raise refuse(400, "value-format", "the query parameter name: letters, digits, . _ -")
     if not body:
         raise refuse(422, "file-empty", "the request has no body")
-    load = {"plan": server.intake.mif, "feed": server.intake.adt, "form": server.intake.referral}
-    return _answer(load[post.param](body, scope, name))
+    load: Load = getattr(server.intake, post.path.rpartition("/")[2])
+    return _answer(load(body, scope, name))
 
 
 def answers_hl7(content_type: str, accept: str) -> bool:

@@ -40,6 +40,12 @@ class Intake(Protocol):
     def mif(self, data: bytes, plan: str, name: str) -> Iterator[UnitResult]:
         """Load a member file of a plan, a unit a row."""
 
+    def rtf(self, data: bytes, plan: str, name: str) -> Iterator[UnitResult]:
+        """Load a provider's return file as a plan or county, a unit a row."""
+
+    def otf(self, data: bytes, plan: str, name: str) -> Iterator[UnitResult]:
+        """Load a provider's outreach tracker as a plan or county, a unit a row."""
+
     def adt(self, data: bytes, feed: str, name: str) -> Iterator[UnitResult]:
         """Load one HL7 v2 message or a batch, a unit a message."""
 

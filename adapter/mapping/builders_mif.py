@@ -38,8 +38,8 @@ _PLACE_OF_CARE = re.compile(
 
 @cache
 def _of_plan(name: str, source: str) -> str:
-    """The system of a plan's own numbers; `source` is the plan's as the owner of its rows."""
-    return terms.system(name, source.removeprefix("plan:"))
+    """The system of a plan's own numbers; `source` owns the rows: the plan, or what it is told."""
+    return terms.system(name, source.removeprefix("plan:").removeprefix("return:"))
 
 
 def _identifier(code: str, system: str, value: str | None) -> Json | None:

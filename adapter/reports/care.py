@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from adapter import terms
 from adapter.record import Resource
 from adapter.reports.facts import Contact, Facts
-from adapter.reports.fhir import current, day_of, identifier
+from adapter.reports.fhir import ECM, codes, current, day_of, identifier
 from adapter.reports.found import NOTHING, Element, Found, of
 
 
@@ -83,10 +83,28 @@ def auth_no(facts: Facts) -> Found:
 
 
 def counted(facts: Facts, in_person: bool) -> Found:
-    """Contacts of the month in person, or virtual; outreach attempts are told elsewhere."""
+    """Contacts of the month in person, or virtual; outreach attempts are told elsewhere.
+
+    Where another told how many there were (a return file that was read), at least so many.
+    """
     rows = [row for row in facts.contacts if facts.setup.holds(row.on) and not row.outreach]
     kept = [row for row in rows if (row.in_person if in_person else row.virtual)]
-    return Found(len(kept), tuple(f"{row.ref}#class" for row in kept))
+    known = Found(len(kept), tuple(f"{row.ref}#class" for row in kept))
+    said = max((_tally(row, facts, in_person) for row in facts.tallies), default=0)
+    if said <= len(kept):
+        return known
+    refs = tuple(f"Observation/{row['id']}#component" for row in facts.tallies)
+    return Found(said, refs)
+
+
+def _tally(row: Resource, facts: Facts, in_person: bool) -> int:
+    """How many contacts of the month an Observation tells; 0 of another month."""
+    start = day_of(row.get("effectivePeriod", {}).get("start", ""), facts.setup.zone)
+    if start is None or not facts.setup.holds(start):
+        return 0
+    wanted = "in-person" if in_person else "virtual"
+    parts = [one for one in row.get("component", ()) if wanted in codes([one["code"]], ECM)]
+    return max((int(one.get("valueInteger", 0)) for one in parts), default=0)
 
 
 def manager(use: str) -> Element:

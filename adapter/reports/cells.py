@@ -102,6 +102,16 @@ def _names(element: str) -> Mapping[str, str]:
     return {target.code: target.display for target in targets if target and target.display}
 
 
+def named(element: str, shown: str) -> str:
+    """Our code of an element by what people call it; `""` when nothing is called so."""
+    return _called(element).get(terms.fold(shown), "")
+
+
+@cache
+def _called(element: str) -> Mapping[str, str]:
+    return {terms.fold(name): code for code, name in _names(element).items()}
+
+
 def _plain(value: str, column: Column, form: Format) -> str:
     """One line of characters that every format has, without the delimiter of an unquoted file."""
     if form == "pipe":

@@ -13,7 +13,7 @@ from adapter.reports.fhir import current, day_of, extensions, identifier
 from adapter.reports.found import NOTHING, Element, Found, of
 
 _ADULT = 21  # DHCS ECM Policy Guide IV
-_FLAGGED = {
+FLAGGED = {
     "pof_homeless": "homelessness",
     "pof_avoidable_use": "avoidable-utilization",
     "pof_smh_sud": "smh-sud",
@@ -250,7 +250,7 @@ ELEMENTS: Mapping[str, Element] = MappingProxyType(
         "phone": phone,
         "pof_ind": enrollment.pof_ind,
         "pof": enrollment.pof,
-        **{name: enrollment.flagged(code) for name, code in _FLAGGED.items()},
+        **{name: enrollment.flagged(code) for name, code in FLAGGED.items()},
         "enrolled": enrollment.enrolled,
         "ecm_status": enrollment.ecm_status,
         "acuity": enrollment.acuity,

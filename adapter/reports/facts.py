@@ -15,6 +15,7 @@ from adapter.reports.shelf import Loop, Shelf, Wanted, named
 from adapter.store.protocol import Store, Trace
 
 _REFERRAL_FORMS = "https://ecm-adapter.example/fhir/Questionnaire/ecm-referral-"
+_NOT_COVERED = ("cancelled", "entered-in-error")
 _CHUNK = 100  # members read at once
 
 
@@ -36,6 +37,7 @@ class Facts:
 
     `attempts`  outreach up to the month's end, in order of time
     `medicare`  the member's Coverage by Medicare, if there is one
+    `tallies`   numbers of contacts in a month as another told them, without the contacts
     """
 
     patient: Resource
@@ -51,6 +53,7 @@ class Facts:
     assessments: tuple[Resource, ...]
     authorizations: tuple[Resource, ...]
     appointments: tuple[Resource, ...]
+    tallies: tuple[Resource, ...]
     task: str
     loop: tuple[str, str, str] | None
     traces: tuple[Trace, ...]
@@ -110,6 +113,7 @@ def _facts(patient: Resource, coverages: tuple[Resource, Resource | None], shelf
         assessments=tuple(r for r in rows("QuestionnaireResponse") if not _referral_form(r)),
         authorizations=tuple(rows("ClaimResponse")),
         appointments=tuple(rows("Appointment")),
+        tallies=tuple(rows("Observation")),
         task=task,
         loop=told,
         traces=tuple(store.trace("Patient", patient["id"])) if wanted.needs("trace") else (),
@@ -129,7 +133,7 @@ def _coverages(store: Store, plan: str) -> dict[str, tuple[str, str]]:
     medicare: dict[str, str] = {}
     for row in store.each("Coverage"):
         ref = ref_of(row.get("beneficiary", {}))
-        if not ref.startswith("Patient/") or row.get("status") == "cancelled":
+        if not ref.startswith("Patient/") or row.get("status") in _NOT_COVERED:
             continue
         own = (row.get("period", {}).get("start", ""), f"Coverage/{row['id']}")
         if _of_plan(row, plan, payor):

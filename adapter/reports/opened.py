@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
+from typing import IO
 
 import python_calamine
 
@@ -14,8 +16,8 @@ from adapter.reports.layout import DELIMITER, Format, Layout
 from adapter.reports.read import Cells
 
 
-def table(file: Path, layout: Layout, form: Format | None = None) -> Iterator[Cells]:
-    """The rows of a file in a layout's format, or the one named.
+def table(file: Path | bytes, layout: Layout, form: Format | None = None) -> Iterator[Cells]:
+    """The rows of a file, or of its content, in a layout's format, or the one named.
 
     Raises OutputError when the file cannot be opened as that, or is not UTF-8.
     """
@@ -24,24 +26,35 @@ def table(file: Path, layout: Layout, form: Format | None = None) -> Iterator[Ce
     return _lines(file, form or layout.format)
 
 
-def _lines(file: Path, form: Format) -> Iterator[Cells]:
+def _lines(file: Path | bytes, form: Format) -> Iterator[Cells]:
     try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
+        with _stream(file) as stream:
             if form == "pipe":
                 yield from csv.reader(stream, delimiter="|", quoting=csv.QUOTE_NONE)
             else:
                 yield from csv.reader(stream, delimiter=DELIMITER[form])
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise OutputError(f"cannot read {file.name}: {type(error).__name__}") from None
+        raise OutputError(f"cannot read {_name(file)}: {type(error).__name__}") from None
 
 
-def _sheet(file: Path, layout: Layout) -> Iterator[Cells]:
+def _stream(file: Path | bytes) -> IO[str]:
+    if isinstance(file, bytes):
+        return io.TextIOWrapper(io.BytesIO(file), encoding="utf-8-sig", newline="")
+    return file.open(encoding="utf-8-sig", newline="")
+
+
+def _name(file: Path | bytes) -> str:
+    return "the content" if isinstance(file, bytes) else file.name
+
+
+def _sheet(file: Path | bytes, layout: Layout) -> Iterator[Cells]:
     try:
-        book = python_calamine.CalamineWorkbook.from_path(file)
+        source = io.BytesIO(file) if isinstance(file, bytes) else file
+        book = python_calamine.CalamineWorkbook.from_object(source)
         names = book.sheet_names
         sheet = book.get_sheet_by_name(layout.sheet if layout.sheet in names else names[0])
     except (OSError, IndexError, python_calamine.CalamineError) as error:
-        raise OutputError(f"cannot read {file.name}: {type(error).__name__}") from None
+        raise OutputError(f"cannot read {_name(file)}: {type(error).__name__}") from None
     for row in sheet.iter_rows():
         yield [_cell(cell) for cell in row]
 

@@ -30,12 +30,16 @@ _TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class ReadRow:
-    """One row: its line, whom it names, its values by element (empty cells left out), issues."""
+    """One row: its line, whom it names, its values by element (empty cells left out), issues.
+
+    `cells` are all of it as they came, also those of columns that the layout lacks.
+    """
 
     line: int
     key: str
     values: Mapping[str, Value]
     issues: tuple[Issue, ...] = ()
+    cells: Cells = ()
 
 
 @dataclass(slots=True)
@@ -120,7 +124,7 @@ def _row(cells: Cells, bound: Sequence[Column | None], layout: Layout, at: Locat
         if isinstance(value, str) and _unknown(value, column):
             issues.append(_issue("warning", "code-unknown", place))
     key = next((str(values[name]) for name in _NAMED_BY if name in values), "")
-    return ReadRow(at.line, key or f"line {at.line}", values, tuple(issues))
+    return ReadRow(at.line, key or f"line {at.line}", values, tuple(issues), cells)
 
 
 def _unknown(value: str, column: Column) -> bool:

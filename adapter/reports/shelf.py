@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapter.record import Resource
-from adapter.reports.fhir import ref_of
+from adapter.reports.fhir import ECM, ref_of
 from adapter.reports.setup import Setup
 from adapter.store.protocol import Store
 
@@ -19,10 +19,13 @@ _NEEDED_BY = {
     "Appointment": {"next_visit", "next_visit_date"},
     "CarePlan": {"care_plan_rev"},
     "ClaimResponse": {"auth_no"},
+    "Observation": {"n_in_person", "n_tele"},
     "QuestionnaireResponse": {"assess_start", "assess_done"},
     "Task": {"referral_status", "referral_status_date", "referral_closure_reason"},
     "trace": {"new_address_ind", "new_phone_ind"},
 }
+# Of kinds that hold much else, which are read.
+_ONLY = {"Observation": [("code", f"{ECM}|contacts-in-month")]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class Shelf:
     def _read(self, kind: str) -> dict[str, list[Resource]]:
         found: dict[str, list[Resource]] = {}
         of = ",".join(sorted(self._members))
-        for row in self.store.each(kind, [("patient", of)]):
+        for row in self.store.each(kind, [("patient", of), *_ONLY.get(kind, ())]):
             for member in _whose(row) & self._members:
                 found.setdefault(member, []).append(row)
         return found

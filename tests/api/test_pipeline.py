@@ -27,6 +27,11 @@ POSTS = [
     ("referral?form=sacramento", "referral/adult"),
 ]
 
+RETURNS = [
+    ("rtf?plan=canonical", "returns/canonical-rtf"),
+    ("otf?plan=kern", "returns/kern-outreach"),
+]
+
 
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[TestClient]:
@@ -46,7 +51,7 @@ def post_file(client: TestClient, root: Path, url: str, case: str) -> Any:
     return client.post(f"/intake/{url}", content=file.read_bytes(), headers=BYTES)
 
 
-@pytest.mark.parametrize(("url", "case"), POSTS)
+@pytest.mark.parametrize(("url", "case"), [*POSTS, *RETURNS])
 def test_a_file_is_stored_once(live: TestClient, root: Path, url: str, case: str) -> None:
     first, again = (post_file(live, root, url, case) for _ in "ab")
     assert (first.status_code, again.status_code) == (200, 200)
@@ -57,7 +62,9 @@ def test_a_file_is_stored_once(live: TestClient, root: Path, url: str, case: str
     assert states <= {"200 duplicate", "422 refused"}
 
 
-@pytest.mark.parametrize("url", ["mif?plan=nowhere", "referral?form=nowhere", "adt?feed=nowhere"])
+@pytest.mark.parametrize(
+    "url", ["mif?plan=nowhere", "referral?form=nowhere", "adt?feed=nowhere", "rtf?plan=nowhere"]
+)
 def test_an_unknown_sender_is_refused(live: TestClient, url: str) -> None:
     answer = live.post(f"/intake/{url}", content=b"MSH|^~\\&|x", headers=BYTES)
     assert answer.status_code == 422

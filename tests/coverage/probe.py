@@ -146,7 +146,7 @@ def convert(row: Row, told: Case, with_field: bool) -> Json | None:
     found = next(hl7v2.message(raw.split("\r"), 1, "probe"))
     assert isinstance(found, hl7v2.Message), raw
     unit = Unit(Location("probe", 1), "adt", feed.source, "probe", raw=found.raw)
-    outcome = converting._checked(message.convert(found, feed, unit))  # what is invalid is gone
+    outcome = converting.checked(message.convert(found, feed, unit))  # what is invalid is gone
     assert outcome.ok, (raw, outcome.issues)
     return message_bundle(outcome, found, feed)
 
