@@ -250,6 +250,6 @@ def _referral(said: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 @cache
 def _states() -> Mapping[str, str]:
-    """The words of a referral's status -> the status of its Task (mappings/returns/referral.toml)."""
+    """Words of a referral's status -> status of its Task (mappings/returns/referral.toml)."""
     found: dict[str, str] = data.toml(data.path("mappings", "returns", "referral.toml"))["values"]
     return {terms.fold(word): state for state, word in found.items()}
