@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import adapter
+from adapter.mapping.events import events
 from tests.fuzz.holds import holds
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,3 +59,24 @@ def test_damaged_messages(raw: bytes, edits: list[tuple[float, int, bytes]]) -> 
 @given(st.sampled_from(SEEDS), st.sampled_from(SEEDS), st.floats(0, 1), st.floats(0, 1))
 def test_one_message_cut_into_another(one: bytes, other: bytes, end: float, start: float) -> None:
     holds(one[: int(end * len(one))] + other[int(start * len(other)) :])
+
+
+PERSON = b"PID|||M1^^^MERCYTEST^MR||TESTWELL^AURORA||19850314|F\r"
+STAY = b"PV1||I|WARD" + b"|" * 16 + b"V1^^^MERCYTEST^VN\r"
+
+
+@pytest.mark.parametrize("segment", sorted(events()["A01"].segments.keys() - {"MSH"}))
+@pytest.mark.parametrize("event", ["A01", "A08", "A31"])
+def test_a_null_in_any_field_refuses_nothing(segment: str, event: str) -> None:
+    """`""` asks for a deletion: nowhere may it cost the rest of the message."""
+    base = {"PID": PERSON, "PV1": STAY}
+    wrong = []
+    for place in range(1, 57):
+        fields = base.get(segment, segment.encode()).rstrip(b"\r").split(b"|")
+        fields += [b""] * (place + 1 - len(fields))
+        fields[place] = b'""'
+        made = {**base, segment: b"|".join(fields) + b"\r"}
+        outcome = adapter.convert_adt(HEAD % event.encode() + b"".join(made.values()))
+        if not outcome.ok:
+            wrong.append(place)
+    assert wrong == []
