@@ -221,8 +221,10 @@ def _take_places(
     off = {part for path in movement.cleared if (part := _part(path))} | set(effect.drops)
     if effect.move == "track":
         off.add("temporary")
-    if effect.undoes:  # what it takes back it may name
-        said = {part: item for part, item in said.items() if part not in off}
+    if effect.undoes:  # what it takes back it may name: the place left is the one never reached
+        said = {part: item for part, item in said.items() if part not in off | {"prior"}}
+    if undone is not None and stay.status in _ENDED:
+        said = {}
     off -= said.keys()
     for part in sorted(off):
         now = places.left(now, part, at)
