@@ -24,7 +24,7 @@ from adapter.identity.match import resolve
 from adapter.pipeline import Pipeline
 from adapter.sources import layout as layouts
 from tests.unit import plans_made
-from tests.unit.members_made import NOW, PERIOD, STATUSES, Made, Plan, cell, many
+from tests.unit.members_made import NOW, PERIOD, STATUSES, Made, Plan, attempts, cell, many
 
 Cells = dict[str, str]
 
@@ -227,3 +227,59 @@ def test_rows_come_back_in_pipes(tmp_path: Path) -> None:
     assert compared(people, plans_made.DEMOGRAPHIC, plans_made.KERN, wanted) >= 200 * 9
     wanted = ["cin", "ecm_start", "ecm_end", "enrolled", "program"]
     assert compared(enrolled, plans_made.ENROLLMENT, plans_made.KERN, wanted) >= 200 * 5
+
+
+TRIED = [
+    replace(one, tries=tuple(replace(t, clock=f"{9 + n:02}:05:00") for n, t in enumerate(tries)))
+    for one, tries in zip(MEMBERS, (one.tries for one in many(220)), strict=True)
+]
+
+
+def as_outreach() -> bytes:
+    """Kern's own outreach file: an attempt a row, by position."""
+    layout = layouts.load("kern-outreach")
+    lines = []
+    for one in TRIED:
+        for tried in attempts(one):
+            result = cell("result", one, tried, plans_made.KERN)
+            said = {
+                "sequence": f"{len(lines) + 1:04d}",
+                "sent_at": "02-02-2026 08:00:00",
+                "void": "0",
+                "plan_member_id": f"P{one.number:06d}",
+                "cin": one.cin,
+                "attempted_at": f"{tried.on:%m-%d-%Y} {tried.clock}",
+                "attempt_result": result,
+                "attempt_failed": cell("missed_code", one, tried, plans_made.KERN),
+                "attempt_succeeded": cell("reached_code", one, tried, plans_made.KERN),
+                "ecm_provider_tin": "990000017",
+                "ecm_provider_npi": "1234567893",
+                "program": "ECM",
+            }
+            lines.append("|".join(placed(said, layout)))
+    return "\r\n".join(lines).encode()
+
+
+def test_attempts_come_back_in_pipes(tmp_path: Path) -> None:
+    store = stores.open("sqlite://", same_person=resolve)
+    house = Pipeline(store, lambda: NOW)
+    list(house.mif(as_pipes("kern-demographic"), "kern-demographic", "who.txt"))
+    found = [one for one in house.mif(as_outreach(), "kern-outreach", "tried.txt") if one.rows]
+    assert {one.status for one in found} == {"stored"}
+    run = outputs.return_run(house, "kern", "otf", PERIOD, None, "casey")
+    (file,) = outputs.return_files(house, run, tmp_path).files
+    store.close()
+    shown = {"plan_member_id": lambda one: f"P{one.number:06d}"}
+    kept = [n for n, e in enumerate(plans_made.OUTREACH) if e not in ("sequence", "sent_at")]
+    expected = sorted(
+        [
+            shown[e](one) if e in shown else cell(e, one, tried, plans_made.KERN)
+            for e in (plans_made.OUTREACH[n] for n in kept)
+        ]
+        for one in TRIED
+        for tried in attempts(one)
+    )
+    rows = tables(file, None)
+    assert sorted([row[n] for n in kept] for row in rows) == expected
+    assert len(rows) == len(found) > 300
+    assert len({one.cin for one in TRIED if attempts(one)}) > 100
