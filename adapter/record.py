@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
 Resource = dict[str, Any]
@@ -15,10 +16,12 @@ Resource = dict[str, Any]
 class Constant(dict[str, Any]):
     """A JSON object of a mapping file: it stands in many resources, so nothing may change it.
 
-    `sound`  the rules that found nothing wrong with it, each with the References in it
+    `sound`    the rules that found nothing wrong with it, each with the References in it
+    `answers`  what tests said of it
     """
 
-    sound: tuple[tuple[object, tuple[Any, ...]], ...] = ()
+    answers: Mapping[object, bool] = MappingProxyType({})
+    sound: tuple[tuple[object, tuple[Any, ...], tuple[Any, ...]], ...] = ()
 
     def _fixed(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("a constant of a mapping file is never changed; copy it first")
@@ -33,7 +36,8 @@ class Constant(dict[str, Any]):
 class Constants(list[Any]):
     """A JSON list of a mapping file; nothing may change it either."""
 
-    sound: tuple[tuple[object, tuple[Any, ...]], ...] = ()
+    answers: Mapping[object, bool] = MappingProxyType({})
+    sound: tuple[tuple[object, tuple[Any, ...], tuple[Any, ...]], ...] = ()
 
     def _fixed(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("a constant of a mapping file is never changed; copy it first")

@@ -108,7 +108,7 @@ class Field:
         if others is None or self.beside is None:
             self.beside = None
         else:
-            self.beside |= {*others, hl7_source(rule.unless)[1] if rule.unless else 0}
+            self.beside |= {*others, *([hl7_source(rule.unless)[1]] if rule.unless else [])}
 
     def function(self) -> FieldFunction:
         """One function for the field, and what was made of texts that come again."""

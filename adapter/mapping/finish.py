@@ -13,14 +13,16 @@ from adapter.outcome import Outcome
 from adapter.record import Constant, Entry, Origin, Resource, fixed
 
 BASE = "https://ecm-adapter.example/fhir"
-_ABSENT = {
-    "extension": [
-        {
-            "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason",
-            "valueCode": "unknown",
-        }
-    ]
-}
+_ABSENT = fixed(
+    {
+        "extension": [
+            {
+                "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason",
+                "valueCode": "unknown",
+            }
+        ]
+    }
+)
 
 
 def finish(run: Run) -> Outcome:
@@ -34,8 +36,7 @@ def finish(run: Run) -> Outcome:
         return outcome
     _name(run, drafts)
     for side in run.side.values():
-        if side.links:
-            _link(run, side)
+        _link(run, side)
     entries = [_entry(draft) for draft in _unique(drafts)]
     targets: list[Resource] = [{"reference": entry.urn} for entry in entries]
     for side in run.side.values():
@@ -70,23 +71,24 @@ def _name(run: Run, drafts: list[Draft]) -> None:
         else:
             draft.urn = urn(draft.kind, *_place(run, draft))
     while keyed:
-        draft = next((d for d in keyed if not _waits(run, d, keyed)), keyed[0])
-        keyed.remove(draft)
+        draft = _next(run, keyed)
         _link(run, draft)
         draft.key = _key(draft)
         draft.urn = urn(draft.kind, *(draft.key or _place(run, draft)))
     for draft in drafts:
-        if draft.links:
-            _link(run, draft)
+        _link(run, draft)
 
 
 def _link(run: Run, draft: Draft | Side) -> None:
     """Write the references whose target has its name by now."""
-    waiting = []
+    if not draft.links:
+        return
+    waiting, drafts = [], run.drafts
     for link in draft.links:
-        aim = _aim(run, link)
+        _, put, to = link
+        aim = drafts.get(to) if isinstance(to, str) else to
         if aim is not None and aim.urn:
-            link.put(draft, {"reference": aim.urn}, 0)
+            put(draft, {"reference": aim.urn}, 0)
         else:
             waiting.append(link)
     draft.links = waiting
@@ -96,20 +98,37 @@ def _aim(run: Run, link: Link) -> Draft | None:
     return run.drafts.get(link.to) if isinstance(link.to, str) else link.to
 
 
+def _next(run: Run, keyed: list[Draft]) -> Draft:
+    """Take the first draft whose key needs none of the others out of the list."""
+    for place, draft in enumerate(keyed):
+        if not draft.links or not _waits(run, draft, keyed):
+            return keyed.pop(place)
+    return keyed.pop(0)
+
+
 def _waits(run: Run, draft: Draft, keyed: list[Draft]) -> bool:
     """Whether the key needs a reference to a draft that has no name yet."""
-    if not draft.links:
-        return False
-    roots = {names[0] for names, _ in _paths(draft.key)}
-    return any(link.root in roots and _aim(run, link) in keyed for link in draft.links)
+    roots = _roots(draft.key)
+    for link in draft.links:
+        if link[0] in roots:
+            aim = _aim(run, link)
+            if aim is not None and not aim.urn and aim in keyed:
+                return True
+    return False
+
+
+@lru_cache(maxsize=1024)
+def _roots(key: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(names[0] for names, _ in _paths(key))
 
 
 def _place(run: Run, draft: Draft) -> tuple[str, ...]:
     unit = run.unit
-    key = unit.key or f"{unit.at.source}:{unit.at.line}"
-    if unit.kind == "adt":  # senders leave out control ids, and use them again for other content
-        key += hashlib.sha256(unit.raw).hexdigest()[:16]
-    return unit.source, key, draft.name, str(draft.line)
+    if not run.place:
+        run.place = unit.key or f"{unit.at.source}:{unit.at.line}"
+        if unit.kind == "adt":  # senders leave control ids out, and use them for other content
+            run.place += hashlib.sha256(unit.raw).hexdigest()[:16]
+    return unit.source, run.place, draft.name, str(draft.line)
 
 
 def _key(draft: Draft) -> tuple[str, ...]:
@@ -319,13 +338,20 @@ def _provenance(run: Run, draft: Draft | None, targets: list[Resource]) -> Entry
         known = unit.as_of.partition(" ")[0] or unit.received
         resource["recorded" if known else "_recorded"] = known or _ABSENT
     if "agent" not in resource:
-        who = {"identifier": {"system": terms.system("source"), "value": unit.source}}
-        resource["agent"] = [{"type": {"coding": [_ASSEMBLER]}, "who": who}]
+        resource["agent"] = _agent(unit.source)
     at = str(unit.at)
     place = {"system": terms.system("unit"), "value": unit.key or at}
-    what = {"identifier": place, "display": at}
-    resource["entity"] = [{"role": "source", "what": what}, *resource.get("entity", ())]
+    source = {"role": "source", "what": {"identifier": place, "display": at}}
+    resource["entity"] = [source, *resource.get("entity", ())]
     return Entry(resource, urn("Provenance", unit.source, unit.key or at))
+
+
+@lru_cache(maxsize=1024)
+def _agent(source: str) -> list[Resource]:
+    """Who put the unit together, where it does not say: its sender."""
+    who = {"identifier": {"system": terms.system("source"), "value": source}}
+    agent: list[Resource] = fixed([{"type": {"coding": [_ASSEMBLER]}, "who": who}])
+    return agent
 
 
 _ASSEMBLER = {

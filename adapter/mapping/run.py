@@ -24,6 +24,9 @@ class BadValue(Exception):
         self.detail, self.text, self.part = detail, text, part
 
 
+_new = tuple.__new__  # what a NamedTuple's own constructor comes to, for what is made most
+
+
 def urn(kind: str, *parts: str) -> str:
     """A deterministic `urn:uuid:` (version 5, RFC 4122 4.3) for a resource named by its parts."""
     text = "\x1f".join((kind, *parts)).encode()
@@ -181,17 +184,19 @@ class Run:
     facts: dict[str, str] = field(default_factory=dict)
     groups: Groups | None = None
     sender: int = 0
+    place: str = ""
     tape: list[tuple[Any, ...]] | None = None  # what is told while a text is read to be kept
     ops: list[Any] | None = None  # what is written meanwhile
 
     def at(self, part: int = 0) -> Location:
         """The place of the value being read; `part` is the component, 0 the whole."""
-        label = self.label + (f"[{self.rep + 1}]" if self.rep else "")
-        return Location(self.unit.at.source, self.line, f"{label}.{part}" if part else label)
+        label = f"{self.label}[{self.rep + 1}]" if self.rep else self.label
+        place = (self.unit.at[0], self.line, f"{label}.{part}" if part else label)
+        return _new(Location, place)
 
     def issue(self, severity: Severity, detail: str, text: str, part: int = 0) -> None:
         """Report a finding at the value being read."""
-        self.issues.append(Issue(severity, detail, text, self.at(part)))
+        self.issues.append(_new(Issue, (severity, detail, text, self.at(part), None)))
         if self.tape is not None:
             self.tape.append((Run.issue, severity, detail, text, part))
 
@@ -199,7 +204,7 @@ class Run:
         """Report an information once a unit, however often it occurs."""
         if (detail, about) not in self.once:
             self.once.add((detail, about))
-            self.issues.append(Issue("information", detail, text, self.at()))
+            self.issues.append(_new(Issue, ("information", detail, text, self.at(), None)))
         if self.tape is not None:
             self.tape.append((Run.issue_once, detail, about, text))
 

@@ -41,6 +41,7 @@ _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}(?:\||\Z)")
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))  # no text of FHIR may hold them
 _BLANKS = dict.fromkeys(_CONTROLS, " ")
 _FRAME = "\x0b\x1c"  # MLLP: start and end of a block
+_SEVERAL = ("MSH", "BTS", "FTS", *_FRAME)  # what stands in no file of one message alone
 STANDARD = "|^~\\&"
 
 
@@ -63,6 +64,9 @@ def read(raw: bytes | str, source: str = "message") -> Iterator[Message | Issue]
     text, issues = _decode(raw, source)
     yield from issues
     if text is None:
+        return
+    if text[:3] == "MSH" and not any(one in text[3:] for one in _SEVERAL):
+        yield from message(_lines(text), 1, source)  # one message and nothing else: nearly all
         return
     starts = list(_starts(text))
     if not starts:
@@ -221,6 +225,8 @@ def _decode(raw: bytes | str, source: str) -> tuple[str | None, list[Issue]]:
         note = "half a character in the text was replaced"
         lost = [] if text == raw else [Issue("warning", "file-encoding", note, at)]
         return text.lstrip("\ufeff"), lost
+    if raw.isascii() and b"MSH" in raw and b"\x1b" not in raw:
+        return raw.decode("ascii"), []  # the same in every character set without shifts
     if not raw.strip():
         return None, [Issue("error", "file-empty", "nothing in it", Location(source, 1))]
     codec, issues = _codec(raw, at)

@@ -41,25 +41,63 @@ class Node:
 
 
 def inside(node: Node) -> Check:
-    """The check of an object: its invariants, what it must have, and each constrained child."""
-    rules = node.rules
-    checks = tuple(c for child in node.children.values() if (c := _child(child)) is not None)
+    """The check of an object: its invariants, what it must have, and each constrained child.
+
+    What follows from which elements are there is found once for objects of the same elements.
+    """
+    rules, plan_of = node.rules, _planner(node)
+    plans: dict[tuple[str, ...], Plan] = {}
+
+    def check(value: Json, walk: Walk) -> list[Fault]:
+        names = tuple(value)
+        plan = plans.get(names)
+        if plan is None:
+            if len(plans) >= _PLANS:
+                plans.clear()
+            plan = plans[names] = plan_of(value)
+        faults, checks = plan
+        for rule in rules:
+            if not rule.holds(value):
+                faults = [*faults, Fault("", "profile", f"{rule.key}: {rule.human}")]
+        for each in checks:
+            if found := each(value, walk):
+                faults = [*faults, *found]
+        return faults
+
+    return check
+
+
+# What is wrong with objects of the same elements, and the checks of those that are there.
+Plan = tuple[list[Fault], tuple[Check, ...]]
+_PLANS = 1_000  # sets of elements that are remembered
+
+
+def _planner(node: Node) -> Callable[[Json], Plan]:
+    checks = [(child.name, c) for child in node.children.values() if (c := _child(child))]
     required = frozenset(
         child.name
         for child in node.children.values()
         if child.least == 1 and not child.name.endswith("[x]")
     )
 
-    def check(value: Json, walk: Walk) -> list[Fault]:
+    def plan(value: Json) -> Plan:
         faults = [] if required <= value.keys() else _missing(value, required)
-        for rule in rules:
-            if not rule.holds(value):
-                faults.append(Fault("", "profile", f"{rule.key}: {rule.human}"))
-        for each in checks:
-            faults += each(value, walk)
-        return faults
+        there = []
+        for name, check in checks:
+            if _there(name, value):
+                there.append(check)
+            else:
+                faults += check({}, Walk())
+        return faults, tuple(there)
 
-    return check
+    return plan
+
+
+def _there(name: str, value: Json) -> bool:
+    """Whether an object has an element, or one of a choice; `_name` counts for these."""
+    if not name.endswith("[x]"):
+        return name in value
+    return any(key.lstrip("_").startswith(name[:-3]) for key in value)
 
 
 def _missing(value: Json, required: frozenset[str]) -> list[Fault]:
@@ -151,7 +189,7 @@ def _targets(node: Node) -> Rule | None:
         return None
 
     def rule(value: Any, walk: Walk) -> None:
-        walk.links.append((value, targets))
+        walk.note(value, targets)
 
     return rule
 
@@ -223,9 +261,24 @@ def _part(node: Node, part: Node) -> Member:
 
 def _at(path: str, part: Node) -> Member:
     if path == "$this":
-        return _member(part)
-    fits = _member(part.children[path])
+        return _kept(_member(part))
+    fits = _kept(_member(part.children[path]))
     return lambda value: path in value and fits(value[path])
+
+
+def _kept(fits: Member) -> Member:
+    """A test whose answer for a value that never changes is kept with the value."""
+
+    def ask(value: Any) -> bool:
+        if type(value) not in FIXED:
+            return fits(value)
+        answer = value.answers.get(fits)
+        if answer is None:
+            answer = fits(value)
+            value.answers = {**value.answers, fits: answer}
+        return bool(answer)
+
+    return ask
 
 
 def _member(node: Node) -> Member:

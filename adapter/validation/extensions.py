@@ -34,6 +34,12 @@ def checked(rule: Rule) -> Rule:
     return check
 
 
+def fits(value: Any) -> bool:
+    """Whether an Extension of sound structure holds what is known of its url."""
+    row = known().get(value.get("url"))
+    return row is None or _fault(value, *row) is None
+
+
 def _fault(value: Any, names: frozenset[str], value_set: str) -> list[Fault] | None:
     there = [key for key in value if key.startswith("value")]
     if not names.issuperset(there):

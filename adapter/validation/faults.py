@@ -22,8 +22,10 @@ class Fault(NamedTuple):
     text: str
 
 
-# One Reference met on the way, and the types that it may lead to; none of them: any.
+# A Reference met on the way, and the types that it may lead to; none of them: any.
 Link = tuple[Json, frozenset[str]]
+# One that is an urn of this unit and nothing else, with its urn before it.
+Urn = tuple[str, Json, frozenset[str]]
 
 
 @dataclass(slots=True)
@@ -32,6 +34,15 @@ class Walk:
 
     depth: int = 0
     links: list[Link] = field(default_factory=list)
+    urns: list[Urn] = field(default_factory=list)
+
+    def note(self, value: Json, targets: frozenset[str]) -> None:
+        """Note a Reference of sound structure."""
+        urn = value.get("reference", "") if len(value) == 1 else ""
+        if urn[:9] == "urn:uuid:":
+            self.urns.append((urn, value, targets))
+        else:
+            self.links.append((value, targets))
 
 
 Rule = Callable[[Any, Walk], list[Fault] | None]

@@ -12,9 +12,14 @@ _INFINITE = 10**9
 _NULL = [Fault("", "null", "a null with nothing beside it")]
 
 
+def limit(most: str) -> int:
+    """How many values a list may have at most, of a `max` of the table."""
+    return _INFINITE if most == "*" else int(most)
+
+
 def objects(rule: Rule, most: str) -> Rule:
     """The rule of a list whose values have a rule; `most` is a number or `*`."""
-    limit = _INFINITE if most == "*" else int(most)
+    allowed = limit(most)
     shape = [Fault("", "cardinality", "a list is expected")]
     empty = [Fault("", "cardinality", "an empty list; leave the element out")]
     many = Fault("", "cardinality", f"at most {most} values")
@@ -28,7 +33,7 @@ def objects(rule: Rule, most: str) -> Rule:
             return None if found is None else below("[0]", found)
         if not values:
             return empty
-        faults = [many] if len(values) > limit else []
+        faults = [many] if len(values) > allowed else []
         for index, value in enumerate(values):
             found = once(rule, value, walk) if type(value) in FIXED else rule(value, walk)
             if found:
@@ -54,10 +59,10 @@ def beside(rule: Rule) -> Rule:
 def primitives(test: Test, rule: Rule, most: str) -> Rule:
     """A list of primitives: all tested in one go, and one by one only to say what is wrong."""
     slow = objects(_or_null(rule), most)
-    limit = _INFINITE if most == "*" else int(most)
+    allowed = limit(most)
 
     def check(values: Any, walk: Walk) -> list[Fault] | None:
-        if isinstance(values, list) and 0 < len(values) <= limit:
+        if isinstance(values, list) and 0 < len(values) <= allowed:
             try:
                 if all(map(test, values)):
                     return None

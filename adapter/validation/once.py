@@ -15,12 +15,14 @@ def once(rule: Rule, value: Any, walk: Walk) -> list[Fault] | None:
 
     Its References are noted each time, since they lead to what is beside it.
     """
-    for known, links in value.sound:
+    for known, links, urns in value.sound:
         if known is rule:
             walk.links += links
+            walk.urns += urns
             return None
-    met = len(walk.links)
+    met, met_urns = len(walk.links), len(walk.urns)
     found = rule(value, walk)
     if not found:
-        value.sound = (*value.sound, (rule, tuple(walk.links[met:])))
+        told = tuple(walk.links[met:]), tuple(walk.urns[met_urns:])
+        value.sound = (*value.sound, (rule, *told))
     return found

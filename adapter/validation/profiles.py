@@ -48,8 +48,10 @@ def names(resource: Json) -> list[str]:
 def faults(resource: Json, walk: Walk) -> list[Fault]:
     """Faults against the profiles that the resource states; its structure must be sound."""
     found: list[Fault] = []
-    for url in names(resource) if "meta" in resource else ():
-        found += against(resource, url.partition("|")[0], walk)
+    meta = resource.get("meta")
+    if meta is not None and "profile" in meta:
+        for url in names(resource):
+            found += against(resource, url.partition("|")[0], walk)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from adapter import data
@@ -10,11 +10,12 @@ from adapter.issues import Issue
 from adapter.record import Constant
 from adapter.validation import faults, links, profiles, r4, structure
 from adapter.validation.faults import Fault, Json, Link, Walk, below
+from adapter.validation.once import once
 
 _URN = "urn:"
 _SHARED = frozenset({"Location", "Organization", "Practitioner"})
 _MOST = 20_000
-_sound: dict[bytes, list[Link]] = {}  # sound resources by their JSON; emptied when full
+_sound: dict[bytes, Walk] = {}  # sound resources by their JSON; emptied when full
 
 
 def check(resource: Json, profile: str | None = None) -> list[Issue]:
@@ -23,12 +24,11 @@ def check(resource: Json, profile: str | None = None) -> list[Issue]:
     `profile` asks for one more of our profiles by url. In a Bundle every entry is checked, and
     `urn:` references lead to an entry. Never raises on what the resource holds.
     """
-    found, met = structure.inspect(resource)
+    found, _ = structure.inspect(resource)
     if profile is not None and not found:
         walk = Walk()
         found += profiles.against(resource, profile, walk)
         found += links.faults(resource, walk.links)
-        met += walk.links
     if not found and resource["resourceType"] == "Bundle":
         found += _bundle(resource)
     return faults.issues(_root(resource), found)
@@ -51,14 +51,15 @@ def check_unit(
         if only is not None and urn not in only:
             continue
         wrong, met = _inspect(resource, kind)
-        wrong += _resolve(resource, met, kinds) if met else []
+        if met.urns or met.links:
+            wrong += _resolve(resource, met, kinds)
         if wrong:
             root = _root(resource)
             found += faults.issues(f"{root}[{number}]" if number else root, wrong)
     return found
 
 
-def _inspect(resource: Json, kind: str) -> tuple[list[Fault], list[Link]]:
+def _inspect(resource: Json, kind: str) -> tuple[list[Fault], Walk]:
     """Faults and References; what was sound is not asked again where units share resources.
 
     The same ward, physician and payer stand in thousands of messages. No member is remembered.
@@ -79,14 +80,17 @@ def _inspect(resource: Json, kind: str) -> tuple[list[Fault], list[Link]]:
     return wrong, met
 
 
-def _inspect_fixed(resource: Constant) -> tuple[list[Fault], list[Link]]:
-    for known, met in resource.sound:
-        if known is structure.inspect:
-            return [], list(met)
-    wrong, found = structure.inspect(resource)
-    if not wrong:
-        resource.sound = (*resource.sound, (structure.inspect, tuple(found)))
-    return wrong, found
+def _inspect_fixed(resource: Constant) -> tuple[list[Fault], Walk]:
+    walk = Walk()
+    wrong = once(_faults, resource, walk)
+    return wrong or [], walk
+
+
+def _faults(resource: Any, walk: Walk) -> list[Fault]:
+    wrong, met = structure.inspect(resource)
+    walk.links += met.links
+    walk.urns += met.urns
+    return wrong
 
 
 def _kind(resource: Any) -> str:
@@ -98,18 +102,26 @@ def _root(resource: Any) -> str:
     return kind if kind in r4.resources() else "Resource"
 
 
-def _resolve(resource: Json, met: Iterable[Link], kinds: Mapping[str, str]) -> list[Fault]:
+def _resolve(resource: Json, met: Walk, kinds: Mapping[str, str]) -> list[Fault]:
     found: list[Fault] = []
-    for node, targets in met:
+    for urn, node, targets in met.urns:
+        kind = kinds.get(urn)
+        if kind is None or (targets and kind not in targets):
+            found.append(_unresolved(resource, (node, targets), kind))
+    for node, targets in met.links:
         reference = node.get("reference", "")
         kind = kinds.get(reference)
-        if kind is not None:
-            if targets and kind not in targets:
-                found.append(links.wrong_target(resource, (node, targets)))
-        elif reference[:4] == _URN:
-            text = "nothing in this unit has this urn"
-            found.append(Fault(links.place(resource, node), "reference", text))
+        wrong = targets and kind not in targets if kind is not None else reference[:4] == _URN
+        if wrong:
+            found.append(_unresolved(resource, (node, targets), kind))
     return found
+
+
+def _unresolved(resource: Json, link: Link, kind: str | None) -> Fault:
+    if kind is not None:
+        return links.wrong_target(resource, link)
+    text = "nothing in this unit has this urn"
+    return Fault(links.place(resource, link[0]), "reference", text)
 
 
 def _bundle(bundle: Json) -> list[Fault]:

@@ -5,17 +5,27 @@ A rule takes a value and returns None when it is sound; paths are only made for 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
-from adapter.validation import bindings, extensions, links, lists, plans, primitives, profiles, r4
-from adapter.validation.faults import DEPTH, Fault, Json, Link, Rule, Walk, below, element
-from adapter.validation.plans import Parts, Wrong
+from adapter.validation import (
+    accept,
+    bindings,
+    extensions,
+    links,
+    lists,
+    primitives,
+    profiles,
+    r4,
+    wholes,
+)
+from adapter.validation.accept import Element
+from adapter.validation.faults import DEPTH, Fault, Json, Rule, Walk, below, element
+from adapter.validation.once import FIXED, once
 from adapter.validation.primitives import Test
 from adapter.validation.r4 import Row
 
-Slow = Callable[[Any, Walk, Wrong | None], list[Fault] | None]
+Parts = dict[str, Element]  # the elements of a type
 
 _EMPTY = [Fault("", "resource-structure", "ele-1: an object without content")]
 _TOO_DEEP = Fault("", "resource-structure", f"nested deeper than {DEPTH} levels")
@@ -25,15 +35,24 @@ _lock = Lock()
 _CODINGS = 50_000  # sound Codings that are remembered
 
 
-def inspect(node: Any, depth: int = 0) -> tuple[list[Fault], list[Link]]:
+def inspect(node: Any, depth: int = 0) -> tuple[list[Fault], Walk]:
     """All faults of a resource, profile included, and its References for who knows the unit."""
     walk = Walk(depth)
-    found = list(_contained(node, walk) or ())
-    if not found:
-        found += profiles.faults(node, walk)
+    wrong = None
+    if not _accepted(node, walk):
+        walk = Walk(depth)
+        wrong = _contained(node, walk)
+    found = profiles.faults(node, walk) if not wrong else list(wrong)
     if isinstance(node, dict):
-        found += links.faults(node, walk.links)
-    return found, walk.links
+        found += links.faults(node, walk.links) if walk.links or "contained" in node else ()
+    return found, walk
+
+
+def _accepted(node: Any, walk: Walk) -> bool:
+    kind = node.get("resourceType") if isinstance(node, dict) else None
+    if not isinstance(kind, str) or kind not in _ready or walk.depth >= DEPTH:
+        return False
+    return accept.accepts(node, walk)
 
 
 def _independent(node: Any, walk: Walk) -> list[Fault] | None:
@@ -72,7 +91,8 @@ def _compiled(kind: str) -> Rule | None:
 def _type_rule(name: str) -> Rule:
     """Compile a type and all it reaches; one that is met again on the way is in `_built`."""
     if name not in _built:
-        parts = Parts({}, {"resourceType": _sound} if name in r4.resources() else {})
+        parts: Parts = {"resourceType": Element(_sound, _sound)} if name in r4.resources() else {}
+        accept.note(name, parts)
         check = _object_rule(name, parts)
         check = extensions.checked(check) if name == "Extension" else check
         check = _remembered(check) if name == "Coding" else check
@@ -124,45 +144,26 @@ def _sound(_value: Any, _walk: Walk) -> None:
 
 
 def _object_rule(name: str, parts: Parts) -> Rule:
-    """The rule of a type. Objects of the same elements are asked by one plan until one is wrong."""
-    slow, known = _slow_rule(name, parts), plans.Plans(name, parts)
+    """The rule of a type: it knows what to say of an object that was not accepted."""
+    shape = [Fault("", "datatype", f"an object ({name}) is expected")]
+    strange = _saying(Fault("", "element-unknown", f"no such element in {name}"))
+    unknown = Element(strange, strange)
+    whole = wholes.whole(name)
 
     def check(node: Any, walk: Walk) -> list[Fault] | None:
-        wrong = None
-        if isinstance(node, dict) and node:
-            plan = known.get(tuple(node)) or known.made(node)
-            if plan is not None:
-                wrong = plans.wrong(plan, node, walk)
-                if wrong is None:
-                    return None
-        return slow(node, walk, wrong)
-
-    return check
-
-
-def _slow_rule(name: str, parts: Parts) -> Slow:
-    """The rule that knows what to say; of one element it may be known already."""
-    test_of, rule_of, whole = parts.tests.get, parts.rules.get, plans.whole(name)
-    shape = [Fault("", "datatype", f"an object ({name}) is expected")]
-    unknown = _saying(Fault("", "element-unknown", f"no such element in {name}"))
-
-    def check(node: Any, walk: Walk, wrong: Wrong | None) -> list[Fault] | None:
         if not isinstance(node, dict) or not node:
             return _EMPTY if node == {} else shape
         faults: list[Fault] = []
         for key, value in node.items():
-            test = test_of(key)
-            if test is not None and _passes(test, value):
+            element = parts.get(key, unknown)
+            if element.test is not None and not element.most and _passes(element.test, value):
                 continue
-            if wrong is not None and key == wrong.key:
-                found: list[Fault] | None = wrong.faults
-                walk.links += wrong.links
-            else:
-                found = rule_of(key, unknown)(value, walk)
+            rule = element.rule
+            found = once(rule, value, walk) if type(value) in FIXED else rule(value, walk)
             if found is not None:
                 faults += _below_key(node, key, found)
-        faults += plans.misfit(whole, node)
-        return faults or plans.broken(whole.invariants, node) or None
+        faults += wholes.misfit(whole, node)
+        return faults or wholes.broken(whole.invariants, node) or None
 
     return check
 
@@ -198,8 +199,28 @@ def _add_element(key: str, row: Row, parts: Parts) -> None:
         if kind in primitives.TESTS:
             _add_primitive(name, kind, row, parts)
             continue
-        rule = _value_rule(key, kind, row)
-        parts.rules[name] = rule if row[2] == "1" else lists.objects(rule, row[2])
+        rule, targets = _value_rule(key, kind, row), _targets(row)
+        several = row[2] != "1"
+        quick = "" if kind in r4.loops() - _QUICK or _bound(kind, row) else kind
+        parts[name] = Element(
+            lists.objects(rule, row[2]) if several else rule,
+            rule,
+            quick,
+            most=lists.limit(row[2]) if several else 0,
+            targets=targets,
+        )
+
+
+_QUICK = frozenset({"Extension", "Reference"})  # whose depth accept.py counts, or needs no count
+
+
+def _bound(kind: str, row: Row) -> bool:
+    """Whether an object has a required binding."""
+    return kind != "Reference" and len(row) > 3 and bool(row[3])
+
+
+def _targets(row: Row) -> frozenset[str]:
+    return frozenset(row[4] if len(row) > 4 else ())
 
 
 def _add_primitive(name: str, kind: str, row: Row, parts: Parts) -> None:
@@ -208,10 +229,12 @@ def _add_primitive(name: str, kind: str, row: Row, parts: Parts) -> None:
         test, fault = bindings.test(row[3], test), bindings.fault(row[3])
     rule, beside = primitives.rule(test, fault), _type_rule("Element")
     if row[2] == "1":
-        parts.tests[name], parts.rules[name], parts.rules["_" + name] = test, rule, beside
+        parts[name] = Element(rule, rule, test=test)
+        parts["_" + name] = Element(beside, beside)
     else:
-        parts.rules[name] = lists.primitives(test, rule, row[2])
-        parts.rules["_" + name] = lists.beside(beside)
+        several, most = lists.primitives(test, rule, row[2]), lists.limit(row[2])
+        parts[name] = Element(several, rule, test=test, most=most)
+        parts["_" + name] = Element(lists.beside(beside), beside)
 
 
 def _value_rule(key: str, kind: str, row: Row) -> Rule:
@@ -219,20 +242,15 @@ def _value_rule(key: str, kind: str, row: Row) -> Rule:
         return _contained if key == "contained" else _independent
     rule = _type_rule(kind)
     if kind == "Reference":
-        return _reference_rule(rule, frozenset(row[4] if len(row) > 4 else ()))
-    return bindings.bound(kind, row[3], rule) if len(row) > 3 and row[3] else rule
+        return _reference_rule(rule, _targets(row))
+    return bindings.bound(kind, row[3], rule) if _bound(kind, row) else rule
 
 
 def _reference_rule(rule: Rule, targets: frozenset[str]) -> Rule:
     def check(value: Any, walk: Walk) -> list[Fault] | None:
-        if isinstance(value, dict) and len(value) == 1:  # an urn of this unit and nothing else
-            urn = value.get("reference")
-            if type(urn) is str and urn[:9] == "urn:uuid:" and urn.isprintable():
-                walk.links.append((value, targets))
-                return None
         found = rule(value, walk)
         if found is None:
-            walk.links.append((value, targets))
+            walk.note(value, targets)
         return found
 
     return check

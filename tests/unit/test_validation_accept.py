@@ -1,0 +1,59 @@
+"""The quick yes of the check agrees with the rules that know what is wrong."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapter.validation import structure
+from adapter.validation.faults import Walk
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted((ROOT / "fixtures" / "hl7v2").rglob("expected*.json"))[::9]
+WRONG: tuple[Any, ...] = (None, "", " ", [], {}, [None], [{}], 1, True, "no such code", {"x": 1})
+
+
+def resources(file: Path) -> Iterator[dict[str, Any]]:
+    """The resources of an expected Bundle, or of a list of them."""
+    text = json.loads(file.read_text())
+    for bundle in text if isinstance(text, list) else [text]:
+        for entry in (bundle or {}).get("entry", ()):
+            yield entry["resource"]
+
+
+def places(node: Any) -> Iterator[tuple[Any, Any]]:
+    """Every (object or list, key) inside a resource."""
+    pairs = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in list(pairs):
+        yield node, key
+        if isinstance(value, dict | list):
+            yield from places(value)
+
+
+def both(node: dict[str, Any]) -> tuple[bool, bool]:
+    """What the quick yes says, and what the rules say."""
+    structure.inspect({"resourceType": node["resourceType"]})  # its type is compiled
+    return structure._accepted(node, Walk()), structure._contained(node, Walk()) is None
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
+def test_what_is_emitted_is_accepted_and_no_mutant_is_unless_it_is_sound(file: Path) -> None:
+    dice = random.Random(file.parent.name)
+    for resource in resources(file):
+        assert both(resource) == (True, True)
+        for _ in range(20):
+            mutant = copy.deepcopy(resource)
+            box, key = dice.choice([p for p in places(mutant) if p[1] != "resourceType"])
+            box[key] = copy.deepcopy(dice.choice(WRONG))
+            quick, sound = both(mutant)
+            assert quick == sound
+
+
+def test_there_are_such_files() -> None:
+    assert len(FILES) > 10
