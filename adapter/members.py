@@ -20,6 +20,7 @@ from adapter.store.protocol import Store
 if TYPE_CHECKING:  # pipeline.py loads by this module
     from adapter.pipeline import UnitResult
 
+RETURNED = ("rtf", "otf")  # kinds of which a row may be several units
 _LISTS = ("end", "changes")  # units of a file that are no row of it
 
 
@@ -32,7 +33,7 @@ def row(outcome: Outcome) -> tuple[int, str]:
     """How many rows of a table a unit stands for, and the member it is about."""
     unit = outcome.unit
     if unit.kind != "mif":
-        return 1, ""
+        return int(unit.kind not in RETURNED or " " not in unit.key), ""
     _, colon, part = unit.key.partition(":")
     if not colon:
         return int(not any(issue.severity == "fatal" for issue in outcome.issues)), ""

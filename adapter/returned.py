@@ -141,7 +141,8 @@ class _Reader:
         file, layout = self._file, self._layout
         made = _instant(said.get("sent_at") or said.get("produced_on") or file.received, layout)
         as_of = f"{made} {row.line:09d}" if made else ""
-        key = f"{self._digest}:{layout.name}:{row.line}"
+        part = f" {row.part}" if row.part > 1 else ""
+        key = f"{self._digest}:{layout.name}:{row.line}{part}"
         raw = data.dumps([text(cell) for cell in row.cells]) if said else b""
         at = Location(file.name, row.line)
         return Unit(at, self._kind, f"return:{layout.plan}", key, as_of, raw, file.received)
@@ -156,7 +157,11 @@ class _Reader:
 
     def _empty(self, row: ReadRow) -> Iterator[Issue]:
         """A required cell that is empty is told at its first row: all of them may be."""
-        for element in [name for name in self._required if name not in row.values]:
+        told = {issue.at.field for issue in row.issues if issue.at}
+        empty = [
+            n for n, head in self._required.items() if n not in row.values and head not in told
+        ]
+        for element in empty:
             at = Location(self._file.name, row.line, self._required.pop(element))
             yield Issue("warning", "cell-empty", "a required cell is empty, here first", at)
 

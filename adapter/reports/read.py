@@ -7,12 +7,13 @@ and left out; a cell that cannot be read is an issue and the row goes on without
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from adapter import terms
 from adapter.issues import Issue
 from adapter.record import Location
+from adapter.reports import apart
 from adapter.reports.cells import BadCell, parsed
 from adapter.reports.found import Value
 from adapter.reports.known import FILE
@@ -32,7 +33,8 @@ _TEXTS = {
 class ReadRow:
     """One row: its line, whom it names, its values by element (empty cells left out), issues.
 
-    `cells` are all of it as they came, also those of columns that the layout lacks.
+    `cells` are all of it as they came, also those of columns that the layout lacks. `part` counts
+    the attempts of a row that holds several, from 1.
     """
 
     line: int
@@ -40,6 +42,7 @@ class ReadRow:
     values: Mapping[str, Value]
     issues: tuple[Issue, ...] = ()
     cells: Cells = ()
+    part: int = 1
 
 
 @dataclass(slots=True)
@@ -66,7 +69,7 @@ def read(table: Iterable[Cells], layout: Layout, file: str) -> Iterator[ReadRow]
             return
     for line, cells in enumerate(source, 2 if layout.heading else 1):
         if any(cell not in (None, "") for cell in cells):
-            yield _row(cells, bound, layout, Location(file, line))
+            yield from _rows(cells, bound, layout, Location(file, line))
 
 
 def state(rows: Iterable[ReadRow], layout: Layout) -> dict[str, State]:
@@ -103,6 +106,22 @@ def _bind(
     issues = [_issue("warning", "column-unknown", Location(file, 1, text)) for text in unknown]
     issues += [_issue("error", "column-missing", Location(file, 1, text)) for text in missing]
     return bound, issues
+
+
+def _rows(
+    cells: Cells, bound: Sequence[Column | None], layout: Layout, at: Location
+) -> Iterator[ReadRow]:
+    """A row, or one for each attempt of a row that holds several (files.md section 8, 18)."""
+    several, found = apart.attempts(cells, [one.element if one else "" for one in bound], layout)
+    for part, some in enumerate(several, 1):
+        row = _row(some, bound, layout, at)
+        told = [_issue("warning", "value-format", at._replace(field=_header(bound, name)))
+                for name in found] if part == 1 else []  # fmt: skip
+        yield replace(row, issues=(*told, *row.issues), cells=cells, part=part)
+
+
+def _header(bound: Sequence[Column | None], element: str) -> str:
+    return next((one.header for one in bound if one and one.element == element), element)
 
 
 def _row(cells: Cells, bound: Sequence[Column | None], layout: Layout, at: Location) -> ReadRow:
@@ -149,5 +168,6 @@ _SAID = {
     "column-unknown": "the layout has no such column",
     "column-missing": "a required column is not there",
     "column-count": "more cells than columns",
+    "value-format": "several values in one cell, not as many as attempts: they were left out",
     "code-unknown": "the layout's list has no such word",
 }

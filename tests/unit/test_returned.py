@@ -20,6 +20,7 @@ from adapter import store as stores
 from adapter.identity.match import resolve
 from adapter.mapping import tabular
 from adapter.pipeline import Pipeline, UnitResult
+from adapter.reports import apart
 from adapter.reports.known import KNOWN
 from adapter.reports.layout import Format, Kind, Layout
 from adapter.reports.layout_file import load
@@ -41,6 +42,7 @@ CASES: list[tuple[str, Format | None]] = [
     ("sacramento", "pipe"), ("partnership", "xlsx"), ("community-health-group", None),
     ("vendor-38", None), ("kaiser", None), ("kern", None),
 ]  # fmt: skip
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "returns"
 KINDS: tuple[Kind, ...] = ("rtf", "otf")
 Table = Counter[tuple[str, ...]]
 
@@ -233,6 +235,43 @@ def test_what_is_wrong_is_told_with_its_place(
     assert {issue.detail for issue in told} >= set(details)
     assert all(issue.at and issue.at.source == "f.csv" for issue in told if issue.failed)
     assert not any("Otter" in issue.text or "soon" in issue.text for issue in told)
+
+
+def test_attempts_of_one_row_are_taken_apart(plan_side: Pipeline) -> None:
+    content = (FIXTURES / "attempts-in-one-row" / "input.csv").read_bytes()
+    found = list(plan_side.otf(content, "vendor-38", "t.csv"))
+    assert [one.rows for one in found] == [1, 0, 0, 1, 0, 1]
+    wrong = [(i.at.line, i.at.field) for one in found for i in one.issues if i.at]
+    assert wrong == [
+        (3, "Outreach Attempt Method"), (3, "Time Spent Performing Outreach"),
+    ]  # fmt: skip
+    days = sorted(one["sent"] for one in plan_side.store.each("Communication"))
+    assert days == ["2026-01-05", "2026-01-06", "2026-01-06", "2026-01-07", "2026-01-08",
+                    "2026-01-09"]  # fmt: skip
+    spent = [one["length"]["value"] for one in plan_side.store.each("Encounter") if "length" in one]
+    assert sorted(spent) == [5, 20, 40, 60]
+    again = list(plan_side.otf(content + b"\r\n", "vendor-38", "t2.csv"))
+    assert {one.status for one in again} == {"stored"}
+    assert len(list(plan_side.store.each("Communication"))) == 6
+
+
+@pytest.mark.parametrize(
+    ("day", "method", "spent", "rows"),
+    [
+        ("01/05/2026", "Phone, Email", "5", [("01/05/2026", "Phone, Email", "5")]),
+        ("01/05/2026 - 01/05/2026", "Phone", "5", [("01/05/2026", "Phone", "5")]),
+        ("01/05/2026,01/06/2026", "A,B", "", [("01/05/2026", "A", ""), ("01/06/2026", "B", "")]),
+        ("01/05/2026,01/06/2026", "A", "9", [("01/05/2026", None, None),
+                                            ("01/06/2026", None, None)]),
+        ("Jan 5, 2026", "A", "9", [("Jan 5, 2026", "A", "9")]),
+        ("", "A, B", "9", [("", "A, B", "9")]),
+        (date(2026, 1, 5), "A", "9", [(date(2026, 1, 5), "A", "9")]),
+    ],
+)  # fmt: skip
+def test_cells_apart(day: str, method: str, spent: str, rows: list[tuple]) -> None:
+    names = ["attempt_date", "method", "time_spent"]
+    found, _ = apart.attempts([day, method, spent], names, load("canonical", "otf"))
+    assert [tuple(one) for one in found] == rows
 
 
 def test_a_void_row_takes_the_attempt_back(plan_side: Pipeline) -> None:
