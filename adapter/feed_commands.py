@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from adapter import data
@@ -36,12 +37,17 @@ def _files(paths: list[Path]) -> Iterator[tuple[str, bytes]]:
                 raise AdapterError(f"{file.name}: cannot be read ({error.strerror})") from None
 
 
+_READ = {"mapped": "mapped", "ignored": "left out", "unmapped": "NOT READ"}
+_WIDTH = 100
+
+
 def _lines(made: feed_report.Report) -> Iterator[str]:
     yield f"{made.messages} messages by profile `{made.feed}`, {made.refused} refused"
     for title, counts in (
         ("events", made.events),
         ("events that are not taken", made.not_taken),
-        ("MSH-11", made.processing),
+        ("why refused", made.reasons),
+        ("MSH-11, what for", made.processing),
         ("versions", made.versions),
         ("findings", made.issues),
     ):
@@ -49,26 +55,50 @@ def _lines(made: feed_report.Report) -> Iterator[str]:
             told = ", ".join(f"{name} {number}" for name, number in sorted(counts.items()))
             yield f"{title}: {told}"
     yield ""
-    yield f"{'field':<8} {'carried':>13} {'':>4} {'read':<9} what to look at"
+    mapped, left_out, unmapped = map(made.of, feed_report.STATES)
+    yield (
+        f"{len(made.uses)} fields are carried: {len(mapped)} are mapped, {len(left_out)} are left "
+        f"out on purpose, {len(unmapped)} no rule reads"
+    )
+    yield from _listed("carried, and NOT READ", map(str, unmapped))
+    yield ""
+    yield f"{'field':<7} {'name':<34} {'carried':>13} {'':>4} {'read':<8} what to look at"
     for place, use in sorted(made.uses.items()):
         total = made.segments[place.segment]
         share = f"{100 * use.carried // total}%"
+        name = textwrap.shorten(feed_report.name_of(place), 34, placeholder="..")
         yield (
-            f"{place!s:<8} {use.carried:>6}/{total:<6} {share:>4} "
-            f"{use.state:<9} {_notes(use)}".rstrip()
+            f"{place!s:<7} {name:<34} {use.carried:>6}/{total:<6} {share:>4} "
+            f"{_READ[use.state]:<8} {_notes(use)}".rstrip()
         )
     yield ""
-    yield f"fields read, and not in the sample: {', '.join(made.lacks) or 'none'}"
-    yield f"segments read, and not in the sample: {', '.join(made.absent) or 'none'}"
+    yield from _listed("fields read, and not in the sample", made.lacks)
+    yield from _listed("segments read, and not in the sample", made.absent)
     if made.never:
-        yield f"never sent, says the profile: {', '.join(made.never)}"
+        yield from _listed("never sent, says the profile", made.never)
     if made.broken:
-        yield f"sent, though the profile says never: {', '.join(sorted(made.broken))}"
+        yield from _listed("sent, though the profile says never", sorted(made.broken))
     if made.conformance:
         yield ""
         yield "hl7apy says"
         for text, number in made.conformance.most_common():
             yield f"{number:>6} {text}"
+
+
+def _listed(title: str, names: Iterable[str]) -> Iterator[str]:
+    """A list on lines of its own, a segment a line: `PID 2 4 6`."""
+    by_segment: dict[str, list[str]] = {}
+    for name in names:
+        segment, _, number = name.partition("-")
+        by_segment.setdefault(segment, []).append(number)
+    if not any(map(any, by_segment.values())):  # segments, or nothing
+        text = f"{title}: {', '.join(by_segment) or 'none'}"
+        yield from textwrap.wrap(text, _WIDTH, subsequent_indent="  ")
+        return
+    yield f"{title}:"
+    for segment, numbers in by_segment.items():
+        text = f"  {segment:<4}{' '.join(numbers)}".rstrip()
+        yield from textwrap.wrap(text, _WIDTH, subsequent_indent="      ", drop_whitespace=False)
 
 
 def _notes(use: feed_report.Use) -> str:

@@ -18,6 +18,7 @@ from adapter.sources import hl7v2
 from adapter.validation import hl7v2_conformance
 
 State = Literal["mapped", "ignored", "unmapped"]
+STATES: tuple[State, ...] = ("mapped", "ignored", "unmapped")
 
 _TIMES = frozenset({"dtm", "instant", "time_of_birth", "dr"})
 _NO_OFFSET = re.compile(r"\d{10}(\d\d(\d\d(\.\d+)?)?)?")
@@ -25,6 +26,9 @@ _EVENT = re.compile(r"[A-Z]\d\d")
 _PROCESSING = re.compile(r"[PTD](\^[ART])?")
 _VERSION = re.compile(r"2\.\d(\.\d)?")
 _PLACE = re.compile(r"([A-Z][A-Z0-9]{2}-\d+)(?:\[\d+\])?(\.\d+)?(?:\.\d+)?")
+# Read before any rule: delimiters, control id, what it is for, sequence, character set, event.
+_READ_FIRST = frozenset(("MSH-2", "MSH-10", "MSH-11", "MSH-13", "MSH-18", "EVN-1"))
+_PROBES = 3  # messages on which it is tried out whether anything becomes of a field
 _COUNTED = ("code-unknown", "authority-unknown", "date-format", "value-format", "identifier-format")
 
 
@@ -46,6 +50,7 @@ class Use:
     `no_offset`  times of day without an offset, read in the zone of the feed
     `parts`      components that no rule reads
     `issues`     findings by slug
+    `probes`     messages to try out on whether anything becomes of it, where no rule says so
     """
 
     state: State
@@ -53,6 +58,7 @@ class Use:
     no_offset: int = 0
     parts: set[str] = field(default_factory=set)
     issues: Counter[str] = field(default_factory=Counter)
+    probes: list[Message] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -63,6 +69,7 @@ class Report:
     `lacks`   fields that rules read of its segments and no message carries
     `never`   those of both that the profile says are never sent
     `broken`  fields that are sent though the profile says never
+    `reasons` why messages are refused: finding and place
     """
 
     feed: str
@@ -80,18 +87,25 @@ class Report:
     broken: Counter[str] = field(default_factory=Counter)
     issues: Counter[str] = field(default_factory=Counter)
     conformance: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def of(self, state: State) -> list[Place]:
+        """The fields that the sample carries and that are read so, in order."""
+        return sorted(place for place, use in self.uses.items() if use.state == state)
 
     def as_json(self) -> dict[str, Any]:
         """As JSON: counts and names of fields, no value of any message."""
         rows = []
         for place, use in sorted(self.uses.items()):
-            row: dict[str, Any] = {"field": str(place), "state": use.state}
+            row: dict[str, Any] = {"field": str(place), "name": name_of(place), "state": use.state}
             row |= {"carried": use.carried, "of": self.segments[place.segment]}
             row |= {"timesWithoutOffset": use.no_offset} if use.no_offset else {}
             row |= {"unmapped": sorted(use.parts)} if use.parts else {}
             row |= {"issues": dict(use.issues)} if use.issues else {}
             rows.append(row)
-        named = ("events", "not_taken", "processing", "versions", "issues", "conformance")
+        named = (
+            "events", "not_taken", "processing", "versions", "reasons", "issues", "conformance",
+        )  # fmt: skip
         counts = {name: dict(sorted(getattr(self, name).items())) for name in named}
         lists = {"absent": self.absent, "lacks": self.lacks, "neverSent": self.never}
         lists["neverYetSent"] = sorted(self.broken)
@@ -109,12 +123,55 @@ def report(files: Iterable[tuple[str, bytes]], feed: str = "", judged: bool = Fa
         _count(made, raw, name)
         for outcome in convert.adt(raw, name, feed):
             made.refused += not outcome.ok
+            made.reasons.update({_reason(issue) for issue in outcome.issues if issue.failed})
             _issues(made, outcome.issues)
         if judged:
             for issues in hl7v2_conformance.judge(raw, name):
                 made.conformance.update(_finding(issue) for issue in issues)
+    _try_out(made, feed)
     _lacks(made, feeds.feed(feed or feeds.DEFAULT).never)
     return made
+
+
+@cache
+def _names() -> dict[str, Any]:
+    return data.toml(data.path("mappings", "hl7v2", "names.toml"))
+
+
+def name_of(place: Place) -> str:
+    """What the standard calls a field, `""` where that is not known."""
+    return str(_names().get(place.segment, {}).get(str(place.number), ""))
+
+
+def _reason(issue: Issue) -> str:
+    place = issue.at.field if issue.at else ""
+    return f"{issue.detail} {place}".strip()
+
+
+def _try_out(made: Report, feed: str) -> None:
+    """A field that no rule names may still be read together with another: see what it changes."""
+    for place, use in made.uses.items():
+        if any(_becomes(one, None, feed) != _becomes(one, place, feed) for one in use.probes):
+            use.state = "mapped"
+
+
+def _becomes(message: Message, without: Place | None, feed: str) -> str:
+    """What a message becomes, or would without a field; ids that follow from its bytes apart."""
+    texts = filter(None, message.segments)
+    raw = "\r".join(_without(text, without) if without else text for text in texts)
+    entries = [entry for one in convert.adt(raw, message.source, feed) for entry in one.entries]
+    told = data.dumps([entry.resource for entry in entries]).decode()
+    for number, entry in enumerate(entries):
+        told = told.replace(entry.urn.removeprefix("urn:uuid:"), str(number))
+    return told
+
+
+def _without(text: str, place: Place) -> str:
+    fields = text.split("|")
+    number = place.number - (place.segment == "MSH")
+    if fields[0] == place.segment and number < len(fields):
+        fields[number] = ""
+    return "|".join(fields)
 
 
 def _finding(issue: Issue) -> str:
@@ -133,7 +190,7 @@ def _count(made: Report, raw: bytes, name: str) -> None:
         made.processing[_named(_PROCESSING, found.processing)] += 1
         made.versions[_named(_VERSION, found.version)] += 1
         for text in filter(None, found.segments):
-            _segment(made, text)
+            _segment(made, text, found)
 
 
 def _named(shape: re.Pattern[str], text: str) -> str:
@@ -141,7 +198,7 @@ def _named(shape: re.Pattern[str], text: str) -> str:
     return text if shape.fullmatch(text) else "other" if text else "none"
 
 
-def _segment(made: Report, text: str) -> None:
+def _segment(made: Report, text: str, message: Message) -> None:
     name, *fields = text.split("|")
     made.segments[name] += 1
     first = 2 if name == "MSH" else 1
@@ -150,6 +207,8 @@ def _segment(made: Report, text: str) -> None:
             place = Place(name, number)
             use = made.uses.setdefault(place, Use(_state(place)))
             use.carried += 1
+            if use.state != "mapped" and len(use.probes) < _PROBES and message not in use.probes:
+                use.probes.append(message)
             if place in _rules().times:
                 parts = (part for one in value.split("~") for part in one.split("^"))
                 use.no_offset += any(map(_NO_OFFSET.fullmatch, parts))
@@ -207,6 +266,8 @@ class _Rules(NamedTuple):
 
 def _state(place: Place) -> State:
     rules = _rules()
+    if str(place) in _READ_FIRST:
+        return "mapped"
     return "mapped" if place in rules.read else "ignored" if place in rules.ignored else "unmapped"
 
 

@@ -94,7 +94,10 @@ def test_a_report_on_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert cli.main(["feed", "report", str(tmp_path), "--conformance"]) == 0
     text = capsys.readouterr().out
     assert text.startswith("1 messages by profile `by sender`, 0 refused\nevents: A04 1\n")
-    assert re.search(r"^PID-3 +1/1 +100% mapped$", text, re.MULTILINE)
+    row = r"^PID-3 +Patient Identifier List +1/1 +100% mapped$"
+    assert re.search(row, text, re.MULTILINE)
+    assert re.search(r"^\d+ fields are carried: \d+ are mapped, ", text, re.MULTILINE)
+    assert max(map(len, text.splitlines())) <= 100
     assert "segments read, and not in the sample: " in text
     assert cli.main(["feed", "report", str(tmp_path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["messages"] == 1

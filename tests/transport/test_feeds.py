@@ -206,7 +206,11 @@ def test_a_report_says_what_a_sample_carries(write: Write) -> None:
     rows = {row["field"]: row for row in told["fields"]}
     assert (told["messages"], told["refused"], told["feed"]) == (4, 2, "mercy")
     assert (told["events"], told["not_taken"]) == ({"A04": 2}, {"A77": 1})
-    assert rows["PID-3"] == {"field": "PID-3", "state": "mapped", "carried": 3, "of": 3}
+    assert rows["PID-3"] == {
+        "field": "PID-3", "name": "Patient Identifier List", "state": "mapped", "carried": 3,
+        "of": 3,
+    }  # fmt: skip
+    assert told["reasons"] == {"not-supported MSH-9": 1, "message-structure MSH": 1}
     assert rows["PID-1"]["state"] == "ignored"
     assert rows["PID-8"]["issues"] == {"code-unknown": 1}
     assert rows["EVN-2"]["timesWithoutOffset"] == 1
@@ -217,6 +221,23 @@ def test_a_report_says_what_a_sample_carries(write: Write) -> None:
     assert told["neverYetSent"] == ["PID-8"]
     text = str(told)
     assert not [one for one in ("QUILL", "secret", "QQ", "LANTERN", "MERCYTEST") if one in text]
+
+
+def test_a_field_that_is_read_with_another_is_mapped(write: Write) -> None:
+    raw = message(1) + b"DG1|1||R07.9^Chest pain^I10|||A|X\rZZZ|1\r"
+    made = report.report([("a", raw)])
+    states = {str(place): use.state for place, use in made.uses.items()}
+    assert {name: states[name] for name in ("DG1-1", "DG1-6", "DG1-7", "MSH-10", "ZZZ-1")} == {
+        "DG1-1": "ignored", "DG1-6": "mapped", "DG1-7": "ignored", "MSH-10": "mapped",
+        "ZZZ-1": "unmapped",
+    }  # fmt: skip
+    assert [str(place) for place in made.of("unmapped")] == ["ZZZ-1"]
+
+
+def test_a_patient_without_number_hides_nothing(write: Write) -> None:
+    raw = message(1).split(b"\rPID")[0] + b"\rPID|1||||QUILL^NED||1931|M\rPV1|1|E\rZZZ|1\r"
+    made = report.report([("a", raw)])
+    assert made.uses[report.Place("ZZZ", 1)].state == "unmapped"
 
 
 def test_a_report_with_the_judge(write: Write) -> None:
