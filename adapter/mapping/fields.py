@@ -14,7 +14,7 @@ from adapter.mapping import builders, field_values, lasting, named  # noqa: F401
 from adapter.mapping.datatypes import alternate, components, concept
 from adapter.mapping.model import Map, Rule, load
 from adapter.mapping.paths import LINE, hl7_source, putter
-from adapter.mapping.records import Compiled, FieldFunction, ignored, skeleton, sourced
+from adapter.mapping.records import Compiled, FieldFunction, skeleton, sourced
 from adapter.mapping.registry import BUILDERS, CONVERTERS, Converter
 from adapter.mapping.run import BadValue, Draft, Run, restored
 from adapter.mapping.steps import NULL, build_step, clear, open_draft
@@ -32,7 +32,7 @@ def segment(name: str, folder: str = "segments") -> Compiled:
     """
     file = load(data.path("mappings", "hl7v2", folder, f"{name.lower()}.toml"))
     compiled = skeleton(file.maps, WIDEST)
-    compiled.fields[0] = ignored
+    compiled.fields[0] = False
     by_field: dict[int, Field] = {}
     for item, rule in sourced(file):
         place, part = _own(file.file, name[:3], rule.source)
@@ -45,7 +45,7 @@ def segment(name: str, folder: str = "segments") -> Compiled:
         if part:
             by_field.setdefault(place, Field()).read.add(part)
         else:
-            compiled.fields[place] = ignored
+            compiled.fields[place] = False
     for place, found in by_field.items():
         compiled.fields[place] = found.function()
     return compiled

@@ -22,7 +22,7 @@ class _Read(NamedTuple):
     """What a text was read as, and all that reading it told: resources named, findings."""
 
     value: Any
-    told: tuple[tuple[Any, ...], ...]
+    told: tuple[tuple[Callable[..., None], tuple[Any, ...]], ...]
 
 
 _known: dict[tuple[Any, ...], _Read] = {}
@@ -74,7 +74,7 @@ def lasting(read: Callable[[Run, list[str]], _R]) -> Callable[[Run, list[str]], 
         known = _known.get(place)
         if known is None:
             return _keep(_known, place, _told(run, lambda: fixed(read(run, parts)))).value
-        for tell, *what in known.told:
+        for tell, what in known.told:
             tell(run, *what)
         return known.value
 
@@ -115,14 +115,14 @@ def _texts(fields: list[str], places: tuple[int, ...]) -> list[str]:
 
 
 def _again(run: Run, made: _Read) -> None:
-    for tell, *what in made.told:
+    for tell, what in made.told:
         tell(run, *what)
-    line, label = run.line, run.label
+    line = run.line
     for draft_of, put, value, rep, shared, root in made.value:
         draft = draft_of(run)
         put(draft, value, line * LINE + rep if shared else rep)
         if root:
-            draft.origins.append((line, root, label))
+            draft.origins.append((line, root, run.label))
 
 
 def _learn(
@@ -134,7 +134,7 @@ def _learn(
         made = _told(run, lambda: run_field(run, text))
     finally:
         run.ops = None
-    if "~" not in text or all(tell is Run.take for tell, *_ in made.told):
+    if "~" not in text or all(tell is Run.take for tell, _ in made.told):
         done = [(draft_of, put, fixed(value), *rest) for draft_of, put, value, *rest in ops]
         _keep(known, place, made._replace(value=done))
 
@@ -159,7 +159,7 @@ _kept = [0]  # how many texts
 
 def _told(run: Run, read: Callable[[], Any]) -> _Read:
     """What reading returns, with all that it tells of meanwhile."""
-    outer, tape = run.tape, list[tuple[Any, ...]]()
+    outer, tape = run.tape, list[tuple[Callable[..., None], tuple[Any, ...]]]()
     run.tape = tape
     try:
         return _Read(read(), tuple(tape))

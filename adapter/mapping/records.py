@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from adapter.errors import DataFileError
 from adapter.mapping.model import Map, MapFile, Rule
@@ -16,9 +17,12 @@ FieldFunction = Callable[[Run, str], None]
 
 @dataclass(slots=True)
 class Compiled:
-    """A compiled record: what to do with each field, and what stands beside sourced values."""
+    """A compiled record: what to do with each field, and what stands beside sourced values.
 
-    fields: list[FieldFunction | None] = field(default_factory=list)
+    A field of False is left out on purpose; no rule reads one of None.
+    """
+
+    fields: list[FieldFunction | Literal[False] | None] = field(default_factory=list)
     needs: list[tuple[int, str, str]] = field(default_factory=list)
     fresh: tuple[str, ...] = ()
     beside: list[tuple[str, Constants]] = field(default_factory=list)
@@ -29,12 +33,12 @@ class Compiled:
         for name in self.fresh:
             run.drafts[name] = None
         for text, function, label in zip(fields, self.fields, labels, strict=False):
-            if text and function is not ignored:
+            if text:
                 run.label = label
-                if function is None:
-                    run.issue("information", "unmapped", "no rule reads this field")
-                else:
+                if function:
                     function(run, text)
+                elif function is None:
+                    run.issue("information", "unmapped", "no rule reads this field")
         self._report(run, fields, labels)
         self._finish(run)
 
@@ -87,7 +91,7 @@ def _of_line(put: Put, line: int) -> Put:
 
 
 def ignored(run: Run, text: str) -> None:
-    """What runs on a field that is left out on purpose: nothing."""
+    """What runs on a cell that is left out on purpose: nothing."""
 
 
 def sourced(file: MapFile) -> list[tuple[Map, Rule]]:

@@ -185,8 +185,9 @@ class Run:
     groups: Groups | None = None
     sender: int = 0
     place: str = ""
-    tape: list[tuple[Any, ...]] | None = None  # what is told while a text is read to be kept
-    ops: list[Any] | None = None  # what is written meanwhile
+    # what is told, and what is written, while a text is read that is to be kept
+    tape: list[tuple[Callable[..., None], tuple[Any, ...]]] | None = None
+    ops: list[Any] | None = None
 
     def at(self, part: int = 0) -> Location:
         """The place of the value being read; `part` is the component, 0 the whole."""
@@ -198,7 +199,7 @@ class Run:
         """Report a finding at the value being read."""
         self.issues.append(_new(Issue, (severity, detail, text, self.at(part), None)))
         if self.tape is not None:
-            self.tape.append((Run.issue, severity, detail, text, part))
+            self.tape.append((Run.issue, (severity, detail, text, part)))
 
     def issue_once(self, detail: str, about: str, text: str) -> None:
         """Report an information once a unit, however often it occurs."""
@@ -206,7 +207,7 @@ class Run:
             self.once.add((detail, about))
             self.issues.append(_new(Issue, ("information", detail, text, self.at(), None)))
         if self.tape is not None:
-            self.tape.append((Run.issue_once, detail, about, text))
+            self.tape.append((Run.issue_once, (detail, about, text)))
 
     def decode(self, text: str) -> str:
         """A component without its HL7 v2 escape sequences (chapter 2.7), decoded once."""
@@ -231,7 +232,7 @@ class Run:
     ) -> None:
         """Take in a resource by its urn; one that is there already takes `more`."""
         if self.tape is not None:
-            self.tape.append((Run.take, name, kind, key, more, named))
+            self.tape.append((Run.take, (name, kind, key, more, named)))
         known = self.side.get(name)
         if known is None:
             resource = named.resource
