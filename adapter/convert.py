@@ -23,6 +23,7 @@ from adapter.sources import form_layout, forms, hl7v2, layout
 from adapter.sources import tabular as tables
 from adapter.sources.header import Header, mended
 from adapter.sources.rows import AGAIN, Seen
+from adapter.sources.spans import Spans
 
 Form = Mapping[str, Any]
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
@@ -204,6 +205,7 @@ class _Sheet:
         if table.kind == "mif" and table.layout.mapping == "member":
             self._listed = Seen()
         self._lists = 0
+        self._spans: Spans | None = None
         self.waiting: list[Issue] = []
 
     def start(self, header: Header) -> None:
@@ -214,7 +216,8 @@ class _Sheet:
             self._roster = Roster(self._table.context, delta=True)
             if "reject_as_of" in header.columns:
                 self._dated = header.columns.index("reject_as_of")
-        plan = self._table.layout.plan
+        plan, days = self._table.layout.plan, self._table.layout.join_spans
+        self._spans = Spans(header.columns, days) if days else None
         systems = {"cin": terms.system("cin"), "plan_member_id": terms.system("plan-member", plan)}
         self._ids = [(n, systems[f]) for n, f in enumerate(header.columns) if f in systems]
 
@@ -226,6 +229,7 @@ class _Sheet:
         unit = self._unit(at, part, data.dumps(record.fields), said)
         if self._bound is None:
             raise AssertionError("the reader gives the header before the rows")
+        record = self._spans.joined(record) if self._spans else record
         outcome = self._bound.apply(record, unit, self._context)
         outcome.issues[:0] = self.waiting
         self.waiting = []

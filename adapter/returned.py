@@ -157,6 +157,8 @@ class _Reader:
 
     def _empty(self, row: ReadRow) -> Iterator[Issue]:
         """A required cell that is empty is told at its first row: all of them may be."""
+        if row.part > 1:
+            return
         told = {issue.at.field for issue in row.issues if issue.at}
         empty = [
             n for n, head in self._required.items() if n not in row.values and head not in told

@@ -90,10 +90,19 @@ def subscriber_cin(run: Run, cell: str) -> str | None:
 
 
 @builder("plan_mrn_identifier")
-def plan_mrn_identifier(run: Run, texts: list[str]) -> Json | None:
-    """A medical record number that the plan assigned (type MR)."""
+def plan_mrn_identifier(run: Run, texts: list[str]) -> list[Json]:
+    """A medical record number that the plan assigned (type MR).
+
+    One with leading zeros is known without them too (files.md 8.21): some files lose them.
+    """
     value = cells.identifier(run, texts[0])
-    return _identifier("MR", _of_plan("mrn", run.unit.source), value)
+    found = _identifier("MR", _of_plan("mrn", run.unit.source), value)
+    if found is None or value is None:
+        return []
+    bare = value.lstrip("0")
+    if bare == value or not bare.isdecimal():
+        return [found]
+    return [found, {**found, "value": bare, "use": "secondary"}]
 
 
 @builder("authorization_identifier")

@@ -20,9 +20,14 @@ def codes(concepts: Iterable[dict[str, Any]], system: str) -> list[str]:
 
 
 def identifier(resource: Resource, system: str) -> str:
-    """The first value of an identifier system that is still in use; `""` if none."""
+    """The first value of an identifier system that is still in use; `""` if none.
+
+    One that is only kept to be found by (`secondary`) comes after the others.
+    """
     rows = [row for row in resource.get("identifier", ()) if row.get("system") == system]
-    return next((r["value"] for r in rows if r.get("value") and r.get("use") != "old"), "")
+    kept = [row for row in rows if row.get("value") and row.get("use") != "old"]
+    kept.sort(key=lambda row: row.get("use") == "secondary")
+    return kept[0]["value"] if kept else ""
 
 
 def extensions(resource: Resource, name: str) -> list[dict[str, Any]]:

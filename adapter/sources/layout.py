@@ -21,7 +21,7 @@ _SETS = {"ends", "dates", "ids", "zero_is_empty", "fillers_not_in", "same_withou
 _NOT_FIELDS = {"sheets", "fillers", "elements", "widths"}
 _LISTS = _SETS | _NOT_FIELDS | {"required", "positions"}
 _TABLES = {"columns", "lists", "payer", "provider"}
-_OTHERS = {"header", "min_columns"}
+_OTHERS = {"header", "min_columns", "join_spans"}
 _CHOICES = {
     "confidence": {"confirmed", "reconstructed", "unverified"},
     "format": {"auto", "csv", "tsv", "pipe", "fixed", "xlsx", "xml"},
@@ -57,6 +57,7 @@ class Layout:
     `wanted`         fields whose column, if it is there, some row should fill
     `together`       fields of which one cell may hold several values, as many in each
     `min_columns`    rows may end early, but not before this many cells (0: the whole width)
+    `join_spans`     days: enrollments of a member no further apart are one (0: as they stand)
     `fillers`        cell texts that mean nothing, except in `fillers_not_in`
     `zero_is_empty`  fields where 0 means nothing
     `ends`           end dates: from year-month-day `open_from` on they mean "open"
@@ -79,6 +80,7 @@ class Layout:
     mapping: str
     required: tuple[str | tuple[str, ...], ...]
     min_columns: int
+    join_spans: int
     sheets: tuple[str, ...]
     fillers: frozenset[str]
     fillers_not_in: frozenset[str]
@@ -157,6 +159,7 @@ def _load(plan: str, room: str = "mif") -> Layout:
         positions=tuple(raw.get("positions", ())),
         required=tuple(one if isinstance(one, str) else tuple(one) for one in raw["required"]),
         min_columns=raw.get("min_columns", 0),
+        join_spans=raw.get("join_spans", 0),
         widths=tuple(raw.get("widths", ())),
         elements=tuple(raw.get("elements", ())),
         sheets=tuple(raw.get("sheets", ())),

@@ -10,12 +10,13 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 import xlsxwriter
 
-from adapter import convert, reject_file, store
+from adapter import convert, reject_file, returned, store
 from adapter.identity.match import resolve
 from adapter.outcome import Outcome
 from adapter.pipeline import Pipeline
@@ -23,6 +24,7 @@ from adapter.sources import layout as layouts
 from adapter.sources.header import Header
 from adapter.sources.tabular import read
 
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 RECEIVED = "2026-07-02T15:00:00+00:00"
 PERSON = {"Member ID": "M1", "CIN": "90000011A", "Last Name": "Otter", "First Name": "Olive"}
 
@@ -202,6 +204,17 @@ def any_order_and_unknown_columns() -> None:
     assert "44" in found[0].unit.raw.decode()  # kept with the row as it came
 
 
+@point(8)
+def unknown_columns_go_round() -> None:
+    file = table({"Shoe Size": "44", **PERSON, "Last Name": ""})
+    loader = house()
+    refused = {r.line: r.issues for r in loader.mif(file, "canonical", "f.csv") if r.rows}
+    stream = io.StringIO()
+    reject_file.write(stream, reject_file.Rejected(file, "f.csv", "canonical", RECEIVED, refused))
+    (row,) = csv.DictReader(io.StringIO(stream.getvalue()))
+    assert (row["Shoe Size"], row["CIN"]) == ("44", "90000011A")
+
+
 @point(9)
 def hyphen_and_dash() -> None:
     flags = "Adult – Birth Equity,Child - Birth Equity,Adult — SMI or SUD"  # noqa: RUF001
@@ -306,6 +319,16 @@ def several_values_in_one_cell() -> None:
     assert ("ClaimResponse" in kinds(odd[0]), details(odd)) == (False, ["value-format"])
 
 
+@point(18)
+def all_attempts_on_one_row() -> None:
+    file = FIXTURES / "returns" / "attempts-in-one-row" / "input.csv"
+    found = list(returned.outcomes(returned.Source(file, file.name), "vendor-38", "otf"))
+    sent = [(o.unit.at.line, one(o, "Communication")["sent"]) for o in found]
+    assert sent == [(2, "2026-01-05"), (2, "2026-01-07"), (2, "2026-01-09"), (3, "2026-01-06"),
+                    (3, "2026-01-08"), (4, "2026-01-06")]  # fmt: skip
+    assert details(found) == ["value-format", "value-format"]  # counts that differ are told
+
+
 @point(19)
 def populations_as_text_and_as_flags() -> None:
     assert populations(episode(POF="Adult - SMI or SUD; Birth Equity Population of Focus")) == {
@@ -341,6 +364,21 @@ def one_member_in_several_rows() -> None:
     (found,) = loader.store.each("Patient")
     assert found["telecom"][0]["value"] == "(916) 555-0101"
     assert {a["preAuthRef"] for a in loader.store.each("ClaimResponse")} == {"A1", "A2"}
+
+
+@point(21)
+def zeros_before_a_record_number() -> None:
+    named = {**PERSON, "Member ID": "", "CIN": "", "DOB": "02/29/1980"}
+    for first, second in (("00123", "123"), ("123", "00123")):
+        loader = house()
+        for n, number in enumerate((first, second)):
+            rows = list(
+                loader.mif(table({**named, "MRN": number}), "canonical", f"MIF_2026070{n + 1}.csv")
+            )
+            assert {r.status for r in rows} == {"stored"}
+        (found,) = loader.store.each("Patient")
+        values = {i["value"] for i in found["identifier"] if i["system"].endswith("/mrn/canonical")}
+        assert {"123", second} <= values  # as it was written last, and as it is found
 
 
 @point(22)
@@ -384,6 +422,24 @@ def an_end_before_its_start() -> None:
     found = outcomes(table({**PERSON, **cells}))
     assert details(found) == ["invariant"]
     assert "period" not in one(found[0], "EpisodeOfCare")
+
+
+@point(25)
+def spans_with_a_small_gap_are_one() -> None:
+    who = {"CAN #": "M1", "CIN": "90000011A", "Member Last Name": "Otter", "Member First Name": "O"}
+    spans = (("01/01/2026", "03/31/2026"), ("04/14/2026", "06/30/2026"), ("07/20/2026", ""))
+
+    def periods(*rows: tuple[str, str]) -> list[dict[str, str]]:
+        cells = [{**who, "ECM Start Date": a, "ECM End Date": b} for a, b in rows]
+        return [one(o, "EpisodeOfCare")["period"] for o in outcomes(table(*cells), "sunrise")]
+
+    joined = {"start": "2026-01-01", "end": "2026-06-30"}
+    assert periods(*spans) == [
+        {"start": "2026-01-01", "end": "2026-03-31"}, joined, {"start": "2026-07-20"},
+    ]  # fmt: skip
+    assert periods(spans[1], spans[0])[1] == joined  # whichever stands first
+    inner = periods(("01/01/2026", ""), ("02/01/2026", "02/28/2026"))
+    assert inner == [{"start": "2026-01-01"}] * 2  # an open end stays open
 
 
 @point(26)

@@ -227,7 +227,7 @@ IDS = [
     ({}, ["90000011A", "M1"], []),
     ({"cin": None}, ["M1"], []),
     ({"plan_member_id": None}, ["90000011A"], []),
-    ({"plan_member_id": None, "cin": None, "mrn": "007"}, ["007"], []),
+    ({"plan_member_id": None, "cin": None, "mrn": "007"}, ["007", "7"], []),
     ({"cin": "9000001 1a"}, ["90000011A", "M1"], []),
     ({"cin": "90000011A12345"}, ["90000011A", "M1"], []),
     ({"cin": "2AC3DE4FG56"}, ["M1"], [("warning", "identifier-format", "cin")]),
