@@ -131,6 +131,16 @@ def merge_visit(run: Run, groups: Groups) -> None:
         _prior_owner(run)
 
 
+def follow_visit(run: Run, groups: Groups) -> None:
+    """A06, A07: a visit that goes on under a number of its own ends the one before, its part."""
+    present, prior = run.drafts.get("Encounter"), run.drafts.get("PriorVisit")
+    if present is None or prior is None or not _ids(present) or not _rest(present, prior):
+        _drop(run, "PriorVisit")
+        return
+    prior.resource["status"] = "finished"
+    prior.links.append(Link("partOf", _reference("partOf"), present))
+
+
 def _prior_owner(run: Run) -> None:
     """In a merge of accounts or visits MRG-1 is the same person, or the prior thing's own."""
     if not _rest(run.drafts.get("Patient"), run.drafts.get("PriorPatient")):
@@ -278,7 +288,7 @@ MEANINGS: dict[str, Meaning] = {
     one.__name__: one
     for one in (
         merge_patient, merge_account, merge_visit, change_patient, change_account, change_visit,
-        move_patient, move_account, move_visit, link_patients, unlink_patients,
+        follow_visit, move_patient, move_account, move_visit, link_patients, unlink_patients,
     )
 }  # fmt: skip
 

@@ -79,6 +79,8 @@ def replay(movements: Iterable[Movement]) -> dict[str, Element]:
 def _step(stay: Stay, number: int, movement: Movement) -> None:
     effect = effects().get(movement.event, Effect())
     says = {name: value for name, value in movement.says.items() if name not in movement.weak}
+    if says.get("status") == "finished" and effect.status in _LIVE:
+        effect = Effect("finished", None)  # it is the visit before, of which another is the rest
     for name in movement.weak:
         if name in movement.says:
             stay.weak[name] = movement.says[name]

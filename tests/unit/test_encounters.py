@@ -29,6 +29,8 @@ def move(event: str, hour: int, **says: Any) -> Movement:
     if "cls" in says:
         elements["class"] = {"system": ACT, "code": CODES[says["cls"]]}
         elements["status"] = "in-progress" if says["cls"] != "P" else "planned"
+    if "status" in says:
+        elements["status"] = says["status"]
     period = {name: at(says[name]) for name in ("start", "end") if name in says}
     places = [part for part in FIELDS if part in says]
     if period:
@@ -147,6 +149,9 @@ CASES: list[tuple[str, list[Movement], str]] = [
      "in-progress | IMP |  | EMER:6-8 | ed=completed:6-8 w1=active:8-"),
     ("outpatient to inpatient, class not told", [move("A04", 6, cls="O"), move("A06", 8, cls="O")],
      "in-progress | IMP |  | AMB:6-8"),
+    ("outpatient to an inpatient stay of its own",
+     [move("A04", 6, cls="E", here="ed"), move("A06", 8, status="finished")],
+     "finished | EMER | in-progress:6-8 |  | ed=completed:6-8"),
     ("inpatient to outpatient", [ADMIT, move("A07", 10, cls="V")],
      "in-progress | OBSENC |  | IMP:8-10 | w1=active:8-"),
     ("class mended after the end", [ADMIT, LEFT, move("A07", 30, cls="V", end=20)],
