@@ -21,6 +21,7 @@ from adapter.outcome import Outcome, Unit
 from adapter.record import Constant, Entry, Location, Message, Record, Resource
 from adapter.sources import form_layout, forms, hl7v2, layout
 from adapter.sources import tabular as tables
+from adapter.sources.cells import iso_date
 from adapter.sources.header import Header, mended
 from adapter.sources.rows import AGAIN, Seen
 from adapter.sources.spans import Spans
@@ -136,7 +137,8 @@ class File:
 
     `digest`  names it by its content, and by the date in its name if there is one: the same list
               of another day is said anew, the same of the same day under another name is not
-    `as_of`   instant of the date in its name, "" without one; `received`: when it came, if known
+    `as_of`   instant of the date in its name or date column, "" without one; `received`: when it
+              came, if known
     `delta`   it does not say who is not in it: by its layout, or since it holds mended rows
     `spared`  collects the identifiers (`system|value`) of members whose rows are refused
     """
@@ -153,7 +155,7 @@ class File:
 def file_of(content: Path | bytes, table: Table, name: str, received: str = "") -> File:
     """A file with its digest and date."""
     delta = table.layout.snapshot == "delta"
-    as_of = _file_date(table, name)
+    as_of = _file_date(table, name) or _told_date(table, content, name)
     digest = _digest(content) + (f"@{as_of[:10]}" if as_of else "")
     return File(content, name, digest, as_of, received, delta)
 
@@ -174,6 +176,19 @@ def file_rows(file: File, table: Table) -> Iterator[Outcome]:
         else:
             sheet.waiting.append(found)
     yield from sheet.end(Location(name, 1))
+
+
+def _told_date(table: Table, content: Path | bytes, name: str) -> str:
+    """The day in the layout's date column, of the first row: the file's where its name has none."""
+    field, place = table.layout.date_column, -1
+    for found in tables.read(content, table.layout, name) if field else ():
+        if isinstance(found, Header):
+            place = found.columns.index(field) if field in found.columns else -1
+        if isinstance(found, Record):
+            cell = found.fields[place] if place >= 0 else ""
+            day = iso_date(cell, table.layout.dates_as) if cell else None
+            return f"{day}T00:00:00+00:00" if day else ""
+    return ""
 
 
 def _digest(file: Path | bytes) -> str:

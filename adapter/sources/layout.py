@@ -15,7 +15,8 @@ from adapter.sources.cells import key
 
 CANONICAL = "canonical"
 _TEXTS = {"plan", "title", "source", "confidence", "like", "format", "delimiter", "dates_as",
-          "open_from", "file_date", "snapshot", "zone", "line_of_business", "mapping"}  # fmt: skip
+          "open_from", "file_date", "date_column", "snapshot", "zone", "line_of_business",
+          "mapping"}  # fmt: skip
 _SETS = {"ends", "dates", "ids", "zero_is_empty", "fillers_not_in", "same_without", "wanted",
          "together"}  # fmt: skip
 _NOT_FIELDS = {"sheets", "fillers", "elements", "widths"}
@@ -57,6 +58,7 @@ class Layout:
     `wanted`         fields whose column, if it is there, some row should fill
     `together`       fields of which one cell may hold several values, as many in each
     `min_columns`    rows may end early, but not before this many cells (0: the whole width)
+    `date_column`    field whose first value is the file's date when its name has none
     `join_spans`     days: enrollments of a member no further apart are one (0: as they stand)
     `fillers`        cell texts that mean nothing, except in `fillers_not_in`
     `zero_is_empty`  fields where 0 means nothing
@@ -94,6 +96,7 @@ class Layout:
     wanted: frozenset[str]
     together: frozenset[str]
     file_date: str
+    date_column: str
     snapshot: str
     zone: str
     lists: Mapping[str, str]
@@ -232,6 +235,7 @@ def _check_fields(file: str, raw: dict[str, Any], room: str) -> None:
     used += [("lists", name) for name in raw.get("lists", {})]
     for name in _LISTS - _NOT_FIELDS - {"required"}:
         used += [(name, field) for field in raw.get(name, ()) if field]
+    used += [("date_column", raw["date_column"])] if raw.get("date_column") else []
     for item in raw.get("required", ()):
         used += [("required", field) for field in ([item] if isinstance(item, str) else item)]
     for name, field in used:

@@ -61,6 +61,29 @@ def test_the_day_of_receipt(store: Store, name: str, said: str, day: date) -> No
     assert received(store) == {"Olive": day}
 
 
+@pytest.mark.parametrize(
+    ("name", "cell", "day"),
+    [
+        ("members.csv", "06/15/2026", date(2026, 6, 15)),
+        ("SUNRISE_MIF_20260601.csv", "06/15/2026", date(2026, 6, 1)),
+        ("members.csv", "", TODAY),
+        ("members.csv", "soon", TODAY),
+    ],
+)
+def test_the_day_in_a_column(store: Store, name: str, cell: str, day: date) -> None:
+    lines = file("Olive").decode().splitlines()
+    content = f"{lines[0]},File Timestamp\n{lines[1]},{cell}\n".encode()
+    load(store, content, name)
+    assert received(store) == {"Olive": day}
+
+
+def test_the_day_in_the_rows_of_a_file_without_header(store: Store) -> None:
+    row = "0001|06-15-2026 08:00:00|0|M1|90000011A|02-29-1980|F|Otter|Olive" + "|" * 14
+    results = list(Pipeline(store, lambda: NOW).mif(row.encode(), "kern-demographic", "who.txt"))
+    assert {one.status for one in results} == {"stored"}
+    assert [one.received for one in cases(store, "kern", TODAY)] == [date(2026, 6, 15)]
+
+
 def test_a_backlog_loaded_in_one_go_keeps_each_member_s_day(store: Store) -> None:
     load(store, file("Olive"), "SUNRISE_MIF_20260501.csv")
     load(store, file("Olive", "Pepe"), "SUNRISE_MIF_20260601.csv")
