@@ -38,16 +38,21 @@ def finish(run: Run) -> Outcome:
     for side in run.side.values():
         _link(run, side)
     entries = [_entry(draft) for draft in _unique(drafts)]
-    targets: list[Resource] = [{"reference": entry.urn} for entry in entries]
     for side in run.side.values():
         done = side.named.done if side.named is not None else None
-        resource, known, weak, target = done or _completed(side)
+        resource, known, weak = done or _completed(side)
         told = Origins(resource, [(side.line, "", side.label)])
         entries.append(Entry(resource, side.urn, known, side.key, told, (), weak))
-        targets.append(target)
+    about = [entry.urn for entry in entries if entry.resource["resourceType"] not in _PASSING]
+    targets = about or [entry.urn for entry in entries]
     entries.append(_provenance(run, provenance, targets))
     outcome.entries = entries
     return outcome
+
+
+# What units name in passing, thousands of them the same: their Provenance is not about it, unless
+# about nothing else.
+_PASSING = frozenset(("Location", "Organization", "Practitioner"))
 
 
 def _says(draft: Draft) -> bool:
@@ -268,12 +273,11 @@ def _entry(draft: Draft) -> Entry:
 
 
 class _Done(NamedTuple):
-    """A side resource completed: it, its identifiers, what only fills a gap, and its reference."""
+    """A side resource completed: it, its identifiers, and what only fills a gap."""
 
     resource: Resource
     identity: tuple[tuple[str, str], ...]
     weak: tuple[str, ...]
-    reference: Resource
 
 
 def _completed(side: Side) -> _Done:
@@ -287,7 +291,7 @@ def _completed(side: Side) -> _Done:
     kept = type(side.resource) is Constant
     resource = fixed(whole) if kept else whole
     weak = tuple(element for element in lacks if element != "meta")
-    done = _Done(resource, identity(resource), weak, fixed({"reference": side.urn}))
+    done = _Done(resource, identity(resource), weak)
     if kept and side.named is not None:
         side.named.done = done
     return done
@@ -329,11 +333,11 @@ class Origins(Sequence[Origin]):
         return self._rows()[place]
 
 
-def _provenance(run: Run, draft: Draft | None, targets: list[Resource]) -> Entry:
+def _provenance(run: Run, draft: Draft | None, targets: list[str]) -> Entry:
     """Who said all this and in which unit (US Core Provenance: target, recorded, agent.who)."""
     unit = run.unit
     resource: Resource = draft.resource if draft else {"resourceType": "Provenance"}
-    resource["target"] = targets
+    resource["target"] = [{"reference": target} for target in targets]
     if "recorded" not in resource:
         known = unit.as_of.partition(" ")[0] or unit.received
         resource["recorded" if known else "_recorded"] = known or _ABSENT

@@ -44,9 +44,9 @@ def practitioner(run: Run, parts: list[str]) -> Json | None:
     degree = parts[6].strip() if count > 6 else ""
     if degree:
         resource["qualification"] = [{"code": _degree(run, degree)}]
-    if not name and not number:
+    if not name and "identifier" not in resource:
         return None
-    if number:
+    if "identifier" in resource:
         item = resource["identifier"][0]
         key = (item["system"], item["value"])
     else:

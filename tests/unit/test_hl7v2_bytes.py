@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SEEDS = [file.read_bytes() for file in sorted((ROOT / "fixtures" / "hl7v2").glob("*/input.hl7"))]
 HEAD = b"MSH|^~\\&|REG|MERCYTEST|HUB|HARBOR|20260701080000-0700||ADT^%s|N1|P|2.6\r"
 MADE = b"PID|||M1^^^MERCYTEST^MR||TESTWELL^AURORA\rPR1|1||A-1||%s\r"
+DOCTOR = b"PID|||M1^^^MERCYTEST^MR\rPV1||I|||||000000000^FIXTURE^GRETA^^^^^^^^^^SS\r"
 
 # What the coverage-guided search (tests/fuzz) found, as small as it gets: (event, rest, refused).
 FOUND: dict[str, tuple[bytes, bytes, bool]] = {
@@ -23,6 +24,7 @@ FOUND: dict[str, tuple[bytes, bytes, bool]] = {
     "nothing in PID": (b"A08", b"PID|\r", True),
     "nothing in NPU": (b"A20", b"NPU|\r", True),
     "minutes that only look like digits": (b"A08", MADE % b"20260701080000||\xc2\xb275", False),
+    "a doctor by social security number": (b"A01", DOCTOR, False),
     "minutes beyond all time": (b"A08", MADE % b"99991231235900||999999", False),
 }
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import adapter
 from adapter import data
 from adapter.mapping.registry import BUILDERS
 from tests.unit.engine import SID, resource, rows, segments
@@ -377,11 +378,36 @@ def test_one_name_is_one_resource(family):
     assert relative.resource["name"] == [{"family": "OTTER", "given": ["OLIVE"]}]
 
 
+HEAD = "MSH|^~\\&|REG|MERCYTEST|ECMHUB|HARBOR|20260705082000-0700||ADT^{event}|M1|P|2.5.1\r"
+ADMISSION = (
+    HEAD.format(event="A01")
+    + "EVN|A01|20260705082000-0700\rPID|1||R1^^^MERCYTEST^MR||TESTWELL^AURORA\r"
+    + "PV1|1|I|4WEST^7^B^MERCYTEST||||1888880014^FERNFIELD^OTTOLINE|||||||||||V1^^^MERCYTEST^VN"
+)
+BED = HEAD.format(event="A20") + "EVN|A20|20260705082000-0700\rNPU|4WEST^7^B^MERCYTEST|U"
+
+
 def test_every_reference_of_a_unit_leads_somewhere(family):
     outcome, _ = family("NK1||OTTER|x", "PID|||A")
     names = {entry.urn for entry in outcome.entries}
     (provenance,) = by_kind(outcome, "Provenance")
     assert {one["reference"] for one in provenance.resource["target"]} == names - {provenance.urn}
+
+
+def test_a_unit_is_not_about_what_it_names_in_passing():
+    outcome = adapter.convert_adt(ADMISSION)
+    (provenance,) = by_kind(outcome, "Provenance")
+    kinds = {entry.urn: entry.resource["resourceType"] for entry in outcome.entries}
+    told = {kinds[one["reference"]] for one in provenance.resource["target"]}
+    assert "Location" in kinds.values()
+    assert told == {"Patient", "Encounter"}
+
+
+def test_of_nothing_else_a_unit_is_about_a_place():
+    outcome = adapter.convert_adt(BED)
+    (provenance,) = by_kind(outcome, "Provenance")
+    kinds = {entry.urn: entry.resource["resourceType"] for entry in outcome.entries}
+    assert "Location" in {kinds[one["reference"]] for one in provenance.resource["target"]}
 
 
 def test_origins_say_where_each_element_came_from(family):
