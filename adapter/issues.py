@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 from adapter.record import Location
 
 Severity = Literal["fatal", "error", "warning", "information"]
+FAILING: frozenset[Severity] = frozenset(("fatal", "error"))  # with these a unit is refused
 SEVERITIES: tuple[Severity, ...] = ("fatal", "error", "warning", "information")
 
 _FILE = "http://hl7.org/fhir/StructureDefinition/operationoutcome-file"
@@ -129,7 +130,7 @@ class Issue(NamedTuple):
     @property
     def failed(self) -> bool:
         """True when the unit must be refused."""
-        return self.severity in ("fatal", "error")
+        return self.severity in FAILING
 
     def outcome_issue(self) -> dict[str, Any]:
         """As one OperationOutcome.issue (FHIR R4 2.27), place in `diagnostics` and extensions."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from adapter.issues import Issue
+from adapter.issues import FAILING, Issue
 from adapter.record import Entry, Location
 
 
@@ -51,7 +51,7 @@ class Outcome:
     @property
     def ok(self) -> bool:
         """True when the unit may be stored."""
-        return not any(issue.failed for issue in self.issues)
+        return FAILING.isdisjoint([issue.severity for issue in self.issues])
 
     @property
     def bundle(self) -> dict[str, Any] | None:
@@ -70,18 +70,13 @@ class Outcome:
 
 
 def _bundle_entry(entry: Entry) -> dict[str, Any]:
-    kind = entry.resource["resourceType"]
+    resource, urn = entry.resource, entry.urn
+    kind = resource["resourceType"]
     if entry.identity:
         system, value = entry.identity[0]
         url = f"{kind}?identifier={system}|{value}"
-        return {
-            "fullUrl": entry.urn,
-            "resource": entry.resource,
-            "request": {"method": "PUT", "url": url},
-        }
-    uid = entry.urn.removeprefix("urn:uuid:")
-    return {
-        "fullUrl": entry.urn,
-        "resource": {"resourceType": kind, "id": uid, **entry.resource},
-        "request": {"method": "PUT", "url": f"{kind}/{uid}"},
-    }
+    else:
+        uid = urn.removeprefix("urn:uuid:")
+        url = f"{kind}/{uid}"
+        resource = {"resourceType": kind, "id": uid, **resource}
+    return {"fullUrl": urn, "resource": resource, "request": {"method": "PUT", "url": url}}

@@ -129,7 +129,7 @@ def _element(n: int, element: Element) -> Iterator[str]:
         yield f" if not 0 < len(v) <= {most}: return False"
         yield " for v in v:"
         yield from (f"  {line}" for line in _object(n, element.kind, "one"))
-        yield f"elif type(v) not in FIXED or once(rule{n}, v, walk) is not None: return False"
+        yield from _fixed(f"rule{n}")
     else:
         yield from _object(n, element.kind, "one")
 
@@ -146,4 +146,12 @@ def _object(n: int, kind: str, rule: str) -> Iterator[str]:
         yield " if not extension(v, walk): return False"
     else:
         yield f" if not (shapes{n}.get(tuple(v)) or shapes{n}.made(v))(v, walk): return False"
-    yield f"elif type(v) not in FIXED or once({rule}{n}, v, walk) is not None: return False"
+    yield from _fixed(f"{rule}{n}")
+
+
+def _fixed(rule: str) -> Iterator[str]:
+    """The lines for a `v` that is no plain value: fixed, or wrong; most were asked this before."""
+    yield "elif type(v) in FIXED:"
+    yield f" if v.sound[:1] != (({rule}, (), ()),):"
+    yield f"  if once({rule}, v, walk) is not None: return False"
+    yield "else: return False"
