@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -244,12 +245,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code is 0 clean, 1 data issues, 2 our fault."""
     options = parser().parse_args(arguments)
     try:
-        return int(getattr(commands, options.command)(options))
+        code = int(getattr(commands, options.command)(options))
+        sys.stdout.flush()  # a reader that went away is noticed here, not at exit
+        return code
     except AdapterError as error:
         print(f"ecm-adapter: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left to flush
         return 0
     except OSError as error:  # a full disk, a device that went away
         print(f"ecm-adapter: the system refused ({type(error).__name__})", file=sys.stderr)

@@ -103,8 +103,9 @@ def test_an_output_that_cannot_be_written_is_our_fault(run, option, where):
     assert err.startswith(f"ecm-adapter: {option}: cannot be written") and err.count("\n") == 1
 
 
-def test_a_closed_pipe_is_no_error():
-    words = [sys.executable, "-m", "adapter", "convert", "adt", *[str(BATCH)] * 60]
+@pytest.mark.parametrize("files", [1, 60], ids=["at its end", "in the middle"])
+def test_a_closed_pipe_is_no_error(files):
+    words = [sys.executable, "-m", "adapter", "convert", "adt", *[str(BATCH)] * files]
     with subprocess.Popen(words, cwd=ROOT, stdout=-1, stderr=subprocess.DEVNULL) as running:
         running.stdout.readline()
         running.stdout.close()
