@@ -82,20 +82,34 @@ def _no(_node: Json, _walk: Walk) -> bool:
 
 def _extension(node: Json, walk: Walk) -> bool:
     """An Extension, as deep as it may be, with what is known of its url."""
+    return _inside("Extension", node, walk) and extensions.fits(node)
+
+
+def _reference(node: Json, walk: Walk, targets: frozenset[str]) -> bool:
+    """A Reference that is more than an urn: to an identifier, or with a display."""
+    if not _inside("Reference", node, walk):
+        return False
+    walk.note(node, targets)
+    return True
+
+
+def _inside(kind: str, node: Json, walk: Walk) -> bool:
+    """An object of a type that may hold others of its own, as deep as it may be."""
     if walk.depth >= DEPTH:
         return False
-    shapes = _shapes["Extension"]
+    shapes = _shapes[kind]
     walk.depth += 1
     sound = (shapes.get(tuple(node)) or shapes.made(node))(node, walk)
     walk.depth -= 1
-    return sound and extensions.fits(node)
+    return sound
 
 
 # -- writing functions ----------------------------------------------------------------------------
 
 
 def _compiled(elements: Mapping[str, Element], holds: list[Callable[[Json], bool]]) -> Ask:
-    names: dict[str, Any] = {"FIXED": FIXED, "once": once, "extension": _extension}
+    names: dict[str, Any] = {"FIXED": FIXED, "once": once}
+    names |= {"extension": _extension, "reference": _reference}
     lines = ["def ask(node, walk):", " try:", "  pass"]
     for n, (key, element) in enumerate(elements.items()):
         if key != "resourceType":
@@ -141,7 +155,7 @@ def _object(n: int, kind: str, rule: str) -> Iterator[str]:
         yield " u = v.get('reference') if len(v) == 1 else None"
         yield " if type(u) is str and u[:9] == 'urn:uuid:' and u.isprintable():"
         yield f"  walk.urns.append((u, v, targets{n}))"
-        yield f" elif {rule}{n}(v, walk) is not None: return False"
+        yield f" elif not reference(v, walk, targets{n}): return False"
     elif kind == "Extension":
         yield " if not extension(v, walk): return False"
     else:

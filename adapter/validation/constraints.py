@@ -123,7 +123,7 @@ def _child(node: Node) -> Check | None:
             return _NONE
         values = value if isinstance(value, list) else [] if value is None else [value]
         faults = [] if len(values) <= most_of else [Fault(step, "profile", f"at most {most}")]
-        for index, each in enumerate(values):
+        for index, each in enumerate(values if rule is not None else ()):
             if found := _asked(rule, each, walk):
                 faults += below(_step(step, value, index), found)
         if slices is not None and (wrong := slices(values, walk)):
