@@ -12,6 +12,7 @@ from pathlib import Path
 
 from adapter import __version__, commands
 from adapter.errors import AdapterError
+from adapter.transport.collector import seldom_while
 
 KINDS = {
     "mif": "a plan's member information file (CSV, XLSX, pipe)",
@@ -245,7 +246,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code is 0 clean, 1 data issues, 2 our fault."""
     options = parser().parse_args(arguments)
     try:
-        code = int(getattr(commands, options.command)(options))
+        with seldom_while():
+            code = int(getattr(commands, options.command)(options))
         sys.stdout.flush()  # a reader that went away is noticed here, not at exit
         return code
     except AdapterError as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 # Of one message some ten thousand objects are made and none forms a cycle: with the usual
@@ -16,3 +18,14 @@ def seldom() -> None:
     """Leave what a server loaded at its start out of every look, and look seldom at the rest."""
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)
+
+
+@contextmanager
+def seldom_while() -> Iterator[None]:
+    """Look seldom while a file streams through a command; as before when it is done."""
+    before = gc.get_threshold()
+    gc.set_threshold(*_THRESHOLDS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

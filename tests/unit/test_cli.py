@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import subprocess
 import sys
 from contextlib import redirect_stdout
@@ -101,6 +102,12 @@ def test_an_output_that_cannot_be_written_is_our_fault(run, option, where):
     code, out, err = run("convert", "adt", ADT, option, where)
     assert (code, out) == (2, "")
     assert err.startswith(f"ecm-adapter: {option}: cannot be written") and err.count("\n") == 1
+
+
+def test_a_command_leaves_the_collector_as_it_was(run):
+    before = gc.get_threshold()
+    assert run("convert", "adt", ADT)[0] == 0
+    assert gc.get_threshold() == before
 
 
 @pytest.mark.parametrize("files", [1, 60], ids=["at its end", "in the middle"])
