@@ -22,6 +22,7 @@ from adapter.reports.outreach import ATTEMPTS
 
 Cells = Sequence[str | float | date | None]
 _NAMED_BY = ("cin", "plan_member_id", "mrn")  # what says who a row is of; the first that is there
+_ENOUGH = 2  # a first row with fewer known headers is a title or a member, not a heading
 _TEXTS = {
     "date-format": "not a date of the layout's form",
     "flag-format": "not one of the layout's two flags",
@@ -101,6 +102,8 @@ def _bind(
     bound = [known.get(terms.fold(text)) for text in head]
     there = {column.header for column in bound if column}
     unknown = [text for text, column in zip(head, bound, strict=True) if text and not column]
+    if len(there) < _ENOUGH:  # not a heading: its texts may be a member's, and are not repeated
+        unknown = []
     required = [column.header for column in layout.columns if column.required]
     missing = [header for header in required if header not in there]
     issues = [_issue("warning", "column-unknown", Location(file, 1, text)) for text in unknown]

@@ -332,3 +332,11 @@ def test_the_day_of_a_file_is_its_own() -> None:
     (one,) = returned.outcomes(source, "canonical", "rtf")
     assert one.unit.as_of.startswith(f"{date(2026, 2, 3)}T00:00:00+00:00")
     assert one.unit.received.startswith("2026-02-09")
+
+
+def test_a_first_row_that_is_no_heading_is_not_repeated(tmp_path):
+    file = tmp_path / "members.csv"
+    file.write_text("90000035A,Testwell,Aurora,08/03/1985\n90000036A,Testwell,Bruno,09/03/1985\n")
+    (outcome,) = returned.outcomes(returned.Source(file, file.name), "canonical", "rtf")
+    assert {one.detail for one in outcome.issues} == {"column-missing"}
+    assert "Testwell" not in str(outcome.issues)
