@@ -17,10 +17,12 @@ class Constant(dict[str, Any]):
     """A JSON object of a mapping file: it stands in many resources, so nothing may change it.
 
     `sound`    the rules that found nothing wrong with it, each with the References in it
+    `sure`     the last of these that met no Reference in it
     `answers`  what tests said of it
     """
 
     answers: Mapping[object, bool] = MappingProxyType({})
+    sure: object = None
     sound: tuple[tuple[object, tuple[Any, ...], tuple[Any, ...]], ...] = ()
 
     def _fixed(self, *_: object, **__: object) -> NoReturn:
@@ -37,6 +39,7 @@ class Constants(list[Any]):
     """A JSON list of a mapping file; nothing may change it either."""
 
     answers: Mapping[object, bool] = MappingProxyType({})
+    sure: object = None
     sound: tuple[tuple[object, tuple[Any, ...], tuple[Any, ...]], ...] = ()
 
     def _fixed(self, *_: object, **__: object) -> NoReturn:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from adapter.validation import extensions, wholes
 from adapter.validation.faults import DEPTH, Json, Rule, Walk
 from adapter.validation.once import FIXED, once
-from adapter.validation.primitives import Test
+from adapter.validation.primitives import Test, is_string
 
 Ask = Callable[[Json, Walk], bool]
 _MOST = 1_000  # sets of elements of a type that are remembered
@@ -59,6 +59,7 @@ class Shapes(dict[tuple[str, ...], Ask]):
 
 
 _shapes: dict[str, Shapes] = {}
+_ready: dict[str, Shapes] = {}  # the resources among them that may be asked
 
 
 def note(name: str, elements: Mapping[str, Element]) -> None:
@@ -66,12 +67,17 @@ def note(name: str, elements: Mapping[str, Element]) -> None:
     _shapes[name] = Shapes(name, elements)
 
 
-def accepts(node: Json, walk: Walk) -> bool:
-    """Whether a resource is sound, its References noted in `walk`; when not, ask its rule why.
+def ready(name: str) -> None:
+    """Note that the elements of a resource are complete, and those of all that it reaches."""
+    _ready[name] = _shapes[name]
 
-    Its type must be one that structure.py has compiled.
-    """
-    shapes = _shapes[node["resourceType"]]
+
+def accepts(node: Json, walk: Walk) -> bool:
+    """Whether a resource is sound, its References noted in `walk`; when not, ask its rule why."""
+    kind = node.get("resourceType")
+    shapes = _ready.get(kind) if isinstance(kind, str) else None
+    if shapes is None:
+        return False
     walk.depth += 1
     return (shapes.get(tuple(node)) or shapes.made(node))(node, walk)
 
@@ -131,6 +137,9 @@ def _element(n: int, element: Element) -> Iterator[str]:
     if element.test is not None and most:
         sound = f"isinstance(v, list) and 0 < len(v) <= {most} and all(map(test{n}, v))"
         yield f"if not ({sound}): return False"
+    elif element.test is is_string:
+        quick = "type(v) is str and v.isprintable() and v and not v.isspace()"
+        yield f"if not ({quick} or test{n}(v)): return False"
     elif element.test is not None:
         yield f"if not test{n}(v): return False"
     elif element.kind == "Resource":
@@ -166,6 +175,5 @@ def _object(n: int, kind: str, rule: str) -> Iterator[str]:
 def _fixed(rule: str) -> Iterator[str]:
     """The lines for a `v` that is no plain value: fixed, or wrong; most were asked this before."""
     yield "elif type(v) in FIXED:"
-    yield f" if v.sound[:1] != (({rule}, (), ()),):"
-    yield f"  if once({rule}, v, walk) is not None: return False"
+    yield f" if v.sure is not {rule} and once({rule}, v, walk) is not None: return False"
     yield "else: return False"

@@ -15,6 +15,8 @@ def once(rule: Rule, value: Any, walk: Walk) -> list[Fault] | None:
 
     Its References are noted each time, since they lead to what is beside it.
     """
+    if value.sure is rule:
+        return None
     for known, links, urns in value.sound:
         if known is rule:
             walk.links += links
@@ -25,4 +27,6 @@ def once(rule: Rule, value: Any, walk: Walk) -> list[Fault] | None:
     if not found:
         told = tuple(walk.links[met:]), tuple(walk.urns[met_urns:])
         value.sound = (*value.sound, (rule, *told))
+        if told == ((), ()):
+            value.sure = rule
     return found

@@ -29,6 +29,9 @@ _LAST |= {f"{month:02}": "31" for month in (1, 3, 5, 7, 8, 10, 12)}
 
 _date = re.compile(f"{_DAY}|{_MONTH}", re.ASCII).fullmatch
 _moment = re.compile(f"{_DAY}T{_TIME}{_ZONE}", re.ASCII).fullmatch
+_plain = re.compile(  # a day that is in every month, with or without a time of day
+    rf"(?!0000)\d{{4}}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])(?:T{_TIME}{_ZONE})?", re.ASCII
+).fullmatch
 _base64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?").fullmatch
 _blank = re.compile(r"\s").search
 
@@ -60,6 +63,8 @@ def is_instant(value: Any) -> bool:
 
 def is_date_time(value: Any) -> bool:
     """A date, or a moment."""
+    if _plain(value) is not None:
+        return True
     return is_date(value) if len(value) < 11 else is_instant(value)
 
 

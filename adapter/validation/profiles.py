@@ -8,7 +8,7 @@ pattern or url. Anything else that would restrict is refused when the profile is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from adapter import data
 from adapter.errors import DataFileError
@@ -39,30 +39,32 @@ def load() -> dict[str, Profile]:
     return {sd["url"]: Profile(sd["url"], sd["type"], inside(_tree(sd))) for sd in found}
 
 
-def names(resource: Json) -> list[str]:
-    """The profiles that a resource of sound structure says it keeps, as far as they are ours."""
-    stated = resource.get("meta", {}).get("profile", ())
-    return [url for url in stated if url is not None and url.startswith(BASE)]
-
-
 def faults(resource: Json, walk: Walk) -> list[Fault]:
-    """Faults against the profiles that the resource states; its structure must be sound."""
+    """Faults against those of our profiles that a resource of sound structure states."""
     found: list[Fault] = []
-    meta = resource.get("meta")
-    if meta is not None and "profile" in meta:
-        for url in names(resource):
-            found += against(resource, url.partition("|")[0], walk)
+    for url in resource.get("meta", _NOTHING).get("profile", ()):
+        if url is not None and url.startswith(BASE):
+            found += _check(url, resource["resourceType"])(resource, walk)
     return found
+
+
+_NOTHING: Json = {}
 
 
 def against(resource: Json, url: str, walk: Walk) -> list[Fault]:
     """Faults against one of our profiles; a fault too when it is unknown or of another type."""
-    profile = load().get(url)
-    if profile is None:
-        return [Fault(".meta.profile", "profile", "no such profile here")]
-    if profile.type != resource["resourceType"]:
-        return [Fault(".meta.profile", "profile", f"this profile is for {profile.type}")]
-    return profile.check(resource, walk)
+    return _check(url, resource["resourceType"])(resource, walk)
+
+
+@lru_cache(maxsize=1024)
+def _check(url: str, kind: str) -> Check:
+    """What a profile, by its url with or without a version, asks of a resource of a type."""
+    profile = load().get(url.partition("|")[0])
+    if profile is not None and profile.type == kind:
+        return profile.check
+    text = "no such profile here" if profile is None else f"this profile is for {profile.type}"
+    wrong = [Fault(".meta.profile", "profile", text)]
+    return lambda _resource, _walk: wrong
 
 
 # -- loading --------------------------------------------------------------------------------------

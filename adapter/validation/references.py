@@ -43,20 +43,18 @@ def check_unit(
     `only` names those that are asked, when the others were found sound before.
     """
     kinds = {urn: _kind(resource) for urn, resource in resources}
-    seen: dict[str, int] = {}
     found: list[Issue] = []
-    for urn, resource in resources:
-        kind = kinds[urn]
-        number = seen[kind] = seen.get(kind, -1) + 1
+    for place, (urn, resource) in enumerate(resources):
+        if type(resource) is Constant and resource.sure is _faults:
+            continue
         if only is not None and urn not in only:
             continue
-        if type(resource) is Constant and resource.sound[:1] == _ALONE:
-            continue
-        wrong, met = _inspect(resource, kind)
+        wrong, met = _inspect(resource, kinds[urn])
         if met.urns or met.links:
             wrong += _resolve(resource, met, kinds)
         if wrong:
             root = _root(resource)
+            number = sum(_kind(other) == kinds[urn] for _, other in resources[:place])
             found += faults.issues(f"{root}[{number}]" if number else root, wrong)
     return found
 
@@ -95,9 +93,6 @@ def _faults(resource: Any, walk: Walk) -> list[Fault]:
     return wrong
 
 
-_ALONE = ((_faults, (), ()),)  # what is kept with a sound resource without References
-
-
 def _kind(resource: Any) -> str:
     return str(resource.get("resourceType", "")) if isinstance(resource, dict) else ""
 
@@ -114,7 +109,9 @@ def _resolve(resource: Json, met: Walk, kinds: Mapping[str, str]) -> list[Fault]
         if kind is None or (targets and kind not in targets):
             found.append(_unresolved(resource, (node, targets), kind))
     for node, targets in met.links:
-        reference = node.get("reference", "")
+        reference = node.get("reference")
+        if reference is None:
+            continue
         kind = kinds.get(reference)
         wrong = targets and kind not in targets if kind is not None else reference[:4] == _URN
         if wrong:

@@ -39,20 +39,13 @@ def inspect(node: Any, depth: int = 0) -> tuple[list[Fault], Walk]:
     """All faults of a resource, profile included, and its References for who knows the unit."""
     walk = Walk(depth)
     wrong = None
-    if not _accepted(node, walk):
+    if depth >= DEPTH or not isinstance(node, dict) or not accept.accepts(node, walk):
         walk = Walk(depth)
         wrong = _contained(node, walk)
-    found = profiles.faults(node, walk) if not wrong else list(wrong)
-    if isinstance(node, dict):
-        found += links.faults(node, walk.links) if walk.links or "contained" in node else ()
+    found = list(wrong) if wrong else profiles.faults(node, walk)
+    if isinstance(node, dict) and (walk.links or "contained" in node):
+        found += links.faults(node, walk.links)
     return found, walk
-
-
-def _accepted(node: Any, walk: Walk) -> bool:
-    kind = node.get("resourceType") if isinstance(node, dict) else None
-    if not isinstance(kind, str) or kind not in _ready or walk.depth >= DEPTH:
-        return False
-    return accept.accepts(node, walk)
 
 
 def _independent(node: Any, walk: Walk) -> list[Fault] | None:
@@ -82,6 +75,7 @@ def _compiled(kind: str) -> Rule | None:
         return None
     with _lock:
         _ready[kind] = _type_rule(kind)
+        accept.ready(kind)
     return _ready[kind]
 
 

@@ -61,7 +61,13 @@ def kinds(some: list[Mutant]) -> dict[str, int]:
     return dict(Counter(mutant.change for mutant in some))
 
 
-PROMISED = [file for file in GOOD if profiles.names(load(file))]
+def promises(resource: dict[str, Any]) -> bool:
+    """Whether a resource states one of our profiles."""
+    stated = resource.get("meta", {}).get("profile", ())
+    return any(url.startswith(profiles.BASE) for url in stated)
+
+
+PROMISED = [file for file in GOOD if promises(load(file))]
 
 
 @pytest.mark.judge
