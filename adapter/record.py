@@ -204,8 +204,7 @@ class Movement(NamedTuple):
     places: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One HL7 v2 message as read: its segments with the standard delimiters, and what MSH says.
 
     `line` is the 1-based line of MSH in its source. Delimiters other than `|^~\\&` are translated

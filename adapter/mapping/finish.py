@@ -35,13 +35,13 @@ def finish(run: Run) -> Outcome:
     if not (drafts or run.side):
         return outcome
     _name(run, drafts)
-    for side in run.side.values():
-        _link(run, side)
     entries = [_entry(draft) for draft in _unique(drafts)]
     for side in run.side.values():
-        done = side.named.done if side.named is not None else None
-        resource, known, weak = done or _completed(side)
-        told = Origins(resource, [(side.line, "", side.label)])
+        if side.links:
+            _link(run, side)
+        named = side.named
+        resource, known, weak = (named and named.done) or _completed(side)
+        told = Origins(resource, ((side.line, "", side.label),))
         entries.append(Entry(resource, side.urn, known, side.key, told, (), weak))
     about = [entry.urn for entry in entries if entry.resource["resourceType"] not in _PASSING]
     targets = about or [entry.urn for entry in entries]
@@ -81,14 +81,14 @@ def _name(run: Run, drafts: list[Draft]) -> None:
         draft.key = _key(draft)
         draft.urn = urn(draft.kind, *(draft.key or _place(run, draft)))
     for draft in drafts:
-        _link(run, draft)
+        if draft.links:
+            _link(run, draft)
 
 
 def _link(run: Run, draft: Draft | Side) -> None:
     """Write the references whose target has its name by now."""
-    if not draft.links:
-        return
-    waiting, drafts = [], run.drafts
+    waiting: list[Link] = []
+    drafts = run.drafts
     for link in draft.links:
         _, put, to = link
         aim = drafts.get(to) if isinstance(to, str) else to
@@ -154,15 +154,15 @@ def _paths(key: tuple[str, ...]) -> tuple[tuple[tuple[str, ...], bool], ...]:
 
 
 def _text(resource: Resource, names: tuple[str, ...]) -> str:
-    value: Any = resource
-    for name in names:
+    value: Any = resource.get(names[0])
+    for name in names[1:]:
         if isinstance(value, list):
             value = value[0] if value else None
         value = value.get(name) if isinstance(value, dict) else None
-    if isinstance(value, dict) and "reference" in value:
-        return str(value["reference"])
     if value is None or isinstance(value, str):
         return value or ""
+    if isinstance(value, dict) and "reference" in value:
+        return str(value["reference"])
     return data.dumps(value).decode()
 
 
@@ -312,7 +312,7 @@ class Origins(Sequence[Origin]):
 
     __slots__ = ("_resource", "_told")
 
-    def __init__(self, resource: Resource, told: list[tuple[int, str, str]]) -> None:
+    def __init__(self, resource: Resource, told: Sequence[tuple[int, str, str]]) -> None:
         self._resource, self._told = resource, told
 
     def _rows(self) -> list[Origin]:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from adapter.errors import DataFileError
 from adapter.mapping.model import Map, MapFile, Rule
-from adapter.mapping.paths import LINE, Constants, Put, putter
+from adapter.mapping.paths import LINE, Constants, putter
 from adapter.mapping.run import Link, Run
 
 # Runs everything that reads one field, on that field's text.
@@ -63,11 +63,13 @@ class Compiled:
         for name, link, shared in self.links:
             draft = drafts.get(name)
             if draft is not None:
-                to = drafts.get(link.to) if isinstance(link.to, str) else link.to
-                if to is None and link.to in self.fresh:
+                root, put, aim = link
+                to = drafts.get(aim) if isinstance(aim, str) else aim
+                if to is not None:
+                    link = _new(Link, (root, put, to))
+                elif aim in self.fresh:
                     continue  # this record made none
-                put = _of_line(link.put, run.line) if shared else link.put
-                draft.links.append(Link(link.root, put, to or link.to))
+                draft.links.append(_of_line(link, run.line) if shared else link)
 
 
 def skeleton(maps: Sequence[Map], width: int) -> Compiled:
@@ -85,9 +87,13 @@ def skeleton(maps: Sequence[Map], width: int) -> Compiled:
     return done
 
 
-def _of_line(put: Put, line: int) -> Put:
+_new = tuple.__new__  # what a NamedTuple's own constructor comes to
+
+
+def _of_line(link: Link, line: int) -> Link:
     """A link in a slot of a map that several records share belongs to its own record's slot."""
-    return lambda draft, reference, rep: put(draft, reference, rep + line * LINE)
+    put, first = link.put, line * LINE
+    return link._replace(put=lambda draft, reference, rep: put(draft, reference, first + rep))
 
 
 def ignored(run: Run, text: str) -> None:

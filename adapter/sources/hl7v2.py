@@ -41,8 +41,12 @@ _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}(?:\||\Z)")
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))  # no text of FHIR may hold them
 _BLANKS = dict.fromkeys(_CONTROLS, " ")
 _FRAME = "\x0b\x1c"  # MLLP: start and end of a block
-_SEVERAL = ("MSH", "BTS", "FTS", *_FRAME)  # what stands in no file of one message alone
 STANDARD = "|^~\\&"
+# One message and nothing else, nothing in it to be read in some other way: nearly all there are.
+_PLAIN = re.compile(
+    r"MSH\|\^~\\&\|[^\x00-\x1f]*+"
+    r"(?:\r\n?(?!MSH|[BF][HT]S)[A-Z][A-Z0-9]{2}\|[^\x00-\x1f]*+)*+[\r\n]*"
+).fullmatch
 
 
 class Delimiters(NamedTuple):
@@ -65,8 +69,9 @@ def read(raw: bytes | str, source: str = "message") -> Iterator[Message | Issue]
     yield from issues
     if text is None:
         return
-    if text[:3] == "MSH" and not any(one in text[3:] for one in _SEVERAL):
-        yield from message(_lines(text), 1, source)  # one message and nothing else: nearly all
+    if _PLAIN(text):
+        text = text.rstrip("\r\n ").replace("\r\n", "\r")
+        yield _message(text.split("\r"), 1, source, text.encode())
         return
     starts = list(_starts(text))
     if not starts:

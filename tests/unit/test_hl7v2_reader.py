@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -321,3 +323,29 @@ def test_any_bytes_are_messages_or_issues(raw):
 def test_any_text_is_messages_or_issues(text):
     found, issues = read("MSH" + text)
     assert found or issues
+
+
+PIECES = [
+    "PID|1||7^^^A^MR",
+    "NK1|",
+    "ZZ|1",
+    "BTS|1",
+    "BHS|^~\\&",
+    MSH,
+    "",
+    " ",
+    "OBX|a\tb",
+    "PV1|é ",
+]
+
+
+@given(
+    st.lists(st.sampled_from(PIECES), max_size=5),
+    st.sampled_from(["\r", "\n", "\r\n"]),
+    st.sampled_from(["", " ", "\r", "\n", "\r\n", "\r\r", " \r\n "]),
+)
+def test_the_short_way_reads_as_the_long_one(lines, end, tail):
+    text = end.join([MSH, *lines]) + tail
+    short = list(hl7v2.read(text, "m"))
+    with patch.object(hl7v2, "_PLAIN", lambda _: None):
+        assert short == list(hl7v2.read(text, "m"))
