@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from adapter import terms
@@ -25,7 +26,9 @@ def use(run: Run, item: Json, table: str, code: str, part: int) -> None:
         item["use"] = target.code
 
 
-_NAME = ((1, "given"), (2, "given"), (3, "suffix"), (4, "prefix"), (5, "suffix"))
+_XCN_PARTS = ("given", "given", "suffix", "prefix")  # XCN.7 is a degree: a qualification
+_XPN_PARTS = (*_XCN_PARTS, "suffix")
+_NO_NAME = frozenset(("use", "_use"))
 _XPN_REST = (7, 10, 12, 13, 14)  # name type, validity, effective, expiration, professional suffix:
 _XCN_REST = (10, 17, 19, 20, 21)  # the same parts in XPN and in XCN
 
@@ -47,25 +50,23 @@ def xcn_name(run: Run, parts: list[str]) -> Json | None:
 
 def _human_name(run: Run, parts: list[str], first: int, rest: tuple[int, ...]) -> Json | None:
     item: Json = {}
-    count = len(parts)
-    if count > first:
+    if len(parts) > first:
         _family(run, item, parts[first])
-    for place, key in _NAME:
-        if first + place >= count:
-            break
-        text = parts[first + place].strip()
-        if text and not (first and place == 5):  # XCN.7 is a degree: a qualification
+    for text, key in zip(parts[first + 1 :], _XCN_PARTS if first else _XPN_PARTS, strict=False):
+        if text and (text := text.strip()):
             item.setdefault(key, []).append(text)
-    if count >= rest[0]:
+    if len(parts) >= rest[0]:
         _name_rest(run, item, parts, rest)
-    return item if item.keys() - {"use", "_use"} else None
+    return None if item.keys() <= _NO_NAME else item
 
 
 def _family(run: Run, item: Json, part: str) -> None:
     """FN to family: the surname, then own and partner name parts as they are (v2-to-FHIR FN)."""
-    if not part:
+    if run.sub not in part:
+        if family := part.strip():
+            item["family"] = family
         return
-    names = part.split(run.sub) if run.sub in part else [part]
+    names = part.split(run.sub)
     family = names[0].strip() or " ".join(n.strip() for n in names[1:] if n.strip())
     if family:
         item["family"] = family
@@ -81,11 +82,13 @@ def _family(run: Run, item: Json, part: str) -> None:
 
 def _name_rest(run: Run, item: Json, parts: list[str], places: tuple[int, ...]) -> None:
     """Name type, validity, effective and expiration dates, and professional suffix."""
-    kind, validity, start, end, professional = (
-        parts[place - 1].strip() if place <= len(parts) else "" for place in places
-    )
-    if kind:
+    if kind := parts[places[0] - 1].strip():
         use(run, item, "name-type", kind, places[0])
+    if len(parts) < places[1]:
+        return
+    validity, start, end, professional = (
+        parts[place - 1].strip() if place <= len(parts) else "" for place in places[1:]
+    )
     if professional:
         item.setdefault("suffix", []).append(professional)
     _validity(run, item, (validity, start, end), places[1:4])
@@ -94,6 +97,8 @@ def _name_rest(run: Run, item: Json, parts: list[str], places: tuple[int, ...]) 
 def _validity(run: Run, item: Json, texts: tuple[str, str, str], places: tuple[int, ...]) -> None:
     """A period of a DR, or of its newer two fields, which win (v2-to-FHIR XPN.10, XAD.12)."""
     old, start, end = texts
+    if not (old or start or end):
+        return
     first, last, *_ = (*old.split(run.sub), "")
     parts = (places[1] if start else places[0], places[2] if end else places[0])
     if found := period(run, start or first, end or last, parts):
@@ -110,14 +115,18 @@ def xad(run: Run, parts: list[str]) -> Json | None:
         _address_use(run, item, parts[6].strip())
     if lines:
         item["line"] = lines
-    for place, key in ((3, "city"), (4, "state"), (5, "postalCode"), (6, "country")):
-        if place <= count and parts[place - 1].strip():
-            item[key] = parts[place - 1].strip()
+    for text, key in zip(parts[2:6], _PLACE, strict=False):
+        if text and (text := text.strip()):
+            item[key] = text
     if count > 8 and (county := coded_text(run, parts[8])):
         item["district"] = county
     if count > 9:
         _address_rest(run, item, parts)
-    return item if item.keys() - {"use", "_use", "type", "extension"} else None
+    return None if item.keys() <= _NO_ADDRESS else item
+
+
+_PLACE = ("city", "state", "postalCode", "country")
+_NO_ADDRESS = frozenset(("use", "_use", "type", "extension"))
 
 
 def coded_text(run: Run, part: str) -> str:
@@ -131,11 +140,12 @@ def _lines(run: Run, parts: list[str]) -> list[str]:
 
     The guide gives street name and number (SAD.2, SAD.3) lines of their own.
     """
-    street, *rest = (text.strip() for text in parts[0].split(run.sub))
-    lines = [street] if street else []
-    more = [text for text in reversed(rest[:2]) if text and text not in street]
-    lines += [" ".join(more)] if more else []
-    lines += [parts[place].strip() for place in (1, 18) if len(parts) > place]
+    street, *rest = parts[0].split(run.sub)
+    lines = [street.strip()]
+    if rest:
+        more = [text.strip() for text in reversed(rest[:2])]
+        lines.append(" ".join(text for text in more if text and text not in street))
+    lines += [parts[place].strip() for place in (1, 18) if len(parts) > place and parts[place]]
     return [line for line in lines if line]
 
 
@@ -165,7 +175,8 @@ def _address_rest(run: Run, item: Json, parts: list[str]) -> None:
 def xtn(run: Run, parts: list[str]) -> Json | None:
     """XTN to ContactPoint (v2-to-FHIR XTN[ContactPoint])."""
     item: Json = {}
-    texts = [part.strip() for part in parts] + [""] * (18 - len(parts))
+    texts = [part.strip() for part in parts]
+    texts += _XTN[len(parts) :]
     kind = _telecom_system(run, item, texts)
     value = texts[3] if kind == "email" and texts[3] else _number(texts)
     value = value or texts[3]
@@ -174,39 +185,56 @@ def xtn(run: Run, parts: list[str]) -> Json | None:
     item["value"] = value
     if texts[1]:
         use(run, item, "telecom-use", texts[1], 2)
-    for place, name in ((5, "country"), (6, "area"), (7, "local"), (8, "extension")):
-        if texts[place - 1] and kind != "email":
-            extend(item, f"contactpoint-{name}", "valueString", texts[place - 1])
+    if len(parts) > 4 and kind != "email":
+        _number_parts(item, texts[4:8])
     if texts[3] and value != texts[3]:
         run.issue("information", "unmapped", "an address beside a number is not read", 4)
     if found := period(run, texts[12], texts[13], (13, 14)):
         item["period"] = found
-    _rank(run, item, texts[17])
+    if texts[17]:
+        _rank(run, item, texts[17])
     return item
+
+
+_XTN = ("",) * 18  # components
+_NUMBER_PARTS = tuple(f"contactpoint-{of}" for of in ("country", "area", "local", "extension"))
+
+
+def _number_parts(item: Json, texts: list[str]) -> None:
+    for name, text in zip(_NUMBER_PARTS, texts, strict=True):
+        if text:
+            extend(item, name, "valueString", text)
 
 
 def _rank(run: Run, item: Json, text: str) -> None:
     """XTN.18, a preference order above 0."""
     try:
-        item.update({"rank": positive(run, text)} if text else {})
+        item["rank"] = positive(run, text)
     except BadValue as bad:
         run.issue("warning", bad.detail, bad.text, 18)
 
 
 def _telecom_system(run: Run, item: Json, texts: list[str]) -> str:
     code = texts[2]
-    target = terms.table("telecom-equipment").get(code) if code else None
-    if code and target is None:
+    kind, device = _equipment(code)
+    if code and not kind:
         item["_system"] = alternate(V2 + "0202", code)
         run.issue("warning", "code-unknown", "not in table telecom-equipment", 3)
-    kind = target.code if target else "email" if texts[3] and "@" in texts[3] else "phone"
+    kind = kind or ("email" if "@" in texts[3] else "phone")
     if kind == "phone" and "@" in texts[0]:
         kind = "email"
     item["system"] = kind
-    device = terms.table("telecom-equipment-use").get(code) if code else None
-    if device is not None and device.code:
-        item["use"] = device.code
+    if device:
+        item["use"] = device
     return kind
+
+
+@lru_cache(maxsize=256)
+def _equipment(code: str) -> tuple[str, str]:
+    """ContactPoint's system and use by equipment (table 0202); `""` where it tells none."""
+    found = (terms.table(f"telecom-equipment{of}").get(code) for of in ("", "-use"))
+    kind, device = (target.code if target is not None else "" for target in found)
+    return kind, device
 
 
 def _number(texts: list[str]) -> str:
