@@ -44,8 +44,8 @@ def convert(options: Namespace) -> int:
         for file in options.files:
             for outcome in _outcomes(options, file):
                 wrong |= any(map(_wrong, outcome.issues))
-                if outcome.bundle is not None:
-                    bundles.write(data.dumps(outcome.bundle) + b"\n")
+                if line := conversion.bundle_json(outcome):
+                    bundles.write(line + b"\n")
                 _report(outcome, found)
     return int(wrong)
 

@@ -17,7 +17,7 @@ from adapter.mapping import notification as notifications
 from adapter.mapping.roster import Named, Roster, named
 from adapter.mapping.run import Feed
 from adapter.mapping.service_log import BoundLog, LogMapping
-from adapter.outcome import Outcome, Unit
+from adapter.outcome import Outcome, Unit, bundle_entry
 from adapter.record import Constant, Entry, Location, Message, Record, Resource
 from adapter.sources import form_layout, forms, hl7v2, layout
 from adapter.sources import tabular as tables
@@ -316,6 +316,28 @@ def notification(bundle: Resource, found: Sequence[Issue], received: str) -> Out
         unit = Unit(Location("message", 1), "message", "feed:message", raw=data.dumps(bundle))
         return Outcome(unit, issues=list(found))
     return notifications.convert(bundle, received)
+
+
+def bundle_json(outcome: Outcome) -> bytes:
+    """The Bundle of an Outcome as one line of JSON, b"" when it is refused.
+
+    What many units share, wards and doctors and payers, is written once and copied from then on.
+    """
+    if not outcome.ok or not outcome.entries:
+        return b""
+    return _HEAD + b",".join([_entry_json(entry) for entry in outcome.entries]) + b"]}"
+
+
+_HEAD = b'{"resourceType":"Bundle","type":"transaction","entry":['
+
+
+def _entry_json(entry: Entry) -> bytes:
+    resource = entry.resource
+    if type(resource) is not Constant:
+        return data.dumps(bundle_entry(entry))
+    if resource.written[0] != entry.urn:
+        resource.written = entry.urn, data.dumps(bundle_entry(entry))
+    return resource.written[1]
 
 
 def refused(issue: Issue, kind: str, source: str) -> Outcome:

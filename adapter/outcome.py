@@ -65,11 +65,12 @@ class Outcome:
         return {
             "resourceType": "Bundle",
             "type": "transaction",
-            "entry": [_bundle_entry(entry) for entry in self.entries],
+            "entry": [bundle_entry(entry) for entry in self.entries],
         }
 
 
-def _bundle_entry(entry: Entry) -> dict[str, Any]:
+def bundle_entry(entry: Entry) -> dict[str, Any]:
+    """An entry of a transaction Bundle."""
     resource, urn = entry.resource, entry.urn
     kind = resource["resourceType"]
     if entry.identity:

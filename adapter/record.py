@@ -19,7 +19,10 @@ class Constant(dict[str, Any]):
     `sound`    the rules that found nothing wrong with it, each with the References in it
     `sure`     the last of these that met no Reference in it
     `answers`  what tests said of it
+    `written`  of a resource: its urn, and the JSON of the Bundle's entry that it stands in
     """
+
+    written: tuple[str, bytes] = ("", b"")
 
     answers: Mapping[object, bool] = MappingProxyType({})
     sure: object = None

@@ -104,8 +104,8 @@ def floor(raw: bytes) -> bytes:
 
 
 def convert_adt(raw: bytes) -> bytes:
-    """Ours, validation on, to JSON."""
-    return orjson.dumps(adapter.convert_adt(raw).bundle)
+    """Ours, validation on, to JSON, as the command `convert adt` writes it."""
+    return convert.bundle_json(adapter.convert_adt(raw))
 
 
 def python_hl7(raw: bytes) -> object:

@@ -160,7 +160,7 @@ def convert_file(file: Path) -> str:
     for outcome in convert.rows(file, table):
         units += 1
         good += outcome.ok
-        size += len(data.dumps(outcome.bundle))
+        size += len(convert.bundle_json(outcome))
         if units == 20_000:
             early = peak()
     wall, cpu = time.perf_counter() - start, time.process_time() - cpu
