@@ -179,12 +179,21 @@ def _enter(
 def constant(path: Target, value: Any) -> Callable[[Draft], None]:
     """A function that writes a constant beside sourced values: wherever its parent exists."""
     put, steps = putter(path), path.steps
+    if len(steps) == 1 and steps[0].slot is None:
+        return _at_root(steps[0].key, value)
     if len(steps) == 1:
         return lambda draft: put(draft, value, 0)
     slots = [place for place, step in enumerate(steps[:-1]) if step.slot]
     if slots:
         return _beside(put, _slot_name(steps[: slots[-1] + 1]), value)
     return _inside(put, tuple(step.key for step in steps[:-1]), value)
+
+
+def _at_root(key: str, value: Any) -> Callable[[Draft], None]:
+    def put_constant(draft: Draft) -> None:
+        draft.resource[key] = value
+
+    return put_constant
 
 
 def _slot_name(steps: tuple[Step, ...]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Literal
 
 from adapter.errors import DataFileError
@@ -32,27 +33,30 @@ class Compiled:
         """Run the rules of one record. `labels` name the fields as the source's people do."""
         for name in self.fresh:
             run.drafts[name] = None
-        for text, function, label in zip(fields, self.fields, labels, strict=False):
-            if text:
-                run.label = label
-                if function:
-                    function(run, text)
-                elif function is None:
-                    run.issue("information", "unmapped", "no rule reads this field")
+        every = zip(fields, self.fields, labels, strict=False)
+        for text, function, label in compress(every, fields):
+            run.label = label
+            if function:
+                function(run, text)
+            elif function is None:
+                run.issue("information", "unmapped", "no rule reads this field")
         self._report(run, fields, labels)
         self._finish(run)
 
     def _report(self, run: Run, fields: Sequence[str], labels: Sequence[str]) -> None:
         """Report what stands behind the last field that any standard knows, and what is missing."""
-        for index in range(len(self.fields), len(fields)):
-            if fields[index]:
-                run.label = f"{labels[0].partition('-')[0]}-{index}"
-                run.issue("information", "unmapped", "no rule reads this field")
-
+        if len(fields) > len(self.fields):
+            self._report_rest(run, fields, labels)
         for index, label, text in self.needs:
             if index >= len(fields) or not fields[index]:
                 run.label = label
                 run.issue("error", "required", text)
+
+    def _report_rest(self, run: Run, fields: Sequence[str], labels: Sequence[str]) -> None:
+        for index in range(len(self.fields), len(fields)):
+            if fields[index]:
+                run.label = f"{labels[0].partition('-')[0]}-{index}"
+                run.issue("information", "unmapped", "no rule reads this field")
 
     def _finish(self, run: Run) -> None:
         drafts = run.drafts

@@ -31,8 +31,10 @@ def urn(kind: str, *parts: str) -> str:
     """A deterministic `urn:uuid:` (version 5, RFC 4122 4.3) for a resource named by its parts."""
     text = "\x1f".join((kind, *parts)).encode()
     h = hashlib.sha1(_NAMESPACE + text, usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(h[16], 16) & 3]
-    return f"urn:uuid:{h[:8]}-{h[8:12]}-5{h[13:16]}-{variant}{h[17:20]}-{h[20:32]}"
+    return f"urn:uuid:{h[:8]}-{h[8:12]}-5{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:32]}"
+
+
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))  # its two high bits are 10
 
 
 def restored(value: Any) -> Any:

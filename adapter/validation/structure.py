@@ -224,7 +224,7 @@ def _add_primitive(name: str, kind: str, row: Row, parts: Parts) -> None:
     rule, beside = primitives.rule(test, fault), _type_rule("Element")
     if row[2] == "1":
         parts[name] = Element(rule, rule, test=test)
-        parts["_" + name] = Element(beside, beside)
+        parts["_" + name] = Element(beside, beside, "Element")
     else:
         several, most = lists.primitives(test, rule, row[2]), lists.limit(row[2])
         parts[name] = Element(several, rule, test=test, most=most)
