@@ -353,7 +353,10 @@ def checked(outcome: Outcome) -> Outcome:
     """
     changed: set[str] | None = None
     for _ in range(_MENDS if outcome.entries else 0):
-        found, gone = _faults(outcome, changed), set[tuple[str, str]]()
+        found = _faults(outcome, changed)
+        if not found:
+            return outcome
+        gone: set[tuple[str, str]] = set()
         changed = set()
         for issue in found:
             entry, element = _find(issue.path or "", outcome.entries)
@@ -364,7 +367,7 @@ def checked(outcome: Outcome) -> Outcome:
                 gone.add(name)  # another fault of the same element went with it
             severity = "warning" if mended else issue.severity
             outcome.issues.append(_placed(issue, severity, outcome, entry, element))
-        if not found or not outcome.ok:
+        if not outcome.ok:
             return outcome
     outcome.issues += _faults(outcome, changed) if outcome.entries else []
     return outcome

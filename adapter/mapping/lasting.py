@@ -18,6 +18,9 @@ _MOST = 50_000  # texts that are remembered; then all are forgotten
 _SENDERS = 1_000
 
 
+_Tape = list[tuple[Callable[..., None], tuple[Any, ...]]]
+
+
 class _Read(NamedTuple):
     """What a text was read as, and all that reading it told: resources named, findings."""
 
@@ -129,7 +132,8 @@ def _learn(
     known: dict[Any, _Read], place: Any, run: Run, run_field: Callable[[Run, str], None]
 ) -> None:
     text = place if isinstance(place, str) else place[0]
-    run.ops = ops = list[Any]()
+    ops: list[Any] = []
+    run.ops = ops
     try:
         made = _told(run, lambda: run_field(run, text))
     finally:
@@ -159,7 +163,8 @@ _kept = [0]  # how many texts
 
 def _told(run: Run, read: Callable[[], Any]) -> _Read:
     """What reading returns, with all that it tells of meanwhile."""
-    outer, tape = run.tape, list[tuple[Callable[..., None], tuple[Any, ...]]]()
+    outer = run.tape
+    tape: _Tape = []
     run.tape = tape
     try:
         return _Read(read(), tuple(tape))

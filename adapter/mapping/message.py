@@ -96,8 +96,9 @@ def _check_segments(run: Run, event: Event, message: Message) -> None:
 
 def _check_told(outcome: Outcome, event: Event, message: Message) -> None:
     """Refuse a message that has what it needs in name only: it would be stored as nothing."""
-    told = (entry.resource["resourceType"] not in _SENDERS for entry in outcome.entries)
-    if not outcome.ok or any(told):
+    if any(entry.resource["resourceType"] not in _SENDERS for entry in outcome.entries):
+        return
+    if not outcome.ok:
         return
     at = outcome.unit.at
     for name in event.needs[:1]:
