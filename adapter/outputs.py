@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from adapter import returned
 from adapter.claims import plan as plans
 from adapter.claims import write as claims
 from adapter.issues import Issue
 from adapter.pipeline import Pipeline
 from adapter.referrals.loop import loop_status
-from adapter.reports import opened, write
-from adapter.reports.layout import SUFFIX, Format, Kind, Layout
+from adapter.reports import write
+from adapter.reports.layout import Format, Kind, Layout
 from adapter.reports.layout_file import layouts, load
 from adapter.reports.read import State, read, state
 from adapter.reports.write import Run
@@ -64,11 +65,11 @@ def return_file(
 def read_back(file: Path, layout: Layout) -> tuple[dict[str, State], list[Issue]]:
     """What a return file says of each member (by CIN), as its plan or county reads it.
 
-    Raises OutputError when it cannot be opened as the layout's format (by its ending).
+    Raises OutputError when it cannot be opened, or is neither text nor a workbook.
     """
-    form = next((name for name, ending in SUFFIX.items() if ending == file.suffix.lower()), None)
-    rows = list(read(opened.table(file, layout, form), layout, file.name))
-    return state(rows, layout), [issue for row in rows for issue in row.issues]
+    table = returned.table(returned.Source(file, file.name), layout)
+    rows = list(read(table.rows, layout, file.name))
+    return state(rows, layout), [*table.found, *(issue for row in rows for issue in row.issues)]
 
 
 def explain(reader: Reader, ref: str) -> Iterator[str]:

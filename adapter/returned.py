@@ -18,13 +18,12 @@ from adapter.record import Location, Record
 from adapter.reports.cells import named
 from adapter.reports.layout import DELIMITER, SUFFIX, Format, Kind, Layout
 from adapter.reports.layout_file import layouts
-from adapter.reports.opened import table
-from adapter.reports.read import Cells, ReadRow, read
+from adapter.reports.read import ReadRow, read
 from adapter.reports.told import SOURCES, Teller, text
+from adapter.sources import plain, workbook
 
 KINDS: tuple[Kind, ...] = ("rtf", "otf")
 _CONTEXT = ("payer_name", "plan")
-_WORKBOOK = b"PK\x03\x04"
 _MARK = b"|"
 
 
@@ -46,24 +45,37 @@ def outcomes(file: Source, plan: str, kind: Kind) -> Iterator[Outcome]:
     """
     found = layouts(plan, kind)
     try:
-        rows, layout = _opened(file, found)
+        layout = _layout(file, found)
+        rows = table(file, layout)
         yield from _Reader(file, kind, layout).units(rows)
     except OutputError as error:
         issue = Issue("fatal", "file-format", str(error), Location(file.name, 1))
         yield convert.refused(issue, kind, f"return:{plan}")
 
 
-def _opened(file: Source, found: Sequence[Layout]) -> tuple[Iterator[Cells], Layout]:
-    """The table of a file, and which of a plan's layouts it has."""
-    form = _form(file)
+def table(file: Source, layout: Layout) -> plain.Table:
+    """The rows of a file as a workbook or text, whichever it is, and where findings are left.
+
+    Raises OutputError when it cannot be opened, or is neither.
+    """
+    try:
+        form = _form(file) or layout.format
+        if form == "xlsx":
+            return plain.sheet(file.content, layout.sheet)
+        return plain.text(file.content, file.name, DELIMITER[form], quoted=form != "pipe")
+    except plain.NotATable as error:
+        raise OutputError(f"cannot read {file.name}: {error}") from None
+
+
+def _layout(file: Source, found: Sequence[Layout]) -> Layout:
+    """Which of a plan's layouts a file has: by its name, else by how many cells its rows have."""
     if len(found) == 1:
-        return table(file.content, found[0], form), found[0]
+        return found[0]
     named = [one for one in found if _stem(one).search(file.name)]
     if len(named) == 1:
-        return table(file.content, named[0], form), named[0]
-    first = next(iter(table(file.content, found[0], form)), ())
-    best = min(found, key=lambda one: abs(len(one.columns) - len(first)))
-    return table(file.content, best, form), best
+        return named[0]
+    _, first = next(table(file, found[0]).rows, (1, ()))
+    return min(found, key=lambda one: abs(len(one.columns) - len(first)))
 
 
 def _stem(layout: Layout) -> re.Pattern[str]:
@@ -76,7 +88,7 @@ def _stem(layout: Layout) -> re.Pattern[str]:
 def _form(file: Source) -> Format | None:
     """The format by the content's first bytes, else by the name; None: as the layout has it."""
     head = _head(file.content)
-    if head.startswith(_WORKBOOK):
+    if head.startswith(workbook.MAGIC):
         return "xlsx"
     suffix = Path(file.name).suffix.lower()
     named = next((name for name, ending in SUFFIX.items() if ending == suffix), None)
@@ -114,17 +126,29 @@ class _Reader:
         self._teller = Teller(layout)
         self._waiting: list[Issue] = []
 
-    def units(self, rows: Iterator[Cells]) -> Iterator[Outcome]:
-        """The units of the rows; then one for findings that no row took along."""
-        for row in read(rows, self._layout, self._file.name):
+    def units(self, table: plain.Table) -> Iterator[Outcome]:
+        """The units of the rows and of lines that cannot be used; last, findings no row took."""
+        for row in read(table.rows, self._layout, self._file.name):
+            yield from self._found(table.found)
             if row.values:
                 yield self._unit(row)
             elif any(issue.failed for issue in row.issues):
                 yield Outcome(self._named(row, {}), issues=[*row.issues])
             else:
                 self._waiting += row.issues
+        yield from self._found(table.found)
         if self._waiting:
-            yield Outcome(self._named(ReadRow(1, "", {}), {}), issues=self._waiting)
+            line = self._waiting[-1].at.line if self._waiting[-1].at else 1
+            yield Outcome(self._named(ReadRow(line, "", {}), {}), issues=self._waiting)
+
+    def _found(self, found: list[Issue]) -> Iterator[Outcome]:
+        """A refused unit for each line that could not be used; the rest waits for the next row."""
+        told = [*found]
+        found.clear()
+        self._waiting += [issue for issue in told if not issue.failed]
+        for issue in told:
+            if issue.failed:
+                yield convert.refused(issue, self._kind, f"return:{self._layout.plan}")
 
     def _unit(self, row: ReadRow) -> Outcome:
         said = self._teller.fields(row)

@@ -53,7 +53,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "lxml": ("adapter.sources.*", "adapter.api.*"),
     "orjson": ("adapter.data",),
     "pydantic": ("adapter.validation.judge",),
-    "python_calamine": ("adapter.sources.*", "adapter.reports.*"),
+    "python_calamine": ("adapter.sources.*",),
     "sqlalchemy": ("adapter.store.*",),
     "starlette": ("adapter.api.*",),
     "uvicorn": ("adapter.api.*",),

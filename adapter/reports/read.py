@@ -54,23 +54,26 @@ class State:
     attempts: list[dict[str, Value]] = field(default_factory=list)
 
 
-def read(table: Iterable[Cells], layout: Layout, file: str) -> Iterator[ReadRow]:
-    """The rows of a table as a layout understands them; empty rows are left out.
+def read(table: Iterable[tuple[int, Cells]], layout: Layout, file: str) -> Iterator[ReadRow]:
+    """The rows of a table, each with its line, as a layout understands them; no empty rows.
 
     A heading without a column that the layout requires is one row with an error and no values.
     """
-    source = iter(table)
+    source = (row for row in table if not all(map(_blank, row[1])))
     bound: list[Column | None] = [*layout.columns]
     if layout.heading:
-        head = [str(cell or "") for cell in next(source, ())]
-        bound, issues = _bind(head, layout, file)
+        line, head = next(source, (1, ()))
+        bound, issues = _bind([str(cell or "") for cell in head], layout, Location(file, line))
         if issues:
-            yield ReadRow(1, "", {}, tuple(issues))
+            yield ReadRow(line, "", {}, tuple(issues))
         if any(issue.failed for issue in issues):
             return
-    for line, cells in enumerate(source, 2 if layout.heading else 1):
-        if any(cell not in (None, "") for cell in cells):
-            yield from _rows(cells, bound, layout, Location(file, line))
+    for line, cells in source:
+        yield from _rows(cells, bound, layout, Location(file, line))
+
+
+def _blank(cell: str | float | date | None) -> bool:
+    return cell is None or (isinstance(cell, str) and not cell.strip())
 
 
 def state(rows: Iterable[ReadRow], layout: Layout) -> dict[str, State]:
@@ -95,7 +98,7 @@ def state(rows: Iterable[ReadRow], layout: Layout) -> dict[str, State]:
 
 
 def _bind(
-    head: Sequence[str], layout: Layout, file: str
+    head: Sequence[str], layout: Layout, at: Location
 ) -> tuple[list[Column | None], list[Issue]]:
     """The column of each place (None: unknown), and what is missing or unknown."""
     known = {terms.fold(column.header): column for column in layout.columns}
@@ -106,8 +109,8 @@ def _bind(
         unknown = []
     required = [column.header for column in layout.columns if column.required]
     missing = [header for header in required if header not in there]
-    issues = [_issue("warning", "column-unknown", Location(file, 1, text)) for text in unknown]
-    issues += [_issue("error", "column-missing", Location(file, 1, text)) for text in missing]
+    issues = [_issue("warning", "column-unknown", at._replace(field=text)) for text in unknown]
+    issues += [_issue("error", "column-missing", at._replace(field=text)) for text in missing]
     return bound, issues
 
 

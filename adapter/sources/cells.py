@@ -11,6 +11,7 @@ _SCIENTIFIC = re.compile(r"[+-]?\d(\.\d+)?[eE]\+?\d+")
 _NOT_KEY = re.compile(r"[\W_]+")
 
 Cell = int | float | str | bool | time | date | datetime | timedelta
+Typed = str | float | date | None
 
 
 def text(cell: Cell) -> str:
@@ -27,6 +28,15 @@ def text(cell: Cell) -> str:
     if isinstance(cell, datetime):
         return cell.date().isoformat() if cell.time() == time() else cell.isoformat()
     return str(cell) if isinstance(cell, timedelta) else cell.isoformat()
+
+
+def typed(cell: Cell) -> Typed:
+    """A workbook cell as it is; one at midnight is its date, what is no number or date its text."""
+    if isinstance(cell, datetime):
+        return cell.date() if cell.time() == time() else cell
+    if isinstance(cell, bool | time | timedelta):
+        return text(cell)
+    return cell if cell != "" else None
 
 
 def key(header: str) -> str:

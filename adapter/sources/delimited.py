@@ -21,13 +21,14 @@ class Row(NamedTuple):
     cells: list[str]
 
 
-def rows(lines: Lines, delimiter: str, width: int = 0) -> Iterator[Row]:
+def rows(lines: Lines, delimiter: str, width: int = 0, quoted: bool = True) -> Iterator[Row]:
     """The rows of a delimited text file; findings are added to `lines.issues`.
 
     A quoted cell may hold line ends. When a quotation runs away (never closed, or its row does not
     have `width` cells), the line that opened it is refused and reading goes on with the next one.
+    Where cells are not `quoted`, a quotation mark is a letter like any other.
     """
-    reader = csv.reader(lines, delimiter=delimiter)
+    reader = _reader(lines, delimiter, quoted)
     while True:
         lines.mark()
         try:
@@ -43,7 +44,13 @@ def rows(lines: Lines, delimiter: str, width: int = 0) -> Iterator[Row]:
         else:
             yield Row(lines.number - len(lines.held) + 1, cells)
             continue
-        reader = csv.reader(lines, delimiter=delimiter)
+        reader = _reader(lines, delimiter, quoted)
+
+
+def _reader(lines: Lines, delimiter: str, quoted: bool) -> Iterator[list[str]]:
+    if quoted:
+        return csv.reader(lines, delimiter=delimiter)
+    return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
 
 
 def _ran_away(lines: Lines, cells: list[str], width: int) -> bool:

@@ -20,6 +20,7 @@ _CHUNK = 1 << 16
 _SAMPLE = 30  # rows in which the header is looked for (files.md section 8, 4)
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\x0b\x0c\x1a"))
 _FOREIGN = (b"%PDF", b"\x1f\x8b", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"{\\rtf", b"7z\xbc\xaf")
+_LOST = "\ufffd".encode()
 _JUNK_SHARE = 0.05
 
 
@@ -79,11 +80,11 @@ def open_table(
     """Find the header of a file, whatever it is."""
     name = source or (file.name if isinstance(file, Path) else "input")
     try:
-        size, head = _glimpse(file)
+        size, head = glimpse(file)
     except OSError as error:
         text = f"the file cannot be opened ({type(error).__name__})"
         return Opened(told=[_fatal(name, "file-format", text)])
-    problem = _problem(size, head, limits)
+    problem = unusable(size, head, limits)
     if problem:
         return Opened(told=[_fatal(name, *problem)])
     if head.startswith(workbook.MAGIC):
@@ -93,22 +94,24 @@ def open_table(
     return _known(_open_text(file, layout, name, limits), layout)
 
 
-def _glimpse(file: Path | bytes) -> tuple[int, bytes]:
+def glimpse(file: Path | bytes) -> tuple[int, bytes]:
+    """The size of a file and its first bytes. Raises OSError."""
     if isinstance(file, bytes):
         return len(file), file[:_CHUNK]
     with file.open("rb") as stream:
         return file.stat().st_size, stream.read(_CHUNK)
 
 
-def _problem(size: int, head: bytes, limits: Limits) -> tuple[str, str] | None:
-    text = next(to_utf8([head]))
+def unusable(size: int, head: bytes, limits: Limits) -> tuple[str, str] | None:
+    """What makes a file no table, by its size and first bytes: an issue's detail and text."""
+    text = b"".join(to_utf8([head]))
     if not text.strip(b" \t\r\n\x1a"):
         return "file-empty", "the file holds nothing"
     if size > limits.file:
         return "file-size", f"the file is over {limits.file} bytes"
     if head.startswith(workbook.MAGIC):
         return None
-    junk = len(text) - len(text.translate(None, _CONTROLS))
+    junk = len(text) - len(text.translate(None, _CONTROLS)) + text.count(_LOST)
     if head.startswith(_FOREIGN) or junk > len(text) * _JUNK_SHARE:
         return "file-format", "neither a text table nor a workbook"
     return None

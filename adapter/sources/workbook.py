@@ -34,6 +34,13 @@ class Sheet:
         for number, row in enumerate(self._sheet.iter_rows(), 1):
             yield Row(number, before + [cells.text(cell) for cell in row])
 
+    def typed(self) -> Iterator[tuple[int, list[cells.Typed]]]:
+        """Each row like `rows`, but numbers and dates as they are."""
+        start = self._sheet.start or (0, 0)
+        before: list[cells.Typed] = [None] * start[1]
+        for number, row in enumerate(self._sheet.iter_rows(), 1):
+            yield number, before + [cells.typed(cell) for cell in row]
+
 
 def open_sheet(file: Path | bytes, names: Sequence[str], limit: int) -> Sheet:
     """The first sheet whose name is, or else contains, one of `names`; else the first with cells.

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapter import data
+from adapter import data, outputs
 from adapter.referrals.loop import loop_status
 from adapter.reports import layout_file, write
 from adapter.reports.attempts import Attempt
@@ -19,9 +19,8 @@ from adapter.reports.elements import ELEMENTS
 from adapter.reports.facts import Facts, members
 from adapter.reports.known import FILE
 from adapter.reports.layout import Layout
-from adapter.reports.opened import table
 from adapter.reports.outreach import ATTEMPTS
-from adapter.reports.read import State, read, state
+from adapter.reports.read import State
 from adapter.reports.shelf import Wanted
 from tests.unit.fake_store import LargeStore
 from tests.unit.members_made import (
@@ -141,7 +140,7 @@ def key(facts: Facts, layout: Layout) -> str:
 def round_trip(store: LargeStore, layout: Layout, folder: Path) -> dict[str, State]:
     run = write.Run(((layout,),), PERIOD, NOW, loop_status)
     file = write.write(store, run, folder).file
-    return state(read(table(file, layout), layout, file.name), layout)
+    return outputs.read_back(file, layout)[0]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda one: one.series)
