@@ -9,10 +9,11 @@ from pathlib import Path
 
 import python_calamine as calamine
 
-from adapter.sources import cells
+from adapter.sources import cells, unpacked
 from adapter.sources.delimited import Row
 
-MAGIC = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")  # xlsx, xlsm, xlsb; xls
+_OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+MAGIC = (b"PK\x03\x04", _OLD)  # xlsx, xlsm; xls
 _SHEET_NAME = 31  # Excel cuts sheet names there
 
 
@@ -66,21 +67,30 @@ def _open(file: Path | bytes, limit: int) -> calamine.CalamineWorkbook:
 
 def sheets(file: Path | bytes, limit: int) -> Iterator[tuple[str, Iterator[Row]]]:
     """Every sheet of a workbook by name. Raises NotAWorkbook as `open_sheet`."""
-    for name in _open(file, limit).sheet_names:
-        yield name, Sheet(_open(file, limit).get_sheet_by_name(name), 0).rows()
+    book = _open(file, limit)
+    for name in book.sheet_names:
+        yield name, Sheet(book.get_sheet_by_name(name), 0).rows()
 
 
 def _check_size(file: Path | bytes, limit: int) -> None:
     packed = io.BytesIO(file) if isinstance(file, bytes) else file
-    if not zipfile.is_zipfile(packed):
-        return  # an xls, or junk that calamine refuses
     try:
-        with zipfile.ZipFile(packed) as archive:
-            size = sum(part.file_size for part in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        if _head(file) == _OLD and not zipfile.is_zipfile(packed):
+            return  # an xls, or one that is locked
+        size = unpacked.size(packed, limit)
+    except unpacked.Unusual as error:
+        raise NotAWorkbook(f"the workbook cannot be read: it is {error}") from None
+    except OSError as error:
         raise NotAWorkbook(f"the workbook cannot be read ({type(error).__name__})") from None
     if size > limit:
         raise NotAWorkbook("the workbook unpacks to more than the limit")
+
+
+def _head(file: Path | bytes) -> bytes:
+    if isinstance(file, bytes):
+        return file[: len(_OLD)]
+    with file.open("rb") as stream:
+        return stream.read(len(_OLD))
 
 
 def _pick(book: calamine.CalamineWorkbook, names: Sequence[str]) -> calamine.CalamineSheet:
