@@ -14,6 +14,7 @@ from adapter.errors import SettingError
 from adapter.pipeline import Pipeline
 from adapter.program import frequent, notices
 from adapter.program.utilization import rules
+from adapter.spreadsheet import safe
 from adapter.store.protocol import Letter, LetterState
 from adapter.transport import alerts as delivery
 
@@ -105,4 +106,4 @@ def _day(text: str) -> date | None:
 def _write(stream: IO[str], found: list[frequent.Count], on: date) -> None:
     rows = csv.writer(stream)
     rows.writerow(frequent.COLUMNS)
-    rows.writerows(frequent.row(one, on) for one in found)
+    rows.writerows(map(safe, frequent.row(one, on)) for one in found)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from adapter import convert as conversion
-from adapter import data, member_commands, pipeline, reject_file, returned, settings, validation
+from adapter import data, member_commands, pipeline, returned, settings, spreadsheet, validation
 from adapter.errors import OutputError, SettingError
 from adapter.issues import Issue, operation_outcome
 from adapter.outcome import Outcome, Unit
@@ -165,7 +165,7 @@ def load(options: Namespace) -> int:
             stream = _writable(options.rejects, "--rejects")
             text = TextIOWrapper(stream, encoding="utf-8", newline="")
             rejects = csv.writer(stack.enter_context(text))
-            rejects.writerow(reject_file.FOUND)
+            rejects.writerow(spreadsheet.FOUND)
         house = open_pipeline(options)
         for file in inside(options.files):
             tally = pipeline.Tally()
@@ -175,7 +175,7 @@ def load(options: Namespace) -> int:
                 found = [issue for issue in result.issues if _wrong(issue)]
                 clean &= not found
                 if rejects is not None:
-                    rejects.writerows(reject_file.found_rows(found))
+                    rejects.writerows(spreadsheet.found_rows(found))
                 else:
                     for issue in found:
                         _tell(issue)

@@ -15,10 +15,10 @@ from adapter.pipeline import Pipeline
 from adapter.program import lists, tasks
 from adapter.program.days import today
 from adapter.program.dues import Due
+from adapter.spreadsheet import safe
 from adapter.store.protocol import Store
 
 Say = Callable[..., None]
-_RISKY = "=+-@\t\r"  # a cell that begins so is a formula to a spreadsheet
 
 
 def due(house: Pipeline, options: Namespace, say: Say) -> int:
@@ -75,14 +75,9 @@ def table(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]])
         with file.open("w", newline="", encoding="utf-8-sig") as stream:
             writer = csv.DictWriter(stream, columns, restval="")
             writer.writeheader()
-            writer.writerows({name: _safe(cell) for name, cell in row.items()} for row in rows)
+            writer.writerows({name: safe(cell) for name, cell in row.items()} for row in rows)
     except OSError as error:
         raise OutputError(f"{file.name} cannot be written ({type(error).__name__})") from error
-
-
-def _safe(cell: str) -> str:
-    number = cell.removeprefix("-").isdigit()
-    return f"'{cell}" if cell[:1] in _RISKY and cell and not number else cell
 
 
 def _write(file: Path, found: list[Due], store: Store) -> None:

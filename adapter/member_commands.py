@@ -18,6 +18,7 @@ from adapter.record import Resource
 from adapter.reports import exchange, panel
 from adapter.sources import sample, suggestion_text
 from adapter.sources.suggest import suggest as propose
+from adapter.spreadsheet import safe
 
 Say = Callable[..., None]
 Tell = Callable[[Issue], None]
@@ -116,7 +117,8 @@ def roster(house: Pipeline, options: Namespace, say: Say, tell: Tell) -> int:
     rows = [row for one in chosen for row in _diff(one)]
     if options.out:
         with _writing(options.out, "--out") as stream:
-            csv.writer(stream).writerows([["as of", "change", "member", "fields"], *rows])
+            shown = (map(safe, row) for row in rows)
+            csv.writer(stream).writerows([["as of", "change", "member", "fields"], *shown])
     for one in chosen:
         say(f"{one.get('date', '')[:10]}: {one['note'][0]['text']}")
     if not options.out:

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from adapter.issues import DETAILS, Issue
-from adapter.record import Location
 from adapter.sources import layout as layouts
 from adapter.sources.header import REFUSED
 from adapter.sources.originals import originals
-
-FOUND = ("file", "line", "field", "severity", "issue", "text", "remedy")
-
-
-def found_rows(issues: Iterable[Issue]) -> Iterator[list[object]]:
-    """What is wrong with a unit as rows under FOUND: where, what, and how to mend it."""
-    for issue in issues:
-        at = issue.at or Location("", 0)
-        remedy = DETAILS[issue.detail].remedy
-        yield [at.source, at.line, at.field, issue.severity, issue.detail, issue.text, remedy]
+from adapter.spreadsheet import safe
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +33,19 @@ def write(out: IO[str], rejected: Rejected) -> int:
     """Write the refused rows of a file as CSV and return how many they are.
 
     The same layout reads it: mend the cells, and load it. It says when the rows were true, so that
-    they do not stand before what was told since. Raises DataFileError for an unknown layout.
+    they do not stand before what was told since. A cell that would be a formula has an apostrophe
+    in front, which is read as none. Raises DataFileError for an unknown layout.
     """
     layout, refused = layouts.load(rejected.layout), rejected.refused
     labels, rows = originals(rejected.file, layout, refused.keys())
     day, name = layout.date_of(rejected.name), rejected.name
     when = f"{day}T00:00:00+00:00" if day else rejected.received
     writer = csv.writer(out)
-    writer.writerow([*(layout.columns[name][0] for name in REFUSED), *labels])
+    writer.writerow([*(layout.columns[name][0] for name in REFUSED), *map(safe, labels)])
     cells = {row.line: row.cells for row in rows}
     for line, issues in sorted(refused.items()):
-        writer.writerow([name, when, line, *_why(issues), *cells.get(line, ())])
+        known = [safe(name), when, line, *map(safe, _why(issues))]
+        writer.writerow([*known, *map(safe, cells.get(line, ()))])
     return len(refused)
 
 

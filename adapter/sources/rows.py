@@ -10,8 +10,9 @@ from adapter.issues import Issue, Severity
 from adapter.record import Location, Record
 from adapter.sources import cells
 from adapter.sources.delimited import Row
-from adapter.sources.header import Header
+from adapter.sources.header import Header, mended
 from adapter.sources.layout import Layout
+from adapter.spreadsheet import plain
 
 AGAIN = "row-duplicate"  # the finding of a row that stands in the file before
 OPEN = "9999-12-31"  # an end date that says "no end"; absent says nothing
@@ -89,6 +90,7 @@ class _Shape:
     def __init__(self, header: Header, layout: Layout, found: list[Issue]) -> None:
         self._header, self._layout, self._found = header, layout, found
         self._width = len(header.columns)
+        self._mended = mended(header)
         self._least = layout.min_columns or header.least
         self._filled: set[int] = set()
         self._zeros = self._places(layout.zero_is_empty)
@@ -110,6 +112,8 @@ class _Shape:
     def fit(self, row: Row) -> list[str]:
         """The stripped cells, as many as columns; [] for an empty row or a refused one."""
         fields = list(map(str.strip, row.cells))
+        if self._mended:
+            fields = list(map(plain, fields))
         count = len(fields)
         if count == self._width:
             return fields if any(fields) else []
@@ -209,9 +213,9 @@ class _Shape:
             self.tell(line, place, "information", "filler", text)
 
     def _mend_id(self, line: int, fields: list[str], place: int) -> None:
-        mended = cells.id_text(fields[place])
-        fields[place] = mended or ""
-        if mended is None:
+        whole = cells.id_text(fields[place])
+        fields[place] = whole or ""
+        if whole is None:
             text = "an identifier as a rounded number; its digits are lost"
             self.tell(line, place, "warning", "identifier-format", text)
 

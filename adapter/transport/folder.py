@@ -13,16 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from adapter import spreadsheet
 from adapter.errors import AdapterError, SettingError, StoreError
-from adapter.issues import DETAILS
 from adapter.pipeline import Tally, UnitResult
-from adapter.record import Location
 
 log = logging.getLogger("adapter.transport")
 
 # Names under which others still write; a file is renamed when it is whole.
 _PARTS = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".swp")
-REJECTS = ["file", "line", "field", "severity", "issue", "text", "remedy"]
 
 Load = Callable[[Path], Iterable[UnitResult]]
 
@@ -103,7 +101,7 @@ class Folder:
         for result in load(file):
             tally.add(result)
             if result.status in ("refused", "review"):
-                rows += rejects(result)
+                rows += spreadsheet.found_rows(result.issues)
         moved = _move(file, self.done if not tally.units["refused"] else self.failed)
         self._seen.pop(file.name, None)
         if rows:
@@ -150,14 +148,6 @@ def round_(folder: Folder, load: Load, tell: Callable[[Loaded], None]) -> Iterat
         yield loaded
 
 
-def rejects(result: UnitResult) -> Iterator[list[object]]:
-    """The rows of a reject file: place, what is wrong, and how to mend it; no source value."""
-    for issue in result.issues:
-        at = issue.at or Location("", 0)
-        remedy = DETAILS[issue.detail].remedy
-        yield [at.source, at.line, at.field, issue.severity, issue.detail, issue.text, remedy]
-
-
 def _look(file: Path) -> Look | None:
     try:
         found = file.lstat()
@@ -183,6 +173,6 @@ def _write(file: Path, rows: list[list[object]]) -> None:
     part = file.with_name(f".{file.name}.part")
     with part.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        writer.writerow(REJECTS)
+        writer.writerow(spreadsheet.FOUND)
         writer.writerows(rows)
     part.replace(file)

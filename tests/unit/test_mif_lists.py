@@ -166,6 +166,29 @@ def test_counts_make_up_the_rows_and_refused_rows_load_again(case: str, plan: st
         assert again.rows.total() == len(refused)
 
 
+def test_no_refused_cell_is_a_formula_and_mended_ones_are_as_they_came() -> None:
+    place = house()
+    cells = {
+        "Last Name": "",
+        "First Name": '=HYPERLINK("http://x.example")',
+        "Phone": "+19165550101",
+    }
+    bad = file(member(1), member(2, **cells)).replace(b"PCP NPI", b"=1+1")
+    _, refused = load(place, bad, "=cmd_20260701.csv")
+    assert set(refused) == {3}
+    stream = io.StringIO()
+    name = "=cmd_20260701.csv"
+    reject_file.write(stream, reject_file.Rejected(bad, name, "sunrise", NOW.isoformat(), refused))
+    shown = [cell for row in csv.reader(io.StringIO(stream.getvalue())) for cell in row]
+    assert not [cell for cell in shown if cell and cell[0] in "=+-@"]
+    mended = stream.getvalue().replace("90000002A,,", "90000002A,Otter,")
+    tally, _ = load(place, mended.encode(), "mended.csv")
+    assert tally.rows == {"stored": 1}
+    (patient,) = place.store.each("Patient", [("identifier", "M2")])
+    assert patient["name"][0]["given"] == [cells["First Name"]]
+    assert patient["telecom"][0]["value"] == "(916) 555-0101"
+
+
 def test_a_mended_row_does_not_stand_before_what_was_told_since() -> None:
     place = house()
     bad = file(member(1), member(2, **{"Last Name": ""}, Phone="9165550111"))
