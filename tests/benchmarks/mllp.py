@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from adapter import settings
@@ -190,7 +191,7 @@ def fill(url: str, stays: int) -> None:
     house = Pipeline(store, settings.now, frozenset("P"))
     numbers = iter(range(10**6 * 5, 10**6 * 5 + stays))
     started, done = time.perf_counter(), 0
-    while some := [Frame(next(stay(number))) for number, _ in zip(numbers, range(500))]:  # noqa: B905
+    while some := [Frame(next(stay(number))) for number in islice(numbers, 500)]:
         take(house, some)
         done += len(some)
         if done % 25_000 == 0:

@@ -27,7 +27,7 @@ def codes(answers: list[dict[str, list[str]]]) -> list[str]:
 
 
 def statuses(house: Pipeline) -> list[str]:
-    return [line.status for line in house.store.ledger()]  # type: ignore[attr-defined]
+    return [line.status for line in house.store.ledger()]
 
 
 def patients(house: Pipeline) -> int:
@@ -112,7 +112,7 @@ def test_what_is_not_taken_is_rejected_at_its_place(
     assert told["ERR"][3].split("^")[0] == code
     assert told["ERR"][2].startswith(place)
     assert statuses(house) == ["refused"]
-    assert house.store.raw(1) is not None  # type: ignore[attr-defined]
+    assert house.store.raw(1) is not None
 
 
 def test_test_messages_stay_out_of_production_but_not_of_a_test_installation(
@@ -196,7 +196,7 @@ class Trouble:
 
 def test_a_store_out_of_reach_answers_ae_to_all(house: Pipeline) -> None:
     broken = Trouble(house, StoreError("locked"), "M000002")
-    told = send(broken, message(1), message(2), message(3))  # type: ignore[arg-type]
+    told = send(broken, message(1), message(2), message(3))
     assert codes(told) == ["AE"] * 3
     assert {one["ERR"][3].split("^")[0] for one in told} == {"207"}
     assert statuses(house) == []
@@ -205,7 +205,7 @@ def test_a_store_out_of_reach_answers_ae_to_all(house: Pipeline) -> None:
 
 def test_a_poisonous_message_fails_alone(house: Pipeline, caplog: pytest.LogCaptureFixture) -> None:
     broken = Trouble(house, RuntimeError("Odette Quillfeather"), "M000002")
-    told = send(broken, message(1), message(2), message(3))  # type: ignore[arg-type]
+    told = send(broken, message(1), message(2), message(3))
     assert codes(told) == ["AA", "AE", "AA"]
     assert "Quillfeather" not in caplog.text and "RuntimeError" in caplog.text
 

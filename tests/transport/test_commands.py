@@ -134,11 +134,11 @@ def test_the_landing_page_shows_feeds() -> None:
         Health("mercy", NOW, {"stored": 9, "refused": 1}, DAY, False),
         Health("sutter", None, {}, DAY, True),
     ]
-    page = landing.page(Empty(), feeds=lambda: rows)  # type: ignore[arg-type]
+    page = landing.page(Empty(), feeds=lambda: rows)
     assert '<h2 id="feeds">Feeds</h2>' in page
     assert "2026-07-13 15:00 UTC" in page and "10.0%" in page
     assert '<strong class="silent">silent</strong>' in page and "never" in page
-    assert "Feeds" not in landing.page(Empty())  # type: ignore[arg-type]
+    assert "Feeds" not in landing.page(Empty())
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_the_landing_page_shows_feeds() -> None:
     ],
 )
 def test_where_to_listen(text: str, given: dict[str, str], found: tuple[str, int] | None) -> None:
-    setting = settings.Settings(**given)  # type: ignore[arg-type]
+    setting = settings.Settings(**given)
     if found is None:
         with pytest.raises(SettingError):
             mllp_settings.addresses([text], setting)
@@ -174,7 +174,7 @@ def test_where_to_listen(text: str, given: dict[str, str], found: tuple[str, int
      ({"mllp_cert": "a", "mllp_key": "b", "mllp_clients": "c"}, True)],
 )  # fmt: skip
 def test_certificates_belong_together(given: dict[str, str], complete: bool | None) -> None:
-    setting = settings.Settings(**given)  # type: ignore[arg-type]
+    setting = settings.Settings(**given)
     if complete is False:
         with pytest.raises(SettingError):
             mllp_settings.tls(setting)

@@ -115,16 +115,16 @@ def test_the_field_that_identifies_the_stay(write: Write) -> None:
     write(mercy='match = [{ facility = "MERCYTEST" }]\nvisit = "PID-18"')
     raw = message(7).replace(b"|F|", b"|F||||||||||K77^^^MERCYTEST^AN|", 1)
     assert b"V000007" in raw
-    numbers = [one["value"] for one in encounter(raw)["identifier"]]  # type: ignore[attr-defined]
+    numbers = [one["value"] for one in encounter(raw)["identifier"]]
     assert "V000007" not in numbers and "K77" in numbers
-    plain = [one["value"] for one in encounter(message(7))["identifier"]]  # type: ignore[attr-defined]
+    plain = [one["value"] for one in encounter(message(7))["identifier"]]
     assert plain == ["V000007"]
 
 
 def test_codes_of_the_sender_s_own(write: Write) -> None:
     write(mercy='match = [{ facility = "MERCYTEST" }]\n[codes.PV1-2]\nERX = "E"')
     own = message(7).replace(b"PV1|1|E|", b"PV1|1|ERX|")
-    assert encounter(own)["class"]["code"] == "EMER"  # type: ignore[index]
+    assert encounter(own)["class"]["code"] == "EMER"
     assert not [i for i in outcome(own).issues if i.detail == "code-unknown"]
     other = own.replace(b"MERCYTEST", b"SUTTERTEST")
     assert [i for i in outcome(other).issues if i.detail == "code-unknown"]

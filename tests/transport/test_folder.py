@@ -80,7 +80,7 @@ def test_the_same_file_again_changes_nothing(tmp_path: Path, house: Pipeline) ->
         (tmp_path / "inbox" / "a.hl7").write_bytes(message(1))
         look(folder, house)
     assert names(folder.done) == ["a.hl7", "a.hl7.1", "a.hl7.2"]
-    assert [line.status for line in house.store.ledger()] == ["stored"]  # type: ignore[attr-defined]
+    assert [line.status for line in house.store.ledger()] == ["stored"]
 
 
 def test_a_file_waits_for_the_database(tmp_path: Path) -> None:

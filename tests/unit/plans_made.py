@@ -238,9 +238,9 @@ _SACRAMENTO = dict.fromkeys(
     "Other",
 ) | {
     "goals-met": "ECM – Member has met their ECM Care Plan goals",  # noqa: RUF001 - their dash
-    "lower-level": "ECM – Member is ready to transition to a lower level of care",  # noqa: RUF001
-    "unable-to-connect": "ECM – Member is unresponsive or lost to follow-up contact",  # noqa: RUF001
-    "no-longer-wishes": "ECM – Member wishes to discontinue services",  # noqa: RUF001
+    "lower-level": "ECM – Member is ready to transition to a lower level of care",  # noqa: RUF001 - their dash
+    "unable-to-connect": "ECM – Member is unresponsive or lost to follow-up contact",  # noqa: RUF001 - their dash
+    "no-longer-wishes": "ECM – Member wishes to discontinue services",  # noqa: RUF001 - their dash
 }  # fmt: skip
 _LETTERS = dict.fromkeys(
     (

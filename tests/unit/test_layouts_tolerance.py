@@ -217,7 +217,7 @@ def unknown_columns_go_round() -> None:
 
 @point(9)
 def hyphen_and_dash() -> None:
-    flags = "Adult – Birth Equity,Child - Birth Equity,Adult — SMI or SUD"  # noqa: RUF001
+    flags = "Adult – Birth Equity,Child - Birth Equity,Adult — SMI or SUD"  # noqa: RUF001 - their dash
     assert fields(flags) == ("pof_birth_equity", "pof_birth_equity_child", "pof_smh_sud")
 
 
@@ -335,7 +335,7 @@ def populations_as_text_and_as_flags() -> None:
         "smh-sud", "birth-equity",
     }  # fmt: skip
     assert populations(episode(**{"Involved in Child Welfare": "1"})) == {"child-welfare"}
-    both = {"Adult – Birth Equity": "1", "Child – SMI or SUD": "1", "Child – Child Welfare": "0"}  # noqa: RUF001
+    both = {"Adult – Birth Equity": "1", "Child – SMI or SUD": "1", "Child – Child Welfare": "0"}  # noqa: RUF001 - their dash
     assert populations(episode(**both)) == {"birth-equity", "smh-sud"}
 
 

@@ -25,7 +25,7 @@ def attempt(day: int, way: str, outcome: str = "no-answer") -> Attempt:
 
 def case(plan: str, *tried: Attempt, **more: object) -> Case:
     facts = {"received": START, "phase": "outreach", **more}
-    return Case("Patient/p", plan, "EpisodeOfCare/e", attempts=tried, **facts)  # type: ignore[arg-type]
+    return Case("Patient/p", plan, "EpisodeOfCare/e", attempts=tried, **facts)
 
 
 def state(given: Case, days: int) -> outreach.Outreach:

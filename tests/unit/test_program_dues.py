@@ -20,7 +20,7 @@ ENROLLED = date(2026, 3, 2)
 
 def member(plan: str = "health-net", **more: object) -> Case:
     facts = {"phase": "enrolled", "enrolled": ENROLLED, "received": date(2026, 2, 20), **more}
-    return Case("Patient/p", plan, "EpisodeOfCare/e", **facts)  # type: ignore[arg-type]
+    return Case("Patient/p", plan, "EpisodeOfCare/e", **facts)
 
 
 def day(text: str) -> date:

@@ -42,7 +42,7 @@ class House:
 
     @property
     def store(self) -> store.SqlStore:
-        return self.pipeline.store  # type: ignore[return-value]
+        return self.pipeline.store
 
     def due(self, on: date | None = None) -> list[Any]:
         return lists.due(self.store, self.plan, on or self.on)
