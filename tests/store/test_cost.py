@@ -32,6 +32,17 @@ def walks(plan: str) -> bool:
     return "SCAN" in plan or "unit_status" in plan
 
 
+def plans_of(store, seen):
+    """How SQLite goes about each statement, and the statement."""
+    plans = []
+    with store._engine.connect() as connection:
+        for statement, parameters in seen:
+            if statement.startswith(("SELECT", "DELETE", "UPDATE")):
+                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                plans += [(line[3], statement) for line in plan]
+    return plans
+
+
 def test_no_statement_of_a_commit_walks_through_a_table(tmp_path) -> None:
     from adapter import store as stores
 
@@ -40,12 +51,7 @@ def test_no_statement_of_a_commit_walks_through_a_table(tmp_path) -> None:
     with watched(store) as seen:
         store.commit(*row(7, "2 Lantern Row", "2026-05-01T00:00:00Z"), NOW)
         store.commit(*row(99), NOW)
-    plans = []
-    with store._engine.connect() as connection:
-        for statement, parameters in seen:
-            if statement.startswith(("SELECT", "DELETE", "UPDATE")):
-                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-                plans += [(line[3], statement) for line in plan]
+    plans = plans_of(store, seen)
     store.close()
     assert len(plans) >= 6
     assert [one for one in plans if walks(one[0])] == []
@@ -68,17 +74,12 @@ def test_messages_strangers_and_merges_walk_through_no_table(tmp_path) -> None:
         message("A40", 11, pid("M3", name, "19551102"), "MRG|M1^^^MERCY^MR"),
         message("A03", 12, pid("M1", name), pv1(end=12)),
     )
-    plans = []
     people = (pid(f"S{n}", f"BRACKENFOLD{n}^IDA", f"1970010{n}") for n in range(1, 9))
     several = converted(*(message("A28", 20, person) for person in people))
     with watched(store) as seen:
         statuses = [store.commit(*made, NOW).status for made in told]
         statuses += [one.status for one in store.commit_all(several, NOW)]
     assert statuses == ["stored"] * 13
-    with store._engine.connect() as connection:
-        for statement, parameters in seen:
-            if statement.startswith(("SELECT", "DELETE", "UPDATE")):
-                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-                plans += [(line[3], statement) for line in plan]
+    plans = plans_of(store, seen)
     store.close()
     assert [one for one in plans if walks(one[0])] == []

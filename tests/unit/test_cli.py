@@ -137,17 +137,12 @@ def test_load_takes_every_kind(run, tmp_path, kind):
     assert code in (0, 1) and " stored" in out and out.count("\n") == 1
 
 
+def load_bad(folder):
+    return ["--database", f"sqlite:///{folder}/s.sqlite", "load", "mif", BAD, "--plan", "sunrise"]
+
+
 def test_rejects_are_a_table(run, tmp_path):
-    words = [
-        "--database",
-        f"sqlite:///{tmp_path}/s.sqlite",
-        "load",
-        "mif",
-        BAD,
-        "--plan",
-        "sunrise",
-    ]
-    code, out, err = run(*words, "--rejects", "r.csv")
+    code, out, err = run(*load_bad(tmp_path), "--rejects", "r.csv")
     assert (code, err) == (1, "") and out.startswith("input.csv: ")
     with (tmp_path / "r.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
@@ -158,16 +153,7 @@ def test_rejects_are_a_table(run, tmp_path):
 
 
 def test_without_a_reject_file_it_stands_on_stderr(run, tmp_path):
-    words = [
-        "--database",
-        f"sqlite:///{tmp_path}/s.sqlite",
-        "load",
-        "mif",
-        BAD,
-        "--plan",
-        "sunrise",
-    ]
-    code, _, err = run(*words)
+    code, _, err = run(*load_bad(tmp_path))
     assert code == 1 and "warning: input.csv:" in err
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import xlsxwriter
 
 from adapter import convert, reject_file, returned, store
 from adapter.identity.match import resolve
@@ -23,6 +22,7 @@ from adapter.pipeline import Pipeline
 from adapter.sources import layout as layouts
 from adapter.sources.header import Header
 from adapter.sources.tabular import read
+from tests.unit.workbooks import book
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 RECEIVED = "2026-07-02T15:00:00+00:00"
@@ -61,21 +61,6 @@ def table(*rows: dict[str, str], delimiter: str = ",") -> bytes:
     writer.writerow(header)
     writer.writerows([row.get(name, "") for name in header] for row in rows)
     return stream.getvalue().encode()
-
-
-def book(*sheets: tuple[str, list[list[Any]]]) -> bytes:
-    stream = io.BytesIO()
-    with xlsxwriter.Workbook(stream, {"in_memory": True}) as made:
-        day = made.add_format({"num_format": "mm/dd/yyyy"})
-        for name, rows in sheets:
-            sheet = made.add_worksheet(name)
-            for r, row in enumerate(rows):
-                for c, cell in enumerate(row):
-                    if isinstance(cell, date):
-                        sheet.write_datetime(r, c, cell, day)
-                    else:
-                        sheet.write(r, c, cell)
-    return stream.getvalue()
 
 
 def outcomes(file: bytes, plan: str = "canonical", name: str = "f.csv") -> list[Outcome]:

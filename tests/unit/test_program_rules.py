@@ -47,30 +47,18 @@ def test_no_rule_before_the_first() -> None:
     assert find("outreach", Scope("health-net"), date(2021, 12, 31)) is None
 
 
+MOSTLY_EXCLUDED = "excluded, but for communicable disease and home visiting"
+
+
 @pytest.mark.parametrize(
     ("name", "plan", "day", "value"),
     [
         ("county-tcm", "x", "2024-06-30", "both"),
-        (
-            "county-tcm",
-            "x",
-            "2024-07-01",
-            "excluded, but for communicable disease and home visiting",
-        ),
-        (
-            "county-tcm",
-            "x",
-            "2025-06-30",
-            "excluded, but for communicable disease and home visiting",
-        ),
+        ("county-tcm", "x", "2024-07-01", MOSTLY_EXCLUDED),
+        ("county-tcm", "x", "2025-06-30", MOSTLY_EXCLUDED),
         ("county-tcm", "x", "2025-07-01", "excluded"),
         ("county-tcm", "partnership", "2023-01-01", "excluded"),
-        (
-            "county-tcm",
-            "sacramento",
-            "2024-07-01",
-            "excluded, but for communicable disease and home visiting",
-        ),
+        ("county-tcm", "sacramento", "2024-07-01", MOSTLY_EXCLUDED),
         ("smh-sud-pregnancy-clause", "x", "2025-12-31", True),
         ("smh-sud-pregnancy-clause", "x", "2026-01-01", False),
         ("share-of-cost", "health-net", "2026-01-01", "eligible"),

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import date, datetime, time
 
 import pytest
-import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from adapter.sources.layout import load
 from adapter.sources.lines import Lines, split
 from adapter.sources.rows import OPEN, Seen
 from adapter.sources.tabular import DEFAULT_LIMITS, Limits, read
+from tests.unit.workbooks import book
 
 CANONICAL = replace(load("canonical"), wanted=frozenset())
 KERN = replace(load("kern-demographic"), wanted=frozenset())
@@ -35,22 +35,6 @@ def run(file, layout=CANONICAL, limits=DEFAULT_LIMITS):
     rows = {x.line: list(x.fields) for x in out if isinstance(x, Record)}
     rest = [x for x in out if not isinstance(x, Header | Record)]
     return header, rows, [(x.severity, x.detail, x.at.line, x.at.field) for x in rest]
-
-
-def book(*sheets):
-    """A workbook's bytes; each sheet is (name, rows)."""
-    stream = io.BytesIO()
-    with xlsxwriter.Workbook(stream, {"in_memory": True}) as workbook:
-        form = workbook.add_format({"num_format": "mm/dd/yyyy"})
-        for name, rows in sheets:
-            sheet = workbook.add_worksheet(name)
-            for r, row in enumerate(rows):
-                for c, cell in enumerate(row):
-                    if isinstance(cell, date):
-                        sheet.write_datetime(r, c, cell, form)
-                    elif cell is not None:
-                        sheet.write(r, c, cell)
-    return stream.getvalue()
 
 
 def test_a_plain_file():
