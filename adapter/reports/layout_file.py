@@ -21,6 +21,7 @@ _FILE = {
     "times", "flags", "payer", "values", "columns", "over", "drop",
 }  # fmt: skip
 _OWN = ("plan", "title", "source", "confidence")  # never taken over by `like`
+_BESIDE = ("exchanges", "lists")  # folders of mappings/outbound that are no plan's
 _GRAINS = ("member", "attempt", "both")
 
 
@@ -30,7 +31,8 @@ def layouts(plan: str, kind: Kind, provider: Path | None = None) -> tuple[Layout
     Raises DataFileError when it has none (key `file`), or one is wrong.
     """
     folder = data.path("mappings", "outbound", plan)
-    found = [load(plan, file.stem, provider) for file in sorted(folder.glob("*.toml"))]
+    files = [] if plan in _BESIDE else sorted(folder.glob("*.toml"))
+    found = [load(plan, file.stem, provider) for file in files]
     kept = tuple(layout for layout in found if kind in layout.kinds)
     if not kept:
         raise DataFileError(f"mappings/outbound/{plan}/{kind}.toml", "file", "does not exist")
