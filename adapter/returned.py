@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adapter import convert, data
+from adapter.checked import checked
 from adapter.errors import DataFileError, OutputError
 from adapter.issues import Issue
 from adapter.mapping import tabular
@@ -159,7 +160,7 @@ class _Reader:
         known = [issue for issue in row.issues if not self._called(issue, row)]
         outcome.issues[:0] = [*self._waiting, *known, *self._empty(row)]
         self._waiting = []
-        return convert.checked(outcome)
+        return checked(outcome)
 
     def _named(self, row: ReadRow, said: dict[str, str]) -> Unit:
         file, layout = self._file, self._layout

@@ -20,7 +20,7 @@ LAYERS = {
     "settings": 1, "data": 1, "terms": 1, "staging": 1, "spreadsheet": 1,
     "sources": 2, "mapping": 2, "validation": 2, "identity": 2, "store": 2, "security": 2,
     "program": 3, "referrals": 3, "consent": 3, "careplans": 3, "claims": 3, "reports": 3,
-    "pipeline": 4, "convert": 4, "members": 4, "feeds": 4,
+    "pipeline": 4, "convert": 4, "checked": 4, "members": 4, "feeds": 4,
     "returned": 4,
     "api": 5, "console": 5, "transport": 5,
     "cli": 6, "commands": 6, "feed_commands": 6, "alert_commands": 6, "output_commands": 6,
