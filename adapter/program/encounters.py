@@ -17,6 +17,10 @@ _ENDED = frozenset(("finished", "cancelled", "entered-in-error"))
 _LIVE = frozenset(("arrived", "triaged", "in-progress", "onleave"))
 _PLANNED = frozenset(("planned",))
 _OF_THE_END = ("dischargeDisposition", "destination")
+# What a pending discharge tells ahead of time (A16), and what of it may tell of a real end.
+_PLANNED_END = "extension/extension-Encounter_plannedEndDate"
+_AHEAD = ("hospitalization.destination", "hospitalization.dischargeDisposition", "period.end")
+_PLAN = (*_AHEAD, "length", _PLANNED_END)
 
 
 class Element(NamedTuple):
@@ -31,19 +35,30 @@ class Element(NamedTuple):
 
 
 class Before(NamedTuple):
-    """What the stay was before an event that another may take back."""
+    """What the stay was before an event that another may take back; where it was `after` it."""
 
     event: str
     number: int
     status: str
     coding: Json | None
     places: Places
-    moved: bool = False
+    plan: Json
+    after: Places = Places()
+
+    @property
+    def plans(self) -> bool:
+        """Whether the event only told what is to come."""
+        effect = effects().get(self.event, Effect())
+        return not (effect.status or effect.move)
 
 
 @dataclass(slots=True)
 class Stay:
-    """The stay so far; `by` names the movement that last changed an element."""
+    """The stay so far; `by` names the movement that last changed an element.
+
+    `alone`  elements of which no part has a life of its own: length, the end that is planned
+    `calm`   the movement that last took the plan of a discharge back
+    """
 
     status: str = ""
     status_since: str = ""
@@ -53,18 +68,20 @@ class Stay:
     classes: list[Json] = field(default_factory=list)
     period: Json = field(default_factory=dict)
     hospitalization: Json = field(default_factory=dict)
+    alone: Json = field(default_factory=dict)
     places: Places = field(default_factory=Places)
     weak: Json = field(default_factory=dict)
     before: list[Before] = field(default_factory=list)
     by: dict[str, int] = field(default_factory=dict)
+    calm: int = -1
 
 
 def replay(movements: Iterable[Movement]) -> dict[str, Element]:
     """What an Encounter is after its messages, in whatever order they came in, each once or often.
 
     Gives `status`, `class`, `statusHistory`, `classHistory` (what was before; the present status
-    and class are not in them), `period`, `hospitalization` and `location` as far as they are
-    known. HL7 v2.9 chapter 3.3; FHIR R4 Encounter.
+    and class are not in them), `period`, `length`, `hospitalization`, `location` and the extension
+    of the planned end as far as they are known. HL7 v2.9 chapter 3.3; FHIR R4 Encounter.
     """
     stay, seen = Stay(), dict[tuple[str, str], list[tuple[Any, ...]]]()
     for number, movement in enumerate(sorted(movements, key=lambda one: one.order)):
@@ -81,20 +98,27 @@ def _step(stay: Stay, number: int, movement: Movement) -> None:
     says = {name: value for name, value in movement.says.items() if name not in movement.weak}
     if says.get("status") == "finished" and effect.status in _LIVE:
         effect = Effect("finished", None)  # it is the visit before, of which another is the rest
-    for name in movement.weak:
-        if name in movement.says:
-            stay.weak[name] = movement.says[name]
-            stay.by.setdefault(name, number)
+    _take_weak(stay, number, movement)
     undone = _undone(stay, effect)
-    was = Before(movement.event, number, stay.status, stay.coding, stay.places)
+    was = Before(movement.event, number, stay.status, stay.coding, stay.places, _plan(stay))
     _take_status(stay, number, _wanted(stay, effect, says, undone), movement.at)
     if was.status in _ENDED and stay.status not in _ENDED:
         _reopened(stay, number)
     _take_class(stay, number, _class(stay, effect, says, undone), movement.at)
-    _take_times(stay, number, says, movement.cleared)
+    cleared = _cleared(stay, effect, movement.cleared, undone)
+    _take_times(stay, number, says, cleared)
+    _take_alone(stay, number, says, cleared)
+    _take_plan(stay, number, effect, was, undone)
     _take_places(stay, number, movement, says, undone)
     if movement.event in undoable():
-        stay.before.append(was._replace(moved=stay.places != was.places))
+        stay.before.append(was._replace(after=stay.places))
+
+
+def _take_weak(stay: Stay, number: int, movement: Movement) -> None:
+    for name in movement.weak:
+        if name in movement.says:
+            stay.weak[name] = movement.says[name]
+            stay.by.setdefault(name, number)
 
 
 def _undone(stay: Stay, effect: Effect) -> Before | None:
@@ -105,13 +129,14 @@ def _undone(stay: Stay, effect: Effect) -> Before | None:
     """
     if effect.status == "cancelled" and not effect.may_replace(stay.status):
         return None
-    for place in range(len(stay.before) - 1, -1, -1):
+    for place in range(len(stay.before) - 1, -1, -1) if effect.undoes else ():
         if stay.before[place].event in effect.undoes:
             found = stay.before.pop(place)
+            after = found.after
             while place and _again(stay.before[place - 1], found):
                 place -= 1
                 found = stay.before.pop(place)
-            return found
+            return found._replace(after=after)
     return None
 
 
@@ -172,7 +197,9 @@ def _remember(history: list[Json], what: Json, start: str, end: str) -> None:
 
 def _class(stay: Stay, effect: Effect, says: Json, undone: Before | None) -> Json | None:
     """The class after the event; None when it says nothing of it."""
-    if undone is not None and undone.coding and _unchanged(stay, "class", undone):
+    if undone is None or not undone.coding or undone.plans:
+        return effect.class_of(says.get("class"))
+    if _unchanged(stay, "class", undone):
         return undone.coding
     return effect.class_of(says.get("class"))
 
@@ -211,6 +238,61 @@ def _take_times(stay: Stay, number: int, says: Json, cleared: tuple[str, ...]) -
         stay.by["hospitalization"] = number
 
 
+def _take_alone(stay: Stay, number: int, says: Json, cleared: tuple[str, ...]) -> None:
+    for name in ("length", _PLANNED_END):
+        if name in cleared:
+            stay.alone.pop(name, None)
+        if name in says:
+            stay.alone[name], stay.by[name] = says[name], number
+
+
+# --- what a pending discharge plans
+
+
+def _plan(stay: Stay) -> Json:
+    """What is told of the discharge, by its path."""
+    ends = stay.hospitalization
+    found = {f"hospitalization.{name}": ends[name] for name in _OF_THE_END if name in ends}
+    if "end" in stay.period:
+        found["period.end"] = stay.period["end"]
+    return {**found, **stay.alone}
+
+
+def _cleared(
+    stay: Stay, effect: Effect, paths: tuple[str, ...], undone: Before | None
+) -> tuple[str, ...]:
+    """What a message deletes; a plan is not deleted where what stood before it comes back.
+
+    Nor twice: told again, a cancel finds what the first left.
+    """
+    if effect.move != "unplan":
+        return paths
+    if undone is not None or stay.by.get("plan", -1) <= stay.calm:
+        return tuple(path for path in paths if path not in _PLAN)
+    return paths if stay.status not in _ENDED else tuple(p for p in paths if p not in _AHEAD)
+
+
+def _take_plan(stay: Stay, number: int, effect: Effect, was: Before, undone: Before | None) -> None:
+    if undone is not None and effect.move == "unplan":
+        _plan_again(stay, number, undone.plan)
+    if _plan(stay) != was.plan:
+        stay.by["plan"] = number
+    if effect.move == "unplan":
+        stay.calm = number
+
+
+def _plan_again(stay: Stay, number: int, plan: Json) -> None:
+    """What was told of the discharge before its plan; what is told of a real end stays."""
+    for path in (_PLANNED_END,) if stay.status in _ENDED else _PLAN:
+        root, _, child = path.partition(".")
+        box = {"period": stay.period, "hospitalization": stay.hospitalization}.get(root, stay.alone)
+        name = child or path
+        if box.get(name) != plan.get(path):
+            stay.by[root] = number
+            box.pop(name, None)
+            box.update({name: plan[path]} if path in plan else {})
+
+
 # --- places
 
 
@@ -219,7 +301,7 @@ def _take_places(
 ) -> None:
     effect = effects().get(movement.event, Effect())
     said, at, before = places.told(says, movement.places), movement.at, stay.places
-    now = undone.places if undone is not None and undone.moved else before
+    now = _places_again(undone, before)
     off = {part for path in movement.cleared if (part := _part(path))} | set(effect.drops)
     if effect.move == "track":
         off.add("temporary")
@@ -237,6 +319,12 @@ def _take_places(
         now = places.closed(now, stay.period.get("end") or at, at)
     if now != before:
         stay.places, stay.by["location"] = now, number
+
+
+def _places_again(undone: Before | None, now: Places) -> Places:
+    if undone is None or undone.places == undone.after:
+        return now
+    return places.taken_back(undone.places, undone.after, now, undone.plans)
 
 
 def _part(path: str) -> str:
@@ -257,6 +345,7 @@ def _elements(stay: Stay) -> dict[str, Element]:
         "period": stay.period,
         "hospitalization": stay.hospitalization,
         "location": stay.places.elements,
+        **stay.alone,
     }
     source = {"statusHistory": "status", "classHistory": "class"}
     ended = stay.period.get("end")

@@ -59,6 +59,33 @@ def moved(places: Places, said: Mapping[str, Json], at: str, planned: bool) -> P
     return places
 
 
+def taken_back(was: Places, after: Places, now: Places, plans: bool) -> Places:
+    """The places without what an event did to them; what others did since then stays.
+
+    `was`, `after`: before and after the event; `plans`: it only told of places that are planned.
+    """
+    if "assigned" in after.now and "assigned" not in now.now:
+        return now if plans else was  # the stay is over
+    mine = _ONLY_PLANNED if plans else _OPEN
+    undone = [part for part in mine if now.now.get(part) == after.now.get(part)]
+    back = {part: item for part, item in now.now.items() if part not in undone}
+    back |= {part: was.now[part] for part in undone if part in was.now}
+    if plans or now.past[: len(after.past)] != after.past:
+        return Places(now.past, back)
+    never = [
+        after.now[part] for part in mine if after.now.get(part) not in (None, was.now.get(part))
+    ]
+    since = [one for one in now.past[len(after.past) :] if not any(_was(one, n) for n in never)]
+    before = was.past if "assigned" in undone else after.past
+    return Places((*before, *since), back)
+
+
+def _was(one: Json, place: Json) -> bool:
+    """Whether a place left is this one."""
+    start = place.get("period", {}).get("start")
+    return _same(one, place) and one.get("period", {}).get("start") == start
+
+
 def closed(places: Places, end: str, at: str) -> Places:
     """The places of a stay that is over: every one was left, what was planned is off.
 

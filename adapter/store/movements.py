@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from adapter.outcome import Outcome
-from adapter.record import Entry, Movement, Resource
+from adapter.record import Entry, Movement, Origin, Resource
 from adapter.store.instants import moment, since
 
 if TYPE_CHECKING:  # fold.py settles contributions by this module
@@ -17,7 +17,9 @@ _ASIDE = ("@", "~")  # movements, and whole lists (lists.py): no elements
 WEAK = "?"
 KIND = "Encounter"
 # What is told by one message and follows from those before it: read by the state machine only.
-_KEPT = ("status", "class", "period", "hospitalization", "location")
+_KEPT = ("status", "class", "period", "length", "hospitalization", "location")
+# The extension of the end that is planned, by the name of its piece; the field that tells it.
+_PLANNED_END, _PLANNED_END_FIELD = "extension/extension-Encounter_plannedEndDate", "PV2-9"
 
 # From movements to elements: (value, number of the movement in order of time, whether weak).
 Replay = Callable[[Sequence[Movement]], Mapping[str, tuple[Any, int, bool]]]
@@ -57,21 +59,44 @@ def movement(outcome: Outcome, entry: Entry, resource: Resource, at: str) -> dic
     return {
         "event": outcome.event,
         "at": at,
-        "says": {name: resource[name] for name in _KEPT if name in resource},
+        "says": {
+            **{name: resource[name] for name in _KEPT if name in resource},
+            **_planned(resource),
+        },
         "weak": [name for name in entry.weak if name in _KEPT],
         "cleared": [path for path in entry.cleared if keeps(path)],
         "places": places if len(places) == len(resource.get("location", ())) else [],
     }
 
 
+def _planned(resource: Resource) -> dict[str, Any]:
+    items = [item for item in resource.get("extension", ()) if _ends(item)]
+    return {_PLANNED_END: items[-1]} if items else {}
+
+
+def _ends(item: Any) -> bool:
+    """Whether an extension tells the end that is planned."""
+    return str(item.get("url", "")).endswith("extension-Encounter.plannedEndDate")
+
+
 def rest(resource: Resource) -> Resource:
     """What else a message says of a stay: as of any other resource."""
-    return {name: value for name, value in resource.items() if name not in _KEPT}
+    others = {name: value for name, value in resource.items() if name not in _KEPT}
+    items = others.pop("extension", ())
+    kept = [item for item in items if not _ends(item)]
+    return {**others, "extension": kept} if kept else others
 
 
 def keeps(path: str) -> bool:
     """Whether a path leads into what only movements tell."""
-    return _root(path) in _KEPT
+    return path == _PLANNED_END or _root(path) in _KEPT
+
+
+def origins(entry: Entry, others: Resource) -> tuple[Origin, ...]:
+    """The places of what a movement holds: not those of the `rest`."""
+    return tuple(
+        row for row in entry.origins if row.element not in others or row.field == _PLANNED_END_FIELD
+    )
 
 
 def name_of(stamp: Stamp) -> str:
@@ -101,13 +126,12 @@ def _settled(mine: Contribution, replay: Replay, cut: str) -> Contribution:
     found = replay([_movement(register) for register in told]) if told else {}
     for name, (value, number, weak) in found.items():
         register = told[number]
-        of = _SOURCES.get(name, name)
-        origins = tuple(
-            row._replace(element=name) for row in register.origins if _root(row.element) == of
-        )
-        done[name + WEAK if weak else name] = register._replace(
-            value={name: value}, origins=origins
-        )
+        of, _, piece = name.partition("/")
+        of = _SOURCES.get(of, of)
+        rows = [row for row in register.origins if _root(row.element) == of]
+        told_by = tuple(row if piece else row._replace(element=name) for row in rows)
+        kept = {"": [value]} if piece else {name: value}
+        done[name + WEAK if weak else name] = register._replace(value=kept, origins=told_by)
     return done
 
 

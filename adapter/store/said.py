@@ -98,8 +98,7 @@ def told_by(outcome: Outcome, entry: Entry, one: Told, stamp: Stamp) -> Contribu
         if movements.keeps(path):
             said.pop(slot(path), None)
     happened = movements.movement(outcome, entry, resource, movements.happened(outcome))
-    origins = tuple([row for row in entry.origins if row.element not in others])
-    said[movements.name_of(stamp)] = Register(stamp, happened, origins)
+    said[movements.name_of(stamp)] = Register(stamp, happened, movements.origins(entry, others))
     return said
 
 

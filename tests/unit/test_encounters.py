@@ -15,6 +15,7 @@ from adapter.record import Movement
 ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 CODES = {"E": "EMER", "I": "IMP", "O": "AMB", "P": "PRENC", "V": "OBSENC"}
 FIELDS = {"here": "PV1-3", "from": "PV1-6", "temp": "PV1-11", "next": "PV1-42"}
+PLANNED_END = "extension/extension-Encounter_plannedEndDate"
 STATUSES = {"from": "completed", "next": "reserved"}
 
 
@@ -50,6 +51,9 @@ def move(event: str, hour: int, **says: Any) -> Movement:
     }
     if stay:
         elements["hospitalization"] = stay
+    for name, key in (("plan", PLANNED_END), ("length", "length")):
+        if name in says:
+            elements[key] = {"value": says[name]}
     weak = ("status",) if event in ("A08", "A09", "A10", "A15", "A16") else ()
     fields = tuple(FIELDS[part] for part in places)
     order = (f"{hour:04d}", event)
@@ -177,6 +181,24 @@ CASES: list[tuple[str, list[Movement], str]] = [
     ("pending transfer told twice, cancelled once",
      [ADMIT, move("A15", 9, next="w2"), move("A15", 10, next="w2"), move("A26", 11)],
      "in-progress | IMP |  |  | w1=active:8-"),
+    ("pending transfer cancelled, after another transfer",
+     [ADMIT, move("A15", 9, next="w2"), move("A02", 10, here="w3"), move("A26", 11)],
+     "in-progress | IMP |  |  | w1=completed:8-10 w3=active:10-"),
+    ("pending transfer cancelled, which also told of a transfer missed",
+     [ADMIT, move("A15", 9, here="w3", next="w2"), move("A26", 11)],
+     "in-progress | IMP |  |  | w1=completed:8-9 w3=active:9-"),
+    ("pending discharge cancelled, which also told of a transfer missed",
+     [ADMIT, move("A16", 9, here="w3"), move("A25", 11)],
+     "in-progress | IMP |  |  | w1=completed:8-9 w3=active:9-"),
+    ("departure cancelled, after a transfer",
+     [ADMIT, move("A09", 9, temp="xr"), move("A02", 10, here="w2"), move("A33", 11)],
+     "in-progress | IMP |  |  | w1=completed:8-10 w2=active:10-"),
+    ("departure cancelled, which was after a transfer",
+     [ADMIT, move("A02", 9, here="w2"), move("A09", 10, temp="xr"), move("A12", 11)],
+     "in-progress | IMP |  |  | w1=active:8- xr=active:10-"),
+    ("transfer cancelled, after one that was missed",
+     [ADMIT, move("A02", 9, here="w2"), move("A08", 10, here="w3"), move("A12", 11)],
+     "in-progress | IMP |  |  | w1=completed:8-9 w3=active:10-"),
     ("pending transfer done", [ADMIT, move("A15", 9, next="w2"), move("A02", 10, here="w2")],
      "in-progress | IMP |  |  | w1=completed:8-10 w2=active:10-"),
     ("pending discharge is no end", [ADMIT, move("A16", 9)],
@@ -224,6 +246,42 @@ def test_a_cancelled_discharge_takes_its_end_along() -> None:
     assert found["hospitalization"] == {"dischargeDisposition": {"text": "home"}}
     again = state(ADMIT, LEFT, move("A13", 21))
     assert again["period"] == {"start": at(8)} and "hospitalization" not in again
+
+
+PLAN = move("A16", 9, plan=15, length=5, end=30, dischargeDisposition="snf")
+CALLED_OFF = move("A25", 11, cleared=("hospitalization.destination", PLANNED_END))
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([PLAN], (15, 5, "snf", 30)),
+        ([PLAN, CALLED_OFF], (12, 3, "home", None)),
+        ([PLAN, move("A16", 10, plan=16), CALLED_OFF], (12, 3, "home", None)),
+        ([PLAN, move("A08", 10, plan=16, length=6), CALLED_OFF], (12, 3, "home", None)),
+        ([PLAN, CALLED_OFF, CALLED_OFF._replace(order=("0012", ""), at=at(12))],
+         (12, 3, "home", None)),
+        ([PLAN, CALLED_OFF, move("A16", 13, plan=17)], (17, 3, "home", None)),
+        ([PLAN, CALLED_OFF, move("A08", 13, plan=17)], (17, 3, "home", None)),
+        ([CALLED_OFF], (None, 3, "home", None)),
+        ([PLAN, CALLED_OFF, LEFT], (12, 3, "home", 20)),
+        ([PLAN, move("A03", 10, end=10, dischargeDisposition="jail"), CALLED_OFF],
+         (12, 5, "jail", 10)),
+    ],
+)  # fmt: skip
+def test_a_plan_called_off_leaves_what_stood_before(
+    events: list[Movement], expected: tuple[Any, ...]
+) -> None:
+    first = move("A01", 8, cls="I", start=8, plan=12, length=3, dischargeDisposition="home")
+    for told in ([first, *events], [*reversed(events), first], [first, *events, *events]):
+        found = state(*told)
+        end = found["period"].get("end")
+        assert expected == (
+            found.get(PLANNED_END, {}).get("value"),
+            found["length"]["value"],
+            found["hospitalization"]["dischargeDisposition"]["text"],
+            next((hour for hour in range(60) if at(hour) == end), None),
+        )
 
 
 def test_absent_keeps_and_cleared_goes() -> None:
@@ -278,6 +336,8 @@ def stays(draw: st.DrawFn) -> list[Movement]:
                     "start": st.just(min(hours)),
                     "end": st.just(hour),
                     "dischargeDisposition": st.just("home"),
+                    "plan": st.integers(1, 3),
+                    "length": st.integers(1, 3),
                     "cleared": st.just(("period.end",)),
                 },
             )

@@ -64,3 +64,13 @@ def test_planned_again() -> None:
     found = stay(ADMIT, PENDING, CANCEL, again)
     (planned,) = (one for one in found["extension"] if one["url"].endswith(PLANNED))
     assert planned["valueDateTime"] == "2026-07-13"
+
+
+def test_what_stood_before_comes_back_in_any_order() -> None:
+    first = message("A01", 8, "HOME", "PV2|||||||||20260711||3")
+    other = message("A16", 9, "SNF", "PV2|||||||||20260715||5")
+    stays = [stay(*order) for order in itertools.permutations((first, other, CANCEL))]
+    for found in stays:
+        (planned,) = found["extension"]
+        assert planned["valueDateTime"] == "2026-07-11" and found["length"]["value"] == 3
+        assert found["hospitalization"] == stay(first)["hospitalization"]
