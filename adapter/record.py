@@ -179,7 +179,7 @@ _PIECES: dict[str, Callable[[Any], str]] = {
     "extension": lambda item: str(item.get("url", "")).rpartition("/")[2],
     "generalPractitioner": lambda item: str(item.get("reference", "")).partition("/")[0],
     "identifier": lambda item: f"{_type(item)}-{item.get('system', '')}-{item.get('value', '')}",
-    "link": lambda item: str(item.get("other", {}).get("reference", "")),
+    "link": lambda item: f"{item.get('type', '')}-{item.get('other', {}).get('reference', '')}",
     "participant": _type,
     "telecom": lambda item: "work" if item.get("use") == "work" else "home",
 }

@@ -6,7 +6,6 @@ HL7 v2.9 chapter 3.6.2; the shape of a merge is that of IHE PMIR ITI-93: the los
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,7 +17,6 @@ from adapter.record import Location
 Json = dict[str, Any]
 Meaning = Callable[[Run, Groups], None]
 _PERSONAL = frozenset(("MA", "MB", "MC"))  # numbers of a person, whichever record has them
-_UNNAMED = re.compile(r"[^A-Za-z0-9-]+")  # what the name of a piece does not hold
 _SAME = "the prior identifier and the one that stays are the same"
 
 
@@ -236,17 +234,15 @@ def _change_quietly(run: Run, names: tuple[str, str]) -> None:
 def link_patients(run: Run, groups: Groups) -> None:
     """A24: two Patients of one person; both go on, each sees the other."""
     for one, other in _couples(run, groups):
-        one.links.append(Link("link", _see(other), other))
-        other.links.append(Link("link", _see(one), one))
+        one.links.append(Link("link", _reference("link", "seealso"), other))
+        other.links.append(Link("link", _reference("link", "seealso"), one))
 
 
 def unlink_patients(run: Run, groups: Groups) -> None:
-    """A37: what A24 said of these two Patients is taken back; any other link of theirs stays."""
-    for one, other in _couples(run, groups):
+    """A37: what A24 said of these two Patients is taken back, by the store, which knows them."""
+    for one, _ in _couples(run, groups):
         run.line, run.label = one.line, "PID-3"
         run.issue("information", "cleared", "the link between the two is to be deleted")
-        one.cleared += [f"link/{name}" for name in _records(other)]
-        other.cleared += [f"link/{name}" for name in _records(one)]
 
 
 def _couples(run: Run, groups: Groups) -> list[tuple[Draft, Draft]]:
@@ -263,25 +259,6 @@ def _couples(run: Run, groups: Groups) -> list[tuple[Draft, Draft]]:
             return []
         found.append((patient, other))
     return found
-
-
-def _records(draft: Draft) -> list[str]:
-    """Names of a record by its numbers, that of the record itself before those of the person."""
-    ranked = sorted(_ids(draft), key=lambda item: bool(_types(item) & _PERSONAL))
-    texts = (f"{item.get('system', '')}-{item.get('value', '')}" for item in ranked)
-    return [_UNNAMED.sub("_", text) for text in texts]
-
-
-def _see(other: Draft) -> Callable[[Draft, Any, int], None]:
-    """Write a link to another record, as a piece that is named by that record's number."""
-    put, names = _reference("link", "seealso"), _records(other)
-
-    def see(draft: Draft, reference: Json, rep: int) -> None:
-        put(draft, reference, rep)
-        pieces = draft.parts.setdefault("link", [])
-        pieces += names[:1] * (len(draft.resource["link"]) - len(pieces))
-
-    return see
 
 
 MEANINGS: dict[str, Meaning] = {

@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, select
 from adapter.issues import Doubt, Issue
 from adapter.outcome import Outcome
 from adapter.record import Entry
-from adapter.store import schema
+from adapter.store import linking, schema
 from adapter.store.fold import (
     API,
     EVERYTHING,
@@ -127,6 +127,7 @@ def join(work: Work, pair: Pair, unit: Telling) -> list[str]:
     before = off.content
     for source, said in _given_up(off, unit):
         _take_over(work, on, source, said)
+    linking.forget_own(work, on)
     _remember(work, on, pair, unit)
     _leave(work, off, before, unit)
     changed = [state.ref for state in (on, off) if _saved(work, state, unit.now)]

@@ -45,11 +45,13 @@ class Asked:
 
     `losers`    those that were merged into another: they are themselves, not whom they became
     `moves`     from whom an identifier comes, by whom it goes to
+    `known`     those who must be stored, and have an identifier that says so
     `decision`  what a person decided: `Patient/abc`, or NEW
     """
 
     losers: frozenset[str] = frozenset()
     moves: Mapping[str, str] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
     decision: str = ""
 
 
@@ -172,8 +174,11 @@ class Resolver:
 
     def _judged(self, judges: Judges, kind: str, entry: Entry, known: Sequence[str]) -> str:
         """The id of the resource that an entry is about, "" for a new one. Raises Unresolved."""
-        find = self._find if entry.urn not in self._asked.losers else _nobody
+        alone = entry.urn in self._asked.losers or entry.urn in self._asked.known
+        find = self._find if not alone else _nobody
         found = judges.same_person(entry, [self._candidate(kind, uid) for uid in known], find)
+        if not found and entry.urn in self._asked.known:
+            found = Doubt(Issue("error", "identity-unsure", "a person who is not stored"), [])
         if isinstance(found, str):
             return found
         decided, _, uid = self._asked.decision.partition("/")

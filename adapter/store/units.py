@@ -12,7 +12,7 @@ from adapter import data
 from adapter.issues import Issue
 from adapter.outcome import Outcome
 from adapter.record import Entry, piece
-from adapter.store import alike, held, lists, merging, movements, pieces
+from adapter.store import alike, held, linking, lists, merging, movements, pieces
 from adapter.store.fold import Contribution, Register, Stamp, fold, merge, repeats
 from adapter.store.instants import moment, since
 from adapter.store.protocol import Receipt, Status
@@ -79,6 +79,7 @@ def commit(
         return _not_taken(work, one, Unresolved(Issue("error", "key-reused", text)))
     try:
         resolver = Resolver(work, one.outcome.entries, namespace, judges, asked(one, decision))
+        couples = linking.couples(one.outcome, resolver)
         pairs = merging.pairs(work, one.outcome, resolver, judges if not decision else None)
         event = one.outcome.event
         real = [told(entry, event, resolver.target) for entry in one.outcome.entries]
@@ -88,6 +89,8 @@ def commit(
     work.news.clear()
     changed = _take(work, one, number, resolver, real)
     news = tuple(dict.fromkeys(work.news))
+    for couple in couples:
+        changed += [ref for ref in _unlinked(work, one, couple, number) if ref not in changed]
     for pair in pairs:
         telling = merging.Telling(one.stamp._replace(unit=number), one.mark[1], one.now)
         changed += [ref for ref in merging.join(work, pair, telling) if ref not in changed]
@@ -101,7 +104,7 @@ def asked(one: Arrival, decision: str = "") -> Asked:
     if one.outcome.event == "A43":  # each group: who gets it, who had it
         people = [e.urn for e in one.outcome.entries if e.resource["resourceType"] == alike.KIND]
         moves = dict(zip(people[::2], people[1::2], strict=False))
-    return Asked(losers, moves, decision)
+    return Asked(losers, moves, frozenset(linking.people(one.outcome)), decision)
 
 
 def _look_up(work: Work, entries: Sequence[Entry]) -> None:
@@ -170,7 +173,8 @@ def _take(
         if newer:
             work.contributed(state, source)
         elif newer is None:
-            said = told_by(one.outcome, entry, _without(resource, wrong), stamp)
+            telling = linking.apart(_without(resource, wrong), state.ref)
+            said = told_by(one.outcome, entry, telling, stamp)
             said.update({name: Register(stamp, None) for name in _taken_back(entry, wrong)})
             changed.update(dict.fromkeys(_taken(work, one, state, said)))
             _remember(state, source, resource, said)
@@ -217,6 +221,13 @@ def _withdrawn(work: Work, one: Arrival, resolver: Resolver, stamp: Stamp) -> li
             if said and state is not None and _fold_in(work, state, source, said, one.now):
                 changed.append(ref)
     return changed
+
+
+def _unlinked(work: Work, one: Arrival, couple: linking.Couple, number: int) -> list[str]:
+    """Take the link of two people back (linking.py). Returns what changed."""
+    source, stamp = one.mark[1], one.stamp._replace(unit=number)
+    sides = linking.unlinked(work, couple, source, stamp)
+    return [state.ref for state, said in sides if _fold_in(work, state, source, said, one.now)]
 
 
 def _already_one(outcome: Outcome, resolver: Resolver) -> frozenset[str]:

@@ -27,13 +27,19 @@ def pid(number: str, more: str = "") -> str:
     return f"PID|||{number}^^^MERCY^MR{more}||{PEOPLE[number]}0517|F"
 
 
-def links(*messages: bytes) -> set[tuple[str, str, str]]:
-    """(number, type, number of the other) of all links after the messages, in this order."""
+def links(*messages: bytes, last: str = "stored", decision: str = "") -> set[tuple[str, str, str]]:
+    """(number, type, number of the other) of all links after the messages, in this order.
+
+    `last`: what becomes of the last one; `decision`: the number of whom a person says it means.
+    """
     store = stores.open("sqlite://", resolve, UUID(int=2), 5, replay, may_merge)
     try:
-        for raw in messages:
-            for one in convert.adt(raw):
-                assert store.commit(one, raw, NOW).status == "stored"
+        receipts = [store.commit(one, raw, NOW) for raw in messages for one in convert.adt(raw)]
+        assert [one.status for one in receipts] == ["stored"] * (len(messages) - 1) + [last]
+        if decision:
+            meant = next(r["id"] for r in store.each("Patient") if _number(r) == decision)
+            decided = store.decide(receipts[-1].unit, f"Patient/{meant}", "tester", NOW)
+            assert decided is not None and decided.status == "stored"
         people = {f"Patient/{row['id']}": row for row in store.each("Patient")}
         return {
             (_number(row), link["type"], _number(people[link["other"]["reference"]]))
@@ -87,3 +93,49 @@ def test_nobody_is_linked_to_himself_or_unlinked_from_himself() -> None:
     for event in ("A24", "A37"):
         (outcome,) = convert.adt(message(event, 5, pid("M1"), pid("M1")))
         assert [i.detail for i in outcome.issues if i.failed] == ["contradiction"]
+
+
+OTHER = "PID|||E1^^^REGION^PI||QUILLFEATHER^ODETTE||19800517|F"
+WITH_OTHER = message("A28", 3, pid("M1", "~E1^^^REGION^PI"))
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations((FIRST, SECOND, UNDONE))))
+def test_by_another_number_of_the_same_person(order: tuple[bytes, ...]) -> None:
+    undone = message("A37", 7, pid("M2"), OTHER)
+    told = [undone if one is UNDONE else one for one in order]
+    assert links(*KNOWN, WITH_OTHER, *told) == both("M1", "M3")
+
+
+def test_after_one_of_the_two_was_merged_into_another() -> None:
+    merged = message(
+        "A40", 6, "PID|||M4^^^MERCY^MR||MARROWBY^TESS||19550517|F", "MRG|M2^^^MERCY^MR"
+    )
+    found = links(*KNOWN, FIRST, SECOND, merged, UNDONE)
+    assert {row for row in found if row[1] == "seealso"} == both("M1", "M3")
+
+
+@pytest.mark.parametrize("alike", [pid("M2").replace("M2", "M9"), OTHER.replace("E1", "E9")])
+def test_nothing_is_guessed_of_a_person_who_is_not_known(alike: str) -> None:
+    undone = message("A37", 7, pid("M1"), alike)
+    assert links(*KNOWN, FIRST, SECOND, undone, last="review") == both("M1", "M2") | both(
+        "M1", "M3"
+    )
+
+
+def test_a_person_decides_who_is_meant() -> None:
+    undone = message("A37", 7, pid("M1"), pid("M2").replace("M2", "M9"))
+    found = links(*KNOWN, FIRST, SECOND, undone, last="review", decision="M2")
+    assert found == both("M1", "M3")
+
+
+def test_two_that_are_one_person_here_are_for_a_person_to_look_at() -> None:
+    undone = message("A37", 7, pid("M1"), OTHER)
+    assert links(*KNOWN, WITH_OTHER, undone, last="review") == set()
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_person_is_not_linked_to_himself_by_a_merge(late: bool) -> None:
+    linked = message("A24", 5, pid("M1"), pid("M1").replace("M1", "M9"))
+    merged = message("A40", 6, pid("M1"), "MRG|M9^^^MERCY^MR")
+    told = (merged, linked) if late else (linked, merged)
+    assert links(*KNOWN, *told) == {("M1", "replaces", "M9"), ("M9", "replaced-by", "M1")}

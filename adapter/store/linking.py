@@ -1,0 +1,101 @@
+"""Links of people: A37 (HL7 v2) takes the one of two back and no other; nobody leads to himself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import combinations
+
+from adapter.issues import Issue
+from adapter.outcome import Outcome
+from adapter.record import Resource, piece
+from adapter.store import alike, pieces
+from adapter.store.fold import Contribution, Register, Stamp
+from adapter.store.resolve import Resolver, Unresolved
+from adapter.store.said import Told
+from adapter.store.work import State, Work
+
+_EVENT = "A37"
+_TYPE = "seealso"
+Couple = tuple[str, str]  # ids of two people
+
+
+def people(outcome: Outcome) -> tuple[str, ...]:
+    """The urns of those whom a unit unlinks, () for a unit that does not."""
+    if outcome.event != _EVENT:
+        return ()
+    return tuple(e.urn for e in outcome.entries if e.resource["resourceType"] == alike.KIND)
+
+
+def couples(outcome: Outcome, resolver: Resolver) -> list[Couple]:
+    """Who is unlinked from whom. Raises Unresolved when two are one person here."""
+    found = []
+    for one, other in combinations(people(outcome), 2):
+        mine, theirs = (resolver.ids[urn].partition("/")[2] for urn in (one, other))
+        if mine == theirs:
+            text = "a link to be deleted between two records that are of one person here"
+            raise Unresolved(Issue("error", "identity-conflict", text))
+        found.append((mine, theirs))
+    return found
+
+
+def unlinked(
+    work: Work, couple: Couple, source: str, stamp: Stamp
+) -> list[tuple[State, Contribution]]:
+    """What a source says of two people when it takes their link back."""
+    return [*_sides(work, couple, source, stamp), *_sides(work, couple[::-1], source, stamp)]
+
+
+def _sides(
+    work: Work, couple: Couple, source: str, stamp: Stamp
+) -> Iterator[tuple[State, Contribution]]:
+    """The links of one, and of those who became one with him, to the other."""
+    one, other = couple
+    for uid in (one, *work.merged.losers(alike.KIND, one)):
+        state = work.state(alike.KIND, uid)
+        if state is None:
+            continue
+        links = state.contributions.get(source, {}).items()
+        gone = {name for name, register in links if _leads(work, register.value, name, other)}
+        if uid == one:
+            gone.add(_name(other))
+        if gone:
+            yield state, {name: Register(stamp, None) for name in sorted(gone)}
+
+
+def apart(said: Told, ref: str) -> Told:
+    """What is said of a person without links to that very person: two records became one."""
+    links = said.resource.get("link", ())
+    kept = [one for one in links if (one.get("type"), _end(one)) != (_TYPE, ref)]
+    if len(kept) == len(links):
+        return said
+    others = {name: value for name, value in said.resource.items() if name != "link"}
+    return replace(said, resource={**others, "link": kept} if kept else others, saying=None)
+
+
+def forget_own(work: Work, state: State) -> None:
+    """Take the links of a person to those who became one with him out of all that is said."""
+    for source, mine in state.contributions.items():
+        own = [n for n, register in mine.items() if _leads(work, register.value, n, state.id)]
+        for name in own:
+            del mine[name]
+        if own:
+            work.contributed(state, source)
+
+
+def _end(item: Resource) -> str:
+    return str(item.get("other", {}).get("reference", ""))
+
+
+def _name(uid: str) -> str:
+    """The register of a link to someone."""
+    item = {"type": _TYPE, "other": {"reference": f"{alike.KIND}/{uid}"}}
+    return f"link{pieces.MARK}{piece('link', item)}"
+
+
+def _leads(work: Work, value: Resource | None, name: str, other: str) -> bool:
+    """Whether a register is a link to someone, or to one who became one with him."""
+    if not name.startswith(f"link{pieces.MARK}") or not value:
+        return False
+    ends = [_end(item).partition("/")[2] for item in value.get("", ()) if item.get("type") == _TYPE]
+    return any(work.merged.survivor(alike.KIND, uid) == other for uid in ends if uid)
