@@ -81,19 +81,49 @@ def reach(resource: Json, element: str, values: list[Any]) -> None:
 
 
 def told(run: Run, parts: list[str], name: str) -> Json | None:
-    """A coded value with its table's target before it, as a rule with `table` and `cwe` has it."""
+    """A coded value with its table's target before it, as a rule with `table` and `cwe` has it.
+
+    A code of another system than the table's is kept as it came: a local `1` is not HL7's `1`
+    (v2-to-FHIR CWE[CodeableConcept]: a concept map is for the codes of its table).
+    """
     table = terms.table(name)
     item = concept(run, parts, table.system)
-    code = part(parts, 1)
-    if item is None or not code:
+    codes = item.get("coding", []) if item else []
+    if item is None or not codes:
         return item
-    target = table.get(code)
-    if target is None:
+    found = next((one for one in codes if meant(table, one)), None)
+    target = meant(table, found) if found else None
+    if found is None or target is None:
         run.issue("warning", "code-unknown", f"kept as it came: not in table {name}")
-    elif target.code and (target.system, target.code) != (table.system, code):
+        return item
+    if not table.display(found["code"]) and found.get("system") == table.system:
+        item.setdefault("text", found.get("display") or found["code"])  # a word that feeds send
+        codes = [one for one in codes if one is not found]
+    if target.code and (target.system, target.code) not in map(_named, codes):
         coding = {"system": target.system, "code": target.code, "display": target.display}
-        item["coding"] = [{k: v for k, v in coding.items() if v}, *item.get("coding", ())]
-    return item
+        codes = [{k: v for k, v in coding.items() if v}, *codes]
+    item.pop("coding")
+    return {"coding": codes, **item} if codes else item
+
+
+def meant(table: terms.Table, coding: Json) -> terms.Target | None:
+    """What a table says of a coding; None when it says nothing of it.
+
+    The table is for codes of its own system, `also` those of others that it names. Of any other
+    system are codes that stand in the table as a target, and those that are called the same.
+    """
+    code, target = coding["code"], table.get(coding["code"])
+    system = coding.get("system", "")
+    if target is None or system in (table.system, *table.head.get("also", "").split()):
+        return target
+    if (target.system, target.code) == (system, code):
+        return target
+    words = terms.fold(coding.get("display", ""))
+    return target if words and words == terms.fold(table.display(code)) else None
+
+
+def _named(coding: Json) -> tuple[str, str]:
+    return coding.get("system", ""), coding.get("code", "")
 
 
 def later(run: Run) -> bool:

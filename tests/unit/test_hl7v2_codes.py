@@ -1,0 +1,98 @@
+"""Whose code a code is: CWE.3 decides which table is asked, and the field which of NUBC's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from adapter import convert
+
+FHIR = "http://terminology.hl7.org/CodeSystem/"
+NUBC = "https://www.nubc.org/CodeSystem/"
+LOCAL = "https://ecm-adapter.example/fhir/CodeSystem/local/"
+
+
+def stay(**fields: str) -> dict[str, Any]:
+    """The Encounter of a message with these fields of PV1: `f14="1^^NUBC"`."""
+    told = {2: "I", 19: "V1^^^MERCY^VN", **{int(name[1:]): text for name, text in fields.items()}}
+    pv1 = "|".join(["PV1", *(told.get(place, "") for place in range(1, max(told) + 1))])
+    at = "20260710080000-0700"
+    head = f"MSH|^~\\&|ADT|MERCY|HUB|HARBOR|{at}||ADT^A03|N1|P|2.5.1"
+    pid = "PID|||M1^^^MERCY^MR||QUILLFEATHER^ODETTE||19800517|F"
+    (outcome,) = convert.adt("\r".join([head, f"EVN|A03|{at}", pid, pv1, ""]).encode())
+    assert outcome.ok
+    (found,) = (e.resource for e in outcome.entries if e.resource["resourceType"] == "Encounter")
+    return dict(found)
+
+
+def codes(item: dict[str, Any]) -> list[str]:
+    """Codings in short: `home discharge-disposition`."""
+    short = {FHIR: "", NUBC: "nubc:", LOCAL: "local:"}
+    found = []
+    for coding in item.get("coding", ()):
+        system = coding.get("system", "")
+        start = next((long for long in short if system.startswith(long)), "")
+        found.append(f"{coding['code']} {short.get(start, '')}{system.removeprefix(start)}")
+    return found
+
+
+ORIGIN, STATUS = "nubc:PointOfOrigin", "nubc:PatDischargeStatus"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        ("", "1", ["mp admit-source", "1 v2-0023"]),
+        ("", "1^Referral^HL70023", ["mp admit-source", "1 v2-0023"]),
+        ("", "1^Home^NUBC", [f"1 {ORIGIN}"]),
+        ("1", "4^^NUBC", ["hosp-trans admit-source", f"4 {ORIGIN}"]),
+        ("1", "5^^nubc", ["nursing admit-source", f"5 {ORIGIN}"]),
+        ("1", "5^^2.16.840.1.113883.6.301.4", ["nursing admit-source", f"5 {ORIGIN}"]),
+        ("4", "5^Born here^NUBC", [f"5 {ORIGIN}Newborn"]),
+        ("N^Newborn", "5^^NUBC", [f"5 {ORIGIN}Newborn"]),
+        ("N", "1", ["mp admit-source", "1 v2-0023"]),
+        ("", "1^Ambulance^L", ["1 local:L"]),
+        ("", "1^Physician referral^L", ["mp admit-source", "1 local:L"]),
+        ("", "AMB^Ambulance^L^7^Emergency room^HL70023",
+         ["emd admit-source", "AMB local:L", "7 v2-0023"]),
+        ("", "1^^HL70112", ["1 v2-0112"]),
+        ("", "7^^http://terminology.hl7.org/CodeSystem/v2-0023", ["emd admit-source", "7 v2-0023"]),
+    ],
+)  # fmt: skip
+def test_where_from(kind: str, text: str, expected: list[str]) -> None:
+    assert codes(stay(f4=kind, f14=text)["hospitalization"]["admitSource"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("01", ["home discharge-disposition", f"01 {STATUS}"]),
+        ("01^Home^NUBC", ["home discharge-disposition", f"01 {STATUS}"]),
+        ("20^Expired^HL70112", ["exp discharge-disposition", "20 v2-0112"]),
+        ("20^Room 20^L", ["20 local:L"]),
+        ("20^Expired^99MERCY", ["exp discharge-disposition", "20 local:99MERCY"]),
+        ("01^^HL70023", ["01 v2-0023"]),
+    ],
+)
+def test_where_to(text: str, expected: list[str]) -> None:
+    assert codes(stay(f36=text)["hospitalization"]["dischargeDisposition"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("E", ["E v2-0007"]),
+        ("1", ["1 nubc:PriorityTypeOfAdmitOrVisit", "1 v2-0007"]),
+        ("1^Emergency^NUBC", ["1 nubc:PriorityTypeOfAdmitOrVisit"]),
+        ("1^First^L", ["1 local:L"]),
+        ("elective", ["C v2-0007"]),
+    ],
+)
+def test_how_urgent(text: str, expected: list[str]) -> None:
+    assert codes(stay(f4=text)["type"][0]) == expected
+
+
+def test_nubc_elsewhere_is_none_of_its_code_systems() -> None:
+    """Which of NUBC's systems a field without one of its own means, nobody can say."""
+    assert codes(stay(f10="7^^NUBC")["serviceType"])[-1] == "7 local:NUBC"
