@@ -72,6 +72,8 @@ def deleted_diagnosis(run: Run, text: str) -> Json | None:
         raise BadValue("code-unknown", "not in table action-code")
     if text != "D":
         return None
+    if not (run.fields[3] if len(run.fields) > 3 else "").strip('" '):
+        run.issue("warning", "required", "no code says which diagnosis is taken back")
     system = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
     return {"coding": [{"system": system, "code": "entered-in-error"}]}
 
@@ -89,9 +91,29 @@ def encounter_diagnosis(run: Run, texts: list[str]) -> None:
         if all(row["condition"] != reference for row in rows):
             rows.append({"condition": reference, **item})
 
+    action = run.fields[21].strip() if len(run.fields) > 21 else ""
+    if action != "D":
+        condition.cleared.append("verificationStatus")  # told again it is no error
+        _told_anew(run, stay, condition)
     stay.links.append(Link("diagnosis", put, condition))
-    if len(run.fields) > 21 and run.fields[21].strip() in ("A", "D", "U"):
+    if action in ("A", "D", "U"):
         stay.parts["diagnosis"] = []  # DG1-21: each by itself, not the whole list
+
+
+def _told_anew(run: Run, stay: Draft, condition: Draft) -> None:
+    """Forget that a segment before took the same diagnosis back: it was replaced."""
+    for link in [one for one in stay.links if one.root == "diagnosis"]:
+        other = link.to
+        if not isinstance(other, Draft) or "verificationStatus" not in other.resource:
+            continue
+        if _codings(other) and _codings(other) == _codings(condition):
+            run.made.remove(other)
+            stay.links.remove(link)
+
+
+def _codings(draft: Draft) -> list[tuple[str, str]]:
+    codings = draft.resource.get("code", {}).get("coding", ())
+    return [(coding.get("system", ""), coding.get("code", "")) for coding in codings]
 
 
 def _use_and_rank(run: Run, kind: str, rank: str) -> Json:

@@ -169,8 +169,16 @@ def fold(kind: str, contributions: Contributions, order: Precedence) -> Resource
     meta: Slot = {}
     for name, value in _settled(kind, _whole(contributions, order), order):
         (meta if name.startswith("meta.") else result).update(value)
+    if "clinicalStatus" in result and _never_was(result):
+        del result["clinicalStatus"]  # R4 con-5, ait-2: by whomever it is said
     ordered = dict(sorted(result.items()))
     return {"meta": dict(sorted(meta.items())), **ordered} if meta else ordered
+
+
+def _never_was(resource: Resource) -> bool:
+    """Whether a diagnosis or an allergy was entered in error."""
+    codings = resource.get("verificationStatus", {}).get("coding", ())
+    return any(coding.get("code") == "entered-in-error" for coding in codings)
 
 
 def winners(

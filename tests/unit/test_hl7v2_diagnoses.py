@@ -1,0 +1,70 @@
+"""A diagnosis taken back (DG1-21 D) leaves the stay, and comes back when it is told again."""
+
+from __future__ import annotations
+
+import itertools
+from uuid import UUID
+
+import pytest
+
+from adapter import convert
+from adapter import store as stores
+from adapter.identity.match import may_merge, resolve
+from adapter.program.encounters import replay
+
+
+def message(hour: int, *diagnoses: str) -> bytes:
+    """`J18`, or with an action code `J18 D`."""
+    at = f"20260710{hour:02d}0000-0700"
+    rows = [one.partition(" ") for one in diagnoses]
+    dg1 = [
+        f"DG1|{number}||{code}^^I10|||A{'|' * 15}{action}"
+        for number, (code, _, action) in enumerate(rows, 1)
+    ]
+    head = f"MSH|^~\\&|ADT|MERCY|HUB|HARBOR|{at}||ADT^A08|N{hour}|P|2.5.1"
+    pid = "PID|||M1^^^MERCY^MR||QUILLFEATHER^ODETTE||19800517|F"
+    pv1 = f"PV1|1|I|W1{'|' * 16}V1^^^MERCY^VN"
+    return "\r".join([head, f"EVN|A08|{at}", pid, pv1, *dg1, ""]).encode()
+
+
+def known(*messages: bytes) -> tuple[list[str], list[str]]:
+    """The codes that the stay lists, and those that were an error."""
+    store = stores.open("sqlite://", resolve, UUID(int=2), 5, replay, may_merge)
+    try:
+        for raw in messages:
+            for one in convert.adt(raw):
+                assert store.commit(one, raw, "2026-07-20T08:00:00Z").status == "stored"
+        rows = {f"Condition/{row['id']}": row for row in store.each("Condition")}
+        codes = {ref: row["code"]["coding"][0]["code"] for ref, row in rows.items()}
+        (stay,) = store.each("Encounter")
+        wrong = [codes[ref] for ref, row in rows.items() if "verificationStatus" in row]
+        assert all(("clinicalStatus" in r) != ("verificationStatus" in r) for r in rows.values())
+        listed = [codes[item["condition"]["reference"]] for item in stay.get("diagnosis", ())]
+        return sorted(listed), sorted(wrong)
+    finally:
+        store.close()
+
+
+FIRST = message(1, "J18", "E11")
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ([FIRST, message(2, "J18 D")], (["E11"], ["J18"])),
+        ([FIRST, message(2, "J18 D", "E11")], (["E11"], ["J18"])),
+        ([FIRST, message(2, "J18 D"), message(3, "E11")], (["E11"], ["J18"])),
+        ([FIRST, message(2, "J18 D"), message(3, "J18")], (["J18"], [])),
+        ([FIRST, message(2, "J18 D"), message(3, "J18 A")], (["E11", "J18"], [])),
+        ([FIRST, message(2, "J18 D", "J18 A")], (["E11", "J18"], [])),
+        ([FIRST, message(2, "I10 A"), message(3, "I10 D")], (["E11", "J18"], ["I10"])),
+    ],
+)
+def test_in_any_order(told: list[bytes], expected: tuple[list[str], list[str]]) -> None:
+    for order in itertools.permutations(told):
+        assert known(*order) == expected
+
+
+def test_taken_back_without_a_code_is_reported() -> None:
+    (outcome,) = convert.adt(message(2, "X D").replace(b"X^^I10", b""))
+    assert ("required", "DG1-21") in [(i.detail, i.at.field) for i in outcome.issues if i.at]
