@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -83,14 +84,45 @@ def replay(movements: Iterable[Movement]) -> dict[str, Element]:
     and class are not in them), `period`, `length`, `hospitalization`, `location` and the extension
     of the planned end as far as they are known. HL7 v2.9 chapter 3.3; FHIR R4 Encounter.
     """
-    stay, seen = Stay(), dict[tuple[str, str], list[tuple[Any, ...]]]()
-    for number, movement in enumerate(sorted(movements, key=lambda one: one.order)):
-        same = seen.setdefault((movement.event, movement.at), [])
+    told = sorted(movements, key=lambda one: one.order)
+    course = _begun(told)
+    for number in range(len(course.told), len(told)):
+        movement = told[number]
+        same = course.seen.setdefault((movement.event, movement.at), [])
         said = movement[1:]
         if said not in same:  # sent again under another number
             same.append(said)
-            _step(stay, number, movement)
-    return _elements(stay)
+            _step(course.stay, number, movement)
+    if len(told) >= _LONG:
+        _keep(course._replace(told=told))
+    return _elements(course.stay)
+
+
+class _Course(NamedTuple):
+    """A stay after what was told of it so far, in order; `seen` by event and time."""
+
+    told: list[Movement]
+    stay: Stay
+    seen: dict[tuple[str, str], list[tuple[Any, ...]]]
+
+
+# Long stays as they were left: their next message need not be told all those before it once more.
+_courses: OrderedDict[tuple[str, str], _Course] = OrderedDict()
+_LONG, _MOST = 16, 256
+
+
+def _begun(told: list[Movement]) -> _Course:
+    """The course of a stay as far as it is known from before; whoever takes it may change it."""
+    known = _courses.pop(told[0].order, None) if len(told) >= _LONG else None
+    if known is not None and known.told == told[: len(known.told)]:
+        return known
+    return _Course([], Stay(), {})
+
+
+def _keep(course: _Course) -> None:
+    _courses[course.told[0].order] = course
+    while len(_courses) > _MOST:
+        _courses.pop(next(iter(_courses)), None)
 
 
 def _step(stay: Stay, number: int, movement: Movement) -> None:
@@ -340,10 +372,10 @@ def _elements(stay: Stay) -> dict[str, Element]:
     found: Mapping[str, Any] = {
         "status": stay.status or _gap(stay),
         "class": stay.coding or stay.weak.get("class"),
-        "statusHistory": stay.statuses,
-        "classHistory": stay.classes,
-        "period": stay.period,
-        "hospitalization": stay.hospitalization,
+        "statusHistory": list(stay.statuses),
+        "classHistory": list(stay.classes),
+        "period": dict(stay.period),
+        "hospitalization": dict(stay.hospitalization),
         "location": stay.places.elements,
         **stay.alone,
     }
