@@ -144,7 +144,10 @@ class Resolver:
             raise StoreError("the keys of a unit's entries lead in a circle")
         self._open.add(entry.urn)
         kind = entry.resource["resourceType"]
-        uid = self._by_identity(kind, entry) if entry.identity else self._by_key(kind, entry)
+        if entry.identity:
+            uid = self._by_identity(kind, entry)
+        else:
+            uid = self._without_number(kind, entry) or self._by_key(kind, entry)
         self.ids[entry.urn] = f"{kind}/{uid}"
         return self.ids[entry.urn]
 
@@ -212,6 +215,12 @@ class Resolver:
             uid = _mint(self.namespace, *parts)
             parts.append("again")  # the first id names a resource that gave this identifier up
         return uid
+
+    def _without_number(self, kind: str, entry: Entry) -> str:
+        """The id of a person whom nothing but likeness names, "" for nobody. Raises Unresolved."""
+        if kind != alike.KIND or entry.key or self.judges is None:
+            return ""
+        return self._judged(self.judges, kind, entry, ())
 
     def _by_key(self, kind: str, entry: Entry) -> str:
         if not entry.key:

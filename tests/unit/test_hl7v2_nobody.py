@@ -1,0 +1,43 @@
+"""A message whose PID names nobody by number: who is like a stored person is not made anew."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from adapter import convert
+from adapter import store as stores
+from adapter.identity.match import may_merge, resolve
+from adapter.program.encounters import replay
+
+WHO = "QUILLFEATHER^ODETTE||19800517|F"
+WHOLE = f"{WHO}|||12 OAK ST^^FRESNO^CA^93701||5595550100"
+
+
+def message(hour: int, number: str, who: str) -> bytes:
+    at = f"20260710{hour:02d}0000-0700"
+    head = f"MSH|^~\\&|ADT|MERCY|HUB|HARBOR|{at}||ADT^A31|N{hour}|P|2.5.1"
+    return "\r".join([head, f"EVN|A31|{at}", f"PID|||{number}||{who}", ""]).encode()
+
+
+@pytest.mark.parametrize(
+    ("number", "who", "status", "people"),
+    [
+        ("", WHOLE, "stored", 1),
+        ('""', WHOLE, "stored", 1),
+        ("", WHO, "review", 1),
+        ("", "PIKE^NED||19310517|M", "stored", 2),
+    ],
+)
+def test_nobody_is_made_twice(number: str, who: str, status: str, people: int) -> None:
+    store = stores.open("sqlite://", resolve, UUID(int=2), 5, replay, may_merge)
+    try:
+        told = (message(1, "M1^^^MERCY^MR", WHOLE), message(2, number, who))
+        for raw in told:
+            (outcome,) = convert.adt(raw)
+            receipt = store.commit(outcome, raw, "2026-07-20T08:00:00Z")
+        assert receipt.status == status
+        assert len(list(store.each("Patient"))) == people
+    finally:
+        store.close()
