@@ -11,8 +11,9 @@ from adapter import data, terms
 from adapter.errors import DataFileError
 from adapter.issues import Severity
 from adapter.mapping import builders, field_values, lasting, named  # noqa: F401  # rules name what they register
-from adapter.mapping.datatypes import alternate, components, concept
+from adapter.mapping.datatypes import alternate, components
 from adapter.mapping.model import Map, Rule, load
+from adapter.mapping.parts import told
 from adapter.mapping.paths import LINE, hl7_source, putter
 from adapter.mapping.records import Compiled, FieldFunction, skeleton, sourced
 from adapter.mapping.registry import BUILDERS, CONVERTERS, Converter
@@ -268,34 +269,10 @@ def _coding(target: terms.Target) -> Json:
 
 
 def _concept_reader(name: str) -> Callable[[Run, list[str]], object]:
-    table = terms.table(name)
-
     def read(run: Run, parts: list[str]) -> object:
-        found = concept(run, parts, table.system)
-        code = parts[0].strip()
-        if found is None or not code:
-            return found
-        target = table.get(code)
-        if target is None:
-            run.issue("warning", "code-unknown", f"kept as it came: not in table {name}")
-            return found
-        if not table.display(code):
-            _as_word(found, table.system)
-        if target.code and (target.system, target.code) != (table.system, code):
-            found["coding"] = [_coding(target), *found.get("coding", ())]
-        return found
+        return told(run, parts, name)
 
     return read
-
-
-def _as_word(found: Json, system: str) -> None:
-    """A word that feeds send is no code of the table's system: it stays as text."""
-    first = found["coding"][0]
-    if first.get("system") == system:
-        found.setdefault("text", first.get("display") or first["code"])
-        del found["coding"][0]
-        if not found["coding"]:
-            del found["coding"]
 
 
 def _writer(item: Map, rule: Rule, read: Callable[[Run, list[str]], object]) -> PartsStep:

@@ -96,3 +96,16 @@ def test_how_urgent(text: str, expected: list[str]) -> None:
 def test_nubc_elsewhere_is_none_of_its_code_systems() -> None:
     """Which of NUBC's systems a field without one of its own means, nobody can say."""
     assert codes(stay(f10="7^^NUBC")["serviceType"])[-1] == "7 local:NUBC"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("MED", ["382 service-type", "MED v2-0069"]),
+        ("MED^Mediation^L", ["MED local:L"]),
+        ("MED^Medical Service^L", ["382 service-type", "MED local:L"]),
+    ],
+)
+def test_a_local_code_is_not_one_of_the_table(text: str, expected: list[str]) -> None:
+    """Any rule with a table and `cwe`."""
+    assert codes(stay(f10=text)["serviceType"]) == expected
