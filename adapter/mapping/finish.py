@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -36,6 +36,7 @@ def finish(run: Run) -> Outcome:
         return outcome
     _name(run, drafts)
     entries = [_entry(draft) for draft in _unique(drafts)]
+    about = [draft.urn for draft in drafts if draft.kind not in _PASSING]
     for side in run.side.values():
         if side.links:
             _link(run, side)
@@ -43,8 +44,9 @@ def finish(run: Run) -> Outcome:
         resource, known, weak = (named and named.done) or _completed(side)
         told = Origins(resource, ((side.line, "", side.label),))
         entries.append(Entry(resource, side.urn, known, side.key, told, (), weak))
-    about = [entry.urn for entry in entries if entry.resource["resourceType"] not in _PASSING]
-    targets = about or [entry.urn for entry in entries]
+        if side.kind not in _PASSING:
+            about.append(side.urn)
+    targets = dict.fromkeys(about or [entry.urn for entry in entries])
     entries.append(_provenance(run, provenance, targets))
     outcome.entries = entries
     return outcome
@@ -333,7 +335,7 @@ class Origins(Sequence[Origin]):
         return self._rows()[place]
 
 
-def _provenance(run: Run, draft: Draft | None, targets: list[str]) -> Entry:
+def _provenance(run: Run, draft: Draft | None, targets: Iterable[str]) -> Entry:
     """Who said all this and in which unit (US Core Provenance: target, recorded, agent.who)."""
     unit = run.unit
     resource: Resource = draft.resource if draft else {"resourceType": "Provenance"}

@@ -45,9 +45,8 @@ def check_unit(
     kinds = {urn: _kind(resource) for urn, resource in resources}
     found: list[Issue] = []
     for place, (urn, resource) in enumerate(resources):
-        if type(resource) is Constant and resource.sure is _faults:
-            continue
-        if only is not None and urn not in only:
+        fixed = type(resource) is Constant and resource.sure is _faults
+        if fixed or (only is not None and urn not in only):
             continue
         wrong, met = _inspect(resource, kinds[urn])
         if met.urns or met.links:
