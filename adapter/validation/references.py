@@ -87,13 +87,14 @@ def _inspect_fixed(resource: Constant) -> tuple[list[Fault], Walk]:
 
 def _faults(resource: Any, walk: Walk) -> list[Fault]:
     wrong, met = structure.inspect(resource)
-    walk.links += met.links
+    walk.links += [link for link in met.links if "reference" in link[0]]
     walk.urns += met.urns
     return wrong
 
 
 def _kind(resource: Any) -> str:
-    return str(resource.get("resourceType", "")) if isinstance(resource, dict) else ""
+    kind = resource.get("resourceType") if isinstance(resource, dict) else None
+    return kind if isinstance(kind, str) else ""
 
 
 def _root(resource: Any) -> str:

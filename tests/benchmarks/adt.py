@@ -26,7 +26,6 @@ from adapter import convert
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT.parent / "shared" / "samples" / "adt"
-TURNS = 3  # times that a round tells each message, each time of another person
 SLOW = 20  # messages that a case of milliseconds a message is given
 
 
@@ -148,7 +147,7 @@ def main(rounds: int) -> None:
     print(f"{len(raws)} messages, {size:.0f} bytes each on average, {rounds} rounds, one core")
     rates: dict[str, list[float]] = {name: [] for name in CASES}
     for number in range(rounds + 1):
-        turn = [other(raw, TURNS * number + n) for n in range(TURNS) for raw in raws]
+        turn = [other(raw, number) for raw in raws]
         for name, function in CASES.items():
             some = turn[:SLOW] if function is hl7apy_parse else turn
             found = rate(function, some)
@@ -162,4 +161,4 @@ def main(rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 7)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 21)
