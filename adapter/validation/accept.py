@@ -7,7 +7,7 @@ dataclasses do: no loop over rules, no call that is not needed. No text of the i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from adapter.validation import extensions, wholes
@@ -37,6 +37,13 @@ class Element(NamedTuple):
     targets: frozenset[str] = frozenset()
 
 
+class Shape(NamedTuple):
+    """The elements of an object in their order, and the invariants that ask their values."""
+
+    elements: Mapping[str, Element]
+    holds: tuple[Callable[[Json], bool], ...]
+
+
 class Shapes(dict[tuple[str, ...], Ask]):
     """The functions of a type by the elements that an object has, in their order."""
 
@@ -44,17 +51,24 @@ class Shapes(dict[tuple[str, ...], Ask]):
         super().__init__()
         self._elements, self._whole = elements, wholes.whole(name)
 
-    def made(self, node: Json) -> Ask:
-        """The function for objects with a node's elements; it says no where these are wrong."""
+    def shape(self, node: Json) -> Shape | None:
+        """What objects with a node's elements are asked; None where these are wrong."""
         known = self._elements
         if not node or any(key not in known for key in node):
-            return _no
+            return None
         if not wholes.by_names(self._whole, node):
+            return None
+        holds = tuple(one.holds for one in wholes.asked(self._whole, node))
+        return Shape({key: known[key] for key in node}, holds)
+
+    def made(self, node: Json) -> Ask:
+        """The function for objects with a node's elements; it says no where these are wrong."""
+        shape = self.shape(node)
+        if shape is None:
             return _no
         if len(self) >= _MOST:
             self.clear()
-        holds = [one.holds for one in wholes.asked(self._whole, node)]
-        ask = self[tuple(node)] = _compiled({key: known[key] for key in node}, holds)
+        ask = self[tuple(node)] = _Writer().function(shape, node)
         return ask
 
 
@@ -112,68 +126,125 @@ def _inside(kind: str, node: Json, walk: Walk) -> bool:
 
 # -- writing functions ----------------------------------------------------------------------------
 
-
-def _compiled(elements: Mapping[str, Element], holds: list[Callable[[Json], bool]]) -> Ask:
-    names: dict[str, Any] = {"FIXED": FIXED, "once": once}
-    names |= {"extension": _extension, "reference": _reference}
-    lines = ["def ask(node, walk):", " try:", "  pass"]
-    for n, (key, element) in enumerate(elements.items()):
-        if key != "resourceType":
-            names |= {f"rule{n}": element.rule, f"one{n}": element.one, f"test{n}": element.test}
-            names |= {f"shapes{n}": _shapes.get(element.kind), f"targets{n}": element.targets}
-            lines += [f"  v = node[{key!r}]", *(f"  {line}" for line in _element(n, element))]
-    for n, one in enumerate(holds):
-        names[f"holds{n}"] = one
-        lines.append(f"  if not holds{n}(node): return False")
-    lines += [" except TypeError:", "  return False", " return True"]
-    exec("\n".join(lines), names)  # noqa: S102  # names of R4's elements, and the lines below
-    made: Ask = names["ask"]
-    return made
+_DEEP = 3  # objects inside one another that one function asks
+_LINES = 300  # of a function; what would make it longer is asked by another
 
 
-def _element(n: int, element: Element) -> Iterator[str]:
-    """The lines that ask `v`, the value of an element."""
-    most = element.most
-    if element.test is not None and most:
-        sound = f"isinstance(v, list) and 0 < len(v) <= {most} and all(map(test{n}, v))"
-        yield f"if not ({sound}): return False"
-    elif element.test is is_string:
-        quick = "type(v) is str and v.isprintable() and v and not v.isspace()"
-        yield f"if not ({quick} or test{n}(v)): return False"
-    elif element.test is not None:
-        yield f"if not test{n}(v): return False"
-    elif element.kind == "Resource":
-        yield "return False"  # its rule asks it by itself
-    elif not element.kind:
-        yield f"if (once(rule{n}, v, walk) if type(v) in FIXED else rule{n}(v, walk)) is not None:"
-        yield " return False"
-    elif most:
-        yield "if type(v) is list:"
-        yield f" if not 0 < len(v) <= {most}: return False"
-        yield " for v in v:"
-        yield from (f"  {line}" for line in _object(n, element.kind, "one"))
-        yield from _fixed(f"rule{n}")
-    else:
-        yield from _object(n, element.kind, "one")
+class _Writer:
+    """Writes the function of a shape. What a first object holds is asked where it stands.
+
+    Objects inside that have the elements of those in the first one are asked by lines of the same
+    function, without a call; others by the function of their own shape.
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[str, Any] = {"FIXED": FIXED, "once": once, "fits": extensions.fits}
+        self._names |= {"extension": _extension, "reference": _reference}
+        self._lines: list[str] = []
+
+    def function(self, shape: Shape, node: Json) -> Ask:
+        """The function for objects of a shape; `node` is the first of them."""
+        self._object(shape, "node", node, 2, 0)
+        lines = ["def ask(node, walk):", " try:", "  pass", *self._lines]
+        lines += [" except TypeError:", "  return False", " return True"]
+        exec("\n".join(lines), self._names)  # noqa: S102  # names of R4's elements, and lines below
+        made: Ask = self._names["ask"]
+        return made
+
+    def _known(self, value: object) -> str:
+        name = f"k{len(self._names)}"
+        self._names[name] = value
+        return name
+
+    def _write(self, indent: int, *lines: str) -> None:
+        self._lines += [" " * indent + line for line in lines]
+
+    def _object(self, shape: Shape, name: str, node: Json, indent: int, deep: int) -> None:
+        """The lines that ask each element of the object in a variable, and its invariants."""
+        inner = f"v{deep}"
+        for key, element in shape.elements.items():
+            if key != "resourceType":
+                self._write(indent, f"{inner} = {name}[{key!r}]")
+                self._element(element, inner, node[key], indent, deep)
+        for holds in shape.holds:
+            self._write(indent, f"if not {self._known(holds)}({name}): return False")
+
+    def _element(self, element: Element, v: str, value: Any, indent: int, deep: int) -> None:
+        """The lines that ask the value of an element, in the variable `v`."""
+        if element.test is not None:
+            self._write(indent, f"if not ({self._test(element, v)}): return False")
+        elif element.kind == "Resource":
+            self._write(indent, "return False")  # its rule asks it by itself
+        elif not element.kind:
+            rule = self._known(element.rule)
+            asked = f"(once({rule}, {v}, walk) if type({v}) in FIXED else {rule}({v}, walk))"
+            self._write(indent, f"if {asked} is not None: return False")
+        elif element.most:
+            self._write(indent, f"if type({v}) is list:")
+            self._write(indent + 1, f"if not 0 < len({v}) <= {element.most}: return False")
+            self._write(indent + 1, f"for {v} in {v}:")
+            first = next((one for one in value if type(one) is dict), None)
+            self._one(element, v, first if type(value) is list else None, indent + 2, deep)
+            self._fixed(element.rule, v, indent)
+        else:
+            self._one(element, v, value, indent, deep)
+
+    def _test(self, element: Element, v: str) -> str:
+        test = self._known(element.test)
+        if element.most:
+            return f"isinstance({v}, list) and 0 < len({v}) <= {element.most} and all(map({test}, {v}))"
+        if element.test is is_string:
+            quick = f"type({v}) is str and {v}.isprintable() and {v} and not {v}.isspace()"
+            return f"{quick} or {test}({v})"
+        return f"{test}({v})"
+
+    def _one(self, element: Element, v: str, value: Any, indent: int, deep: int) -> None:
+        """The lines that ask one object."""
+        self._write(indent, f"if type({v}) is dict:")
+        if element.kind == "Reference":
+            targets = self._known(element.targets)
+            urn = "type(u) is str and u[:9] == 'urn:uuid:' and u.isprintable()"
+            self._write(indent + 1, f"u = {v}.get('reference') if len({v}) == 1 else None")
+            self._write(indent + 1, f"if {urn}: walk.urns.append((u, {v}, {targets}))")
+            self._write(indent + 1, f"elif not reference({v}, walk, {targets}): return False")
+        else:
+            self._plain(element.kind, v, value, indent + 1, deep)
+        self._fixed(element.one, v, indent)
+
+    def _plain(self, kind: str, v: str, value: Any, indent: int, deep: int) -> None:
+        shapes = _shapes[kind]
+        other = f"extension({v}, walk)"
+        if kind != "Extension":
+            of_kind = self._known(shapes)
+            other = f"({of_kind}.get(tuple({v})) or {of_kind}.made({v}))({v}, walk)"
+        shape = shapes.shape(value) if type(value) is dict and self._short(value, deep) else None
+        if shape is None:
+            self._write(indent, f"if not {other}: return False")
+            return
+        self._write(indent, f"if {self._same(v, tuple(value))}:")
+        self._object(shape, v, value, indent + 1, deep + 1)
+        if kind == "Extension":
+            self._write(indent + 1, f"if walk.depth >= {DEPTH} or not fits({v}): return False")
+        self._write(indent, f"elif not {other}: return False")
+
+    def _short(self, value: Json, deep: int) -> bool:
+        """Whether the lines for an object may stand in this function."""
+        return deep < _DEEP and len(self._lines) < _LINES and "extension" not in value
+
+    def _same(self, v: str, names: tuple[str, ...]) -> str:
+        """Whether an object has these elements: any order does, but for many it is quicker told."""
+        if len(names) > _FEW:
+            return f"tuple({v}) == {self._known(names)}"
+        there = "".join(f" and {name!r} in {v}" for name in names)
+        return f"len({v}) == {len(names)}{there}"
+
+    def _fixed(self, rule: Rule, v: str, indent: int) -> None:
+        """The lines for what is no plain value: fixed, or wrong; most were asked this before."""
+        known = self._known(rule)
+        self._write(indent, f"elif type({v}) in FIXED:")
+        asked = f"{v}.sure is not {known} and once({known}, {v}, walk) is not None"
+        self._write(indent + 1, f"if {asked}: return False")
+        self._write(indent, "else: return False")
 
 
-def _object(n: int, kind: str, rule: str) -> Iterator[str]:
-    """The lines that ask `v`, one object."""
-    yield "if type(v) is dict:"
-    if kind == "Reference":
-        yield " u = v.get('reference') if len(v) == 1 else None"
-        yield " if type(u) is str and u[:9] == 'urn:uuid:' and u.isprintable():"
-        yield f"  walk.urns.append((u, v, targets{n}))"
-        yield f" elif not reference(v, walk, targets{n}): return False"
-    elif kind == "Extension":
-        yield " if not extension(v, walk): return False"
-    else:
-        yield f" if not (shapes{n}.get(tuple(v)) or shapes{n}.made(v))(v, walk): return False"
-    yield from _fixed(f"{rule}{n}")
-
-
-def _fixed(rule: str) -> Iterator[str]:
-    """The lines for a `v` that is no plain value: fixed, or wrong; most were asked this before."""
-    yield "elif type(v) in FIXED:"
-    yield f" if v.sure is not {rule} and once({rule}, v, walk) is not None: return False"
-    yield "else: return False"
+_FEW = 4
