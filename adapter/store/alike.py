@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection
 
 from adapter.record import Resource
-from adapter.store import schema
+from adapter.store import bulk
 
 KIND = "Patient"
 ELEMENTS = ("birthDate", "name", "telecom")  # what the keys are made of
@@ -17,12 +17,10 @@ VERSION = 1  # of the keys: another one writes the index anew
 _MOST = 20  # a key of more people names nobody: a shelter's telephone
 _LONGEST = 200
 
-_TERM, _RESOURCE = schema.term, schema.resource
+# One more than the most says that they are too many: the rest need not be read.
 _ROWS = (
-    select(_TERM.c.value, _RESOURCE.c.id)
-    .join(_RESOURCE, _RESOURCE.c.rid == _TERM.c.rid)
-    .where(_TERM.c.param == PARAM, _TERM.c.value == bindparam("key"))
-    .limit(_MOST + 1)  # one more says that they are too many: the rest need not be read
+    "SELECT r.id FROM term AS t JOIN resource AS r ON r.rid = t.rid"
+    " WHERE t.param = ? AND t.value IN () LIMIT 21"
 )
 
 
@@ -65,8 +63,9 @@ class Alike:
         asked = {key for key in wanted if key not in self._known}
         self._known.update((key, set()) for key in asked)
         for key in asked:
-            rows = self._connection.execute(_ROWS, {"key": key})
-            self._known[key].update(uid for _, uid in rows)
+            self._known[key].update(
+                uid for (uid,) in bulk.ask(self._connection, _ROWS, [key], PARAM)
+            )
 
     def ids(self, wanted: Iterable[str]) -> list[str]:
         """The ids of Patients that have one of these keys, in order."""

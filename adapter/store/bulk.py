@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, bindparam
 from sqlalchemy.dialects import postgresql, registry, sqlite
 from sqlalchemy.sql.dml import Delete, Insert
 
-CHUNK = 500  # values in one IN list
+CHUNK = 512  # values in one IN list
 
 Row = tuple[Any, ...]
 
@@ -28,6 +28,38 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
 def delete(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Delete rows by their whole primary key, in column order."""
     _run(connection, _delete(connection.dialect.name, table), rows)
+
+
+def ask(connection: Connection, text: str, values: Iterable[Any], *before: Any) -> list[Row]:
+    """The rows of a query for values of any number: `()` in its text stands for them.
+
+    `before` are values of the places before it. The text is no query of SQLAlchemy: to put one
+    together takes longer than to run it.
+    """
+    found: list[Row] = []
+    for some in chunks(values):
+        size = 1 << (len(some) - 1).bit_length()  # few different texts, each prepared once
+        sql = _asking(connection.dialect.name, text, size)
+        filled = (*before, *some, *some[-1:] * (size - len(some)))
+        found += connection.exec_driver_sql(sql, filled).fetchall()
+    return found
+
+
+@cache
+def _asking(dialect: str, text: str, size: int) -> str:
+    mark = "%s" if dialect == "postgresql" else "?"
+    return text.replace("()", f"({', '.join([mark] * size)})").replace("?", mark)
+
+
+def by_first(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Pairs as the seconds of each first, to be asked for apart.
+
+    Two lists in one query would look up every pair of them; of pairs SQLite uses no index.
+    """
+    found: dict[str, list[str]] = {}
+    for first, second in pairs:
+        found.setdefault(first, []).append(second)
+    return found
 
 
 def chunks(values: Iterable[Any]) -> Iterable[list[Any]]:

@@ -116,9 +116,11 @@ def _sqlite(url: URL, timeout: float) -> Engine:
     @event.listens_for(made, "connect")
     def _connected(raw: Any, _record: Any) -> None:
         raw.isolation_level = None  # this module begins transactions, not the driver
-        for pragma in ("page_size = 8192", "journal_mode = WAL", "synchronous = FULL",
-                       "foreign_keys = ON", "cache_size = -65536",
-                       "temp_store = MEMORY"):  # fmt: skip
+        # Rows are short and stand apart: small pages are less to write. A page that many
+        # transactions change is written back once, after 4,000 pages and not after 1,000.
+        for pragma in ("page_size = 4096", "journal_mode = WAL", "synchronous = FULL",
+                       "foreign_keys = ON", "cache_size = -65536", "temp_store = MEMORY",
+                       "wal_autocheckpoint = 4000"):  # fmt: skip
             raw.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(made, "begin")

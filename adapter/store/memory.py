@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Generic, TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from adapter.store import bulk, schema
 
 _NAME = "writes"
+_MOST_HINTS = 20_000
+_COUNT = "SELECT value FROM setting WHERE name IN ()"
 
 K = TypeVar("K")
 S = TypeVar("S")
@@ -26,6 +28,8 @@ class Memory(Generic[K, S]):
     def __init__(self, most: int) -> None:
         self._most = most
         self._known: OrderedDict[K, S] = OrderedDict()
+        self._numbers: dict[str, int] = {}
+        self.hints: dict[str, str] = {}
         self._count = -1
         self._sure = False
 
@@ -33,13 +37,23 @@ class Memory(Generic[K, S]):
         """What is still true in this writing transaction."""
         if self._sure:
             return self._known
-        table = schema.setting
-        query = select(table.c.value).where(table.c.name == _NAME)
-        count = int(connection.execute(query).scalar() or 0)
+        rows = bulk.ask(connection, _COUNT, [_NAME])
+        count = int(rows[0][0]) if rows else 0
         if count != self._count:
-            self._known.clear()
+            self.forget()
         self._count, self._sure = count, True
         return self._known
+
+    def hint(self, ids: Mapping[str, str]) -> None:
+        """Note under which ids entries were stored: what to look up when they come again."""
+        if len(self.hints) > _MOST_HINTS:
+            self.hints.clear()
+        self.hints.update(ids)
+
+    def numbers(self, connection: Connection) -> dict[str, int]:
+        """The last number drawn of each row of numbers; good as long as what is known."""
+        self.known(connection)
+        return self._numbers
 
     def count(self, connection: Connection) -> None:
         """Tell others that this transaction wrote; as its last statement."""
@@ -58,4 +72,5 @@ class Memory(Generic[K, S]):
     def forget(self) -> None:
         """After a transaction that was undone: nothing of it is true."""
         self._known.clear()
+        self._numbers.clear()
         self._count, self._sure = -1, False

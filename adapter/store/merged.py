@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, bindparam, or_, select
+from sqlalchemy import Connection
 
 from adapter.store import bulk, schema
 
 Name = tuple[str, str]  # kind, id
 
 _TABLE = schema.merged
-_ANY = select(_TABLE.c.kind).where(_TABLE.c.loser > "").limit(1)
-_ROWS = select(_TABLE.c.kind, _TABLE.c.loser, _TABLE.c.survivor).where(
-    or_(
-        _TABLE.c.loser.in_(bindparam("losers", expanding=True)),
-        _TABLE.c.survivor.in_(bindparam("survivors", expanding=True)),
-    )
+_ANY = "SELECT 1 FROM merged WHERE loser > '' LIMIT 1"
+_ROWS = (
+    "SELECT kind, loser, survivor FROM merged WHERE loser IN ()",
+    "SELECT kind, loser, survivor FROM merged WHERE survivor IN ()",
 )
 
 
@@ -34,12 +32,12 @@ class Merged:
     def know(self, names: Iterable[Name]) -> None:
         """Look up what these were merged into, and what into them, in a few statements."""
         if self._some is None:
-            self._some = self._connection.execute(_ANY).first() is not None
+            self._some = self._connection.exec_driver_sql(_ANY).first() is not None
         wanted = {name for name in names if name not in self._asked} if self._some else set()
         self._asked |= wanted
-        for ids in bulk.chunks({uid for _, uid in wanted}):
-            rows = self._connection.execute(_ROWS, {"losers": ids, "survivors": ids})
-            for kind, loser, survivor in rows:
+        ids = {uid for _, uid in wanted}
+        for query in _ROWS:
+            for kind, loser, survivor in bulk.ask(self._connection, query, ids):
                 self._into.setdefault((kind, loser), survivor)
                 self._losers.setdefault((kind, survivor), set()).add(loser)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, select
 
 from adapter import data
-from adapter.record import Origin
+from adapter.record import Origin, Resource
 from adapter.store import bulk, schema
 from adapter.store.fold import API, Contributions, Precedence, Register, winners
 from adapter.store.packing import spread, unpack
@@ -156,11 +157,20 @@ def _joined(*columns: Any) -> Select[Any]:
 def _said(connection: Connection, kind: str, uid: str) -> Contributions:
     table = schema.contribution
     query = (
-        select(table.c.source, table.c.json)
+        select(table.c.source, table.c.json, table.c.rid)
         .join(_RESOURCE, _RESOURCE.c.rid == table.c.rid)
         .where(_RESOURCE.c.id == uid, _RESOURCE.c.kind == kind)
     )
-    return {source: unpack(text) for source, text in connection.execute(query)}
+    return {
+        source: unpack(text, partial(_content, connection, rid))
+        for source, text, rid in connection.execute(query).all()
+    }
+
+
+def _content(connection: Connection, rid: int, version: int) -> Resource:
+    query = select(_VERSION.c.json).where(_VERSION.c.rid == rid, _VERSION.c.version == version)
+    found: Resource = data.loads(spread(connection.execute(query).scalar_one()))
+    return found
 
 
 def _rows(name: str, source: str, register: Register, files: dict[int, str]) -> Iterator[Trace]:

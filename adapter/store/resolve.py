@@ -105,9 +105,12 @@ class Resolver:
         judges: Judges | None,
         asked: Asked | None = None,
     ) -> None:
-        """Without judges only a guess, to look up in bulk what will be needed."""
+        """Without judges only a guess, to look up in bulk what will be needed: by hints, if any."""
         self.work, self.namespace, self.judges = work, namespace, judges
         self.ids: dict[str, str] = {}  # urn -> "Patient/abc"
+        if judges is None:
+            hints = work.memory.hints
+            self.ids = {entry.urn: hints[entry.urn] for entry in entries if entry.urn in hints}
         self.taken: list[tuple[Identity, str]] = []  # identifiers that move to another
         self._asked = asked or Asked()
         self._entries = {entry.urn: entry for entry in entries}

@@ -63,6 +63,8 @@ def terms(resource: Resource) -> set[Term]:
 
 def difference(kind: str, old: Resource, new: Resource) -> tuple[set[Term], set[Term]]:
     """The index rows that go and that come when a resource changes; only what differs is read."""
+    if not old:
+        return set(), terms({"resourceType": kind, **new})
     names = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
     near = _near(kind)
     names = names.union(*(near[name] for name in names if name in near))

@@ -86,6 +86,7 @@ def commit(
     except Unresolved as error:
         return _not_taken(work, one, error)
     number = _enter(work, one, "stored", one.outcome.issues)
+    work.memory.hint(resolver.ids)
     work.news.clear()
     changed = _take(work, one, number, resolver, real)
     news = tuple(dict.fromkeys(work.news))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection
 
 from adapter import data
 from adapter.record import Resource
@@ -15,7 +16,7 @@ from adapter.store.fold import Contributions, Precedence, Stamp, fold
 from adapter.store.instants import moment
 from adapter.store.memory import Memory
 from adapter.store.merged import Merged
-from adapter.store.packing import pack, pack_alone, squeezed, unpack
+from adapter.store.packing import pack, pack_alone, pack_plain, spread, squeezed, unpack
 from adapter.store.protocol import Status, Stored
 from adapter.store.said import Saying
 from adapter.store.terms import clip, difference
@@ -26,25 +27,17 @@ Mark = tuple[str, str, str]  # hash, source, key: what makes two units the same
 Key = tuple[str, str]  # source, key: a sender and its own number for a unit
 
 
-_RESOURCE, _SAID, _UNIT = schema.resource, schema.contribution, schema.unit
 _STATES = (
-    select(_RESOURCE.c.kind, _RESOURCE.c.id, _RESOURCE.c.rid, _RESOURCE.c.version)
-    .add_columns(_RESOURCE.c.deleted, _SAID.c.source, _SAID.c.json)
-    .select_from(_RESOURCE.outerjoin(_SAID, _SAID.c.rid == _RESOURCE.c.rid))
-    .where(_RESOURCE.c.kind.in_(bindparam("kinds", expanding=True)))
-    .where(_RESOURCE.c.id.in_(bindparam("ids", expanding=True)))
+    "SELECT r.id, r.rid, r.version, r.deleted, c.source, c.json"
+    " FROM resource AS r LEFT JOIN contribution AS c ON c.rid = r.rid"
+    " WHERE r.kind = ? AND r.id IN ()"
 )
-_OWNERS = select(schema.identifier).where(
-    schema.identifier.c.value.in_(bindparam("values", expanding=True))
-)
-_LEDGER = select(
-    _UNIT.c.hash, _UNIT.c.source, _UNIT.c.key, _UNIT.c.id, _UNIT.c.status, _UNIT.c.issues
-).where(_UNIT.c.hash.in_(bindparam("hashes", expanding=True)))
-_KEYS = (
-    select(_UNIT.c.source, _UNIT.c.key, _UNIT.c.hash, _UNIT.c.id, _UNIT.c.status)
-    .where(_UNIT.c.key.in_(bindparam("keys", expanding=True)))
-    .where(_UNIT.c.source.in_(bindparam("sources", expanding=True)))
-)  # a test of the status would let SQLite walk through its index, which is the whole ledger
+_VERSION = "SELECT json FROM version WHERE rid = ? AND version IN ()"
+_OWNERS = "SELECT value, system, kind, id FROM identifier WHERE value IN ()"
+_LEDGER = "SELECT hash, source, key, id, status, issues FROM unit WHERE hash IN ()"
+# A test of the status would let SQLite walk through its index, which is the whole ledger.
+_KEYS = "SELECT key, hash, id, status FROM unit WHERE source = ? AND key IN ()"
+_LAST_RESOURCE, _LAST_UNIT = "SELECT max(rid) FROM resource", "SELECT max(id) FROM unit"
 
 
 @dataclass(slots=True)
@@ -88,7 +81,11 @@ class State:
     def packed(self, source: str, dialect: str) -> str | bytes:
         """What a source says, as the database keeps it: what is written often is not squeezed."""
         alone = self._alone.get(source)
-        return pack_alone(*alone) if alone else squeezed(pack(self._said.get(source, {})), dialect)
+        if alone:
+            return pack_alone(*alone)
+        said = self._said.get(source, {})
+        plain = pack_plain(said, 1) if self.version == 1 and len(self._said) == 1 else None
+        return plain or squeezed(pack(said), dialect)
 
     @property
     def ref(self) -> str:
@@ -136,7 +133,7 @@ class Work:
     ) -> None:
         """`memory`: resources as transactions before this one left them, None to read all anew."""
         self.connection, self.order = connection, order
-        self._memory = memory or Memory[Name, State](0)
+        self.memory = memory or Memory[Name, State](0)
         self.wrote = False
         self.broken = False
         self.merged = Merged(connection)
@@ -147,7 +144,6 @@ class Work:
         self._hashes: dict[str, bool] = {}  # hash -> its bytes are kept
         self._taken: dict[Key, dict[str, int]] = {}  # what is not refused: hash -> unit
         self._asked: set[Key] = set()
-        self._next: dict[str, int] = {}
         self.news: list[str] = []  # fields in which the unit at hand says something else
         self._resources: dict[int, bulk.Row] = {}
         self._versions: list[bulk.Row] = []
@@ -166,23 +162,29 @@ class Work:
         wanted = {name for name in names if name not in self._states}
         if not wanted:
             return
-        known = self._memory.known(self.connection)
+        known = self.memory.known(self.connection)
         remembered = {name: known[name] for name in wanted & known.keys()}
         self._states.update(remembered)
         wanted -= remembered.keys()
         found: dict[Name, State] = {}
-        kinds = list({kind for kind, _ in wanted})
-        for ids in bulk.chunks({uid for _, uid in wanted}):
-            rows = self.connection.execute(_STATES, {"kinds": kinds, "ids": ids})
-            for kind, uid, rid, version, deleted, source, packed in rows:
+        for kind, ids in bulk.by_first(wanted).items():
+            for uid, rid, version, deleted, source, packed in bulk.ask(
+                self.connection, _STATES, ids, kind
+            ):
                 state = found.setdefault((kind, uid), State(kind, uid, rid, version, bool(deleted)))
                 if source is not None:
-                    state.contributions[source] = unpack(packed)
+                    state.contributions[source] = unpack(packed, partial(self._version, rid))
         for name in wanted:
             state_of = found.get(name)
             if state_of is not None:
                 state_of.content = fold(name[0], state_of.contributions, self.order)
             self._states[name] = state_of
+
+    def _version(self, rid: int, version: int) -> Resource:
+        """The content of a version."""
+        (row,) = bulk.ask(self.connection, _VERSION, [version], rid)
+        found: Resource = data.loads(spread(row[0]))
+        return found
 
     def state(self, kind: str, uid: str) -> State | None:
         """A stored resource, or None."""
@@ -194,7 +196,7 @@ class Work:
         """A stored resource, or one to be stored by `save`."""
         state = self.state(kind, uid)
         if state is None:
-            state = State(kind, uid, self._number(schema.resource.c.rid))
+            state = State(kind, uid, self._number(_LAST_RESOURCE))
             self._states[kind, uid] = state
         return state
 
@@ -207,11 +209,10 @@ class Work:
         """Look up whom these identifiers name, in a few statements."""
         wanted = {identity for identity in identities if identity not in self._owners}
         self._owners.update(dict.fromkeys(wanted))
-        for values in bulk.chunks({value for value, _, _ in wanted}):
-            rows = self.connection.execute(_OWNERS, {"values": values})
-            for value, system, kind, uid in rows:
-                if (value, system, kind) in wanted:
-                    self._owners[value, system, kind] = uid
+        values = {value for value, _, _ in wanted}
+        for value, system, kind, uid in bulk.ask(self.connection, _OWNERS, values):
+            if (value, system, kind) in wanted:
+                self._owners[value, system, kind] = uid
 
     def owner(self, identity: Identity) -> str | None:
         """The id of the resource that an identifier names."""
@@ -223,10 +224,9 @@ class Work:
         """Look up which units of these hashes came before, in a few statements."""
         wanted = {digest for digest in hashes if digest not in self._hashes}
         self._hashes.update(dict.fromkeys(wanted, False))
-        for some in bulk.chunks(wanted):
-            for row in self.connection.execute(_LEDGER, {"hashes": some}):
-                self._hashes[row[0]] = True
-                self._ledger[row[0], row[1], row[2]] = Entered(*row[3:])
+        for row in bulk.ask(self.connection, _LEDGER, wanted):
+            self._hashes[row[0]] = True
+            self._ledger[row[0], row[1], row[2]] = Entered(*row[3:])
 
     def entered(self, mark: Mark) -> Entered | None:
         """The ledger's line of a unit."""
@@ -238,10 +238,8 @@ class Work:
         """Look up what was taken under these keys of senders, in a few statements."""
         wanted = {key for key in keys if key not in self._asked}
         self._asked |= wanted
-        sources = list({source for source, _ in wanted})
-        for some in bulk.chunks({key for _, key in wanted}):
-            rows = self.connection.execute(_KEYS, {"keys": some, "sources": sources})
-            for source, key, digest, number, status in rows:
+        for source, some in bulk.by_first(wanted).items():
+            for key, digest, number, status in bulk.ask(self.connection, _KEYS, some, source):
                 if status != "refused":
                     self._taken.setdefault((source, key), {}).setdefault(digest, number)
 
@@ -259,7 +257,7 @@ class Work:
 
     def number_of_unit(self) -> int:
         """The next line of the ledger."""
-        return self._number(schema.unit.c.id)
+        return self._number(_LAST_UNIT)
 
     def enter(self, mark: Mark, line: Entered, about: bulk.Row, raw: bytes) -> None:
         """Write a line of the ledger, and keep the bytes; `about`: columns between."""
@@ -342,13 +340,13 @@ class Work:
             for (rid, source), state in self._contributions.items()
         ]
 
-    def _number(self, column: Any) -> int:
+    def _number(self, query: str) -> int:
         """The next number of a table; nobody else draws one before this transaction ends."""
-        name = str(column)
-        if name not in self._next:
-            self._next[name] = (self.connection.execute(select(func.max(column))).scalar() or 0) + 1
-        self._next[name] += 1
-        return self._next[name] - 1
+        last = self.memory.numbers(self.connection)
+        if query not in last:
+            last[query] = self.connection.exec_driver_sql(query).scalar() or 0
+        last[query] += 1
+        return last[query]
 
 
 def identity_of(kind: str, system: str, value: str) -> Identity:

@@ -6,10 +6,11 @@ import pytest
 
 from adapter import data
 from adapter.record import Origin
-from adapter.store.fold import Register, Stamp
-from adapter.store.packing import pack, pack_alone, spread, squeezed, unpack
+from adapter.store.fold import Register, Stamp, slots
+from adapter.store.packing import pack, pack_alone, pack_plain, spread, squeezed, unpack
 from adapter.store.said import Saying
 
+never = {}.__getitem__  # what is a version of its resource is asked for it, and nothing else
 STAMP = Stamp("2026-07-01T08:00:00.000000", "0123456789ab", 7)
 SAID = {
     "name": Register(
@@ -27,7 +28,37 @@ def test_a_kept_text_is_read_as_it_was(text: str, dialect: str) -> None:
 
 
 def test_what_was_kept_before_is_still_read() -> None:
-    assert unpack(pack(SAID)) == unpack(squeezed(pack(SAID), "sqlite")) == SAID
+    assert unpack(pack(SAID), never) == unpack(squeezed(pack(SAID), "sqlite"), never) == SAID
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        SAID,
+        {"name": SAID["name"]},
+        {"gender?": Register(STAMP, {"gender": "male"})},
+        {"telecom/home": Register(STAMP, {"": []})},
+        {
+            "gender": Register(STAMP, {"gender": "male"}),
+            "name": Register(STAMP._replace(unit=8), {}),
+        },
+    ],
+    ids=["cleared", "from a cell", "weak", "a piece", "two times"],
+)
+def test_more_than_a_version_is_packed_whole(said) -> None:
+    assert pack_plain(said, 1) is None
+
+
+def test_a_version_told_at_once_is_not_kept_twice() -> None:
+    content = {
+        "meta": {"tag": [{"code": "a"}]},
+        "_recorded": {"id": "x"},
+        "reason": [{"text": "y"}],
+    }
+    said = {name: Register(STAMP, value) for name, value in slots(content).items()}
+    versions = {1: {"resourceType": "Provenance", "id": "p", **content}}
+    kept = pack_plain(said, 1)
+    assert kept and "reason" not in kept and unpack(kept, versions.__getitem__) == said
 
 
 def test_a_saying_is_packed_as_its_registers_are_at_any_time() -> None:
