@@ -28,7 +28,7 @@ from adapter.store.fold import (
 )
 from adapter.store.resolve import Judges, Resolver, Unresolved, identities
 from adapter.store.said import led
-from adapter.store.terms import parameters, shipped
+from adapter.store.terms import by_number, parameters, shipped
 from adapter.store.work import Name, State, Work
 
 _OWN = "#"  # a source after this mark: what a merge itself says of the survivor
@@ -41,7 +41,7 @@ _REFERRING = (
     select(_RESOURCE.c.kind, _RESOURCE.c.id)
     .join(_TERM, _TERM.c.rid == _RESOURCE.c.rid)
     .where(_TERM.c.param.in_(bindparam("params", expanding=True)))
-    .where(_TERM.c.value == bindparam("reference"))
+    .where(_TERM.c.value.in_(bindparam("names", expanding=True)))
     .where(_RESOURCE.c.kind.not_in(_HISTORY), _RESOURCE.c.deleted == 0)
     .distinct()
 )
@@ -212,8 +212,11 @@ def repointed(work: Work, lead: tuple[str, str], near: str, now: str) -> list[st
 
 
 def _referring(work: Work, reference: str) -> Sequence[Name]:
-    params = sorted(_naming(reference.partition("/")[0]))
-    rows = work.connection.execute(_REFERRING, {"params": params, "reference": reference})
+    kind, _, uid = reference.partition("/")
+    state, names = work.state(kind, uid), [reference]
+    if state is not None:
+        names.append(by_number(kind, state.rid))
+    rows = work.connection.execute(_REFERRING, {"params": sorted(_naming(kind)), "names": names})
     return sorted((str(kind), str(uid)) for kind, uid in rows)
 
 

@@ -10,12 +10,17 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Select,
+    Text,
     and_,
+    cast,
     false,
     func,
+    literal,
     not_,
     or_,
     select,
+    union_all,
 )
 
 from adapter.store import schema
@@ -28,6 +33,7 @@ Params = Sequence[tuple[str, str]]
 Test = ColumnElement[bool]
 
 _RESOURCE, _TERM = schema.resource, schema.term
+_AIM = _RESOURCE.alias("aim")  # what a reference leads to
 _LAST = "\U0010ffff"  # sorts after every character: the end of a prefix
 _PREFIX = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb)?(?=\d)(.+)", re.DOTALL)
 _MODIFIERS = {
@@ -210,8 +216,16 @@ def _reference(parameter: Parameter, value: str, modifier: str) -> Test:
         raise BadSearch(parameter.name, "the modifier names another type")
     kinds = [kind or modifier] if kind or modifier else list(parameter.targets)
     if kinds == ["*"]:
-        return _TERM.c.value.like(f"%/{_escaped(uid)}", escape="\\")
-    return _TERM.c.value.in_([f"{one}/{clip(uid)}" for one in kinds])
+        ends = _TERM.c.value.like(f"%/{_escaped(uid)}", escape="\\")
+        return or_(ends, _TERM.c.value.in_(_numbers(_AIM.c.id == clip(uid))))
+    of_kinds = _numbers(_AIM.c.id == clip(uid), _AIM.c.kind.in_(kinds))
+    names = [select(literal(f"{one}/{clip(uid)}")) for one in kinds]
+    return _TERM.c.value.in_(union_all(*names, of_kinds))
+
+
+def _numbers(*tests: Test) -> Select[Any]:
+    """How index rows name these resources (terms.by_number)."""
+    return select(_AIM.c.kind.concat("/#").concat(cast(_AIM.c.rid, Text))).where(*tests)
 
 
 def _escaped(text: str) -> str:

@@ -49,6 +49,20 @@ def parameters(kind: str) -> dict[str, Parameter]:
     return found
 
 
+@cache
+def reference_keys(kind: str) -> frozenset[str]:
+    """The keys of a type's index rows that are references."""
+    return frozenset(one.key for one in parameters(kind).values() if one.type == "reference")
+
+
+def by_number(kind: str, rid: int) -> str:
+    """How an index row names a stored resource it refers to; no id has such a character.
+
+    One that was not stored when the row was written it names as `Patient/abc`: ask for both.
+    """
+    return f"{kind}/#{rid}"
+
+
 def terms(resource: Resource) -> set[Term]:
     """The index rows of a resource; what cannot be read as its type is not indexed."""
     found: set[Term] = set()

@@ -19,7 +19,7 @@ from adapter.store.merged import Merged
 from adapter.store.packing import pack, pack_alone, pack_plain, spread, squeezed, unpack
 from adapter.store.protocol import Status, Stored
 from adapter.store.said import Saying
-from adapter.store.terms import clip, difference
+from adapter.store.terms import Term, by_number, clip, difference, reference_keys
 
 Name = tuple[str, str]  # kind, id
 Identity = tuple[str, str, str]  # value, system, kind: the primary key of `identifier`
@@ -108,18 +108,17 @@ class Entered(NamedTuple):
 
 @dataclass(slots=True)
 class _Net:
-    """Rows to add and to remove, so that the last word on a row counts."""
+    """Rows to remove, and then to add, so that the last word on a row counts."""
 
     new: set[bulk.Row] = field(default_factory=set)
     gone: set[bulk.Row] = field(default_factory=set)
 
     def change(self, removed: set[bulk.Row], added: set[bulk.Row]) -> None:
-        """What is added after it was removed, or removed after it was added, is no change."""
-        unborn, back = removed & self.new, added & self.gone
+        """What is removed after it was added is no change."""
+        unborn = removed & self.new
         self.new -= unborn
-        self.gone -= back
         self.gone |= removed - unborn
-        self.new |= added - back
+        self.new |= added
 
 
 class Work:
@@ -295,8 +294,10 @@ class Work:
         state.version, state.deleted, state.content = state.version + 1, deleted, content
         if state.kind == alike.KIND:
             self.alike.saved(state.id, (value for param, value, _ in come if param == alike.PARAM))
-        rid = (state.rid,)
-        self._terms.change({term + rid for term in gone}, {term + rid for term in come})
+        self._terms.change(
+            {(*term, state.rid) for term in self._either_way(state.kind, gone)},
+            {(*term, state.rid) for term in self._numbered(state.kind, come)},
+        )
         meta = {"versionId": str(state.version), "lastUpdated": now, **content.get("meta", {})}
         whole = {"resourceType": state.kind, "id": state.id, **content, "meta": meta}
         updated = moment(now)
@@ -308,6 +309,29 @@ class Work:
         kept = squeezed(text, self.connection.dialect.name)
         self._versions.append((state.rid, state.version, updated, flag, kept))
         return Stored(whole, state.version, now, deleted)
+
+    def _numbered(self, kind: str, found: set[Term]) -> set[Term]:
+        """Index rows with references by the row numbers of what they lead to, where it is known.
+
+        Those of one stay are neighbours in the index then, however many stays there are.
+        """
+        named = reference_keys(kind)
+        return {
+            (term[0], self._by_number(term[1]), term[2]) if term[0] in named else term
+            for term in found
+        }
+
+    def _by_number(self, reference: str) -> str:
+        kind, _, uid = reference.partition("/")
+        state = self._states.get((kind, uid))
+        return by_number(kind, state.rid) if state is not None and state.version else reference
+
+    def _either_way(self, kind: str, found: set[Term]) -> set[Term]:
+        """Index rows, those of references as they are written before and after the target is."""
+        named = reference_keys(kind)
+        targets = (term[1].partition("/") for term in found if term[0] in named)
+        self.know_states((of, uid) for of, _, uid in targets)
+        return found | self._numbered(kind, found)
 
     def flush(self) -> None:
         """Send everything to the database; still inside the transaction."""

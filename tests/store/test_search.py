@@ -250,3 +250,36 @@ def test_every_shipped_parameter_is_whole() -> None:
             assert parameter.type in ("token", "string", "date", "reference", "uri")
             assert parameter.paths and all(parameter.paths)
             assert bool(parameter.targets) == (parameter.type == "reference")
+
+
+def test_a_reference_is_found_whenever_its_target_was_stored(store) -> None:
+    def stay(uid: str, person: str) -> dict:
+        coding = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"}
+        of = {"subject": {"reference": f"Patient/{person}"}, "class": coding}
+        return {"resourceType": "Encounter", "id": uid, "status": "finished", **of}
+
+    def found(person: str) -> list[str]:
+        several = [
+            store.each("Encounter", [("patient", name)]) for name in (person, f"Patient/{person}")
+        ]
+        one, other = ([stay["id"] for stay in stays] for stays in several)
+        assert one == other
+        return one
+
+    store.put(stay("before", "p1"), NOW)
+    store.put({"resourceType": "Patient", "id": "p1"}, NOW)
+    store.put(stay("after", "p1"), NOW)
+    assert found("p1") == ["after", "before"]
+    store.put({"resourceType": "Patient", "id": "p2"}, NOW)
+    for uid in ("before", "after"):
+        store.put(stay(uid, "p2"), NOW)
+    assert (found("p1"), found("p2")) == ([], ["after", "before"])
+    with store.batch():
+        for person in ("p1", "p2", "p1", "p2", "p3"):
+            store.put(stay("before", person), NOW)
+        store.put({"resourceType": "Patient", "id": "p3"}, NOW)
+    assert (found("p1"), found("p2"), found("p3")) == ([], ["after"], ["before"])
+    with store.batch():
+        for person in ("p1", "p2"):
+            store.put(stay("after", person), NOW)
+    assert (found("p1"), found("p2")) == ([], ["after"])
