@@ -192,7 +192,8 @@ class _Writer:
     def _test(self, element: Element, v: str) -> str:
         test = self._known(element.test)
         if element.most:
-            return f"isinstance({v}, list) and 0 < len({v}) <= {element.most} and all(map({test}, {v}))"
+            size = f"0 < len({v}) <= {element.most}"
+            return f"isinstance({v}, list) and {size} and all(map({test}, {v}))"
         if element.test is is_string:
             quick = f"type({v}) is str and {v}.isprintable() and {v} and not {v}.isspace()"
             return f"{quick} or {test}({v})"

@@ -20,7 +20,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 from adapter import settings
