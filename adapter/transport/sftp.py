@@ -20,6 +20,7 @@ log = logging.getLogger("adapter.transport")
 
 _PLACE = re.compile(r"(?:sftp://)?([^@/\s]+)@([^:/\s]+)(?::(\d{1,5}))?(/\S*)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_PLAIN = " (letters, digits, . _ -)"
 _SAME_NAME = 20  # files of one name that may lie in the other side's `done`
 _PATIENCE = 60.0  # seconds for a connection, and for one file to make progress
 _BETWEEN = 2.0  # seconds between the two looks that tell a whole file
@@ -102,9 +103,11 @@ async def connected(partner: Partner) -> AsyncIterator[asyncssh.SFTPClient]:
 
 async def _pull(partner: Partner, folder: Path) -> list[Path]:
     async with connected(partner) as client:
-        sizes = await _sizes(client, partner.path)
+        sizes, _ = await _sizes(client, partner.path)
         await asyncio.sleep(_BETWEEN)
-        again = await _sizes(client, partner.path)
+        again, odd = await _sizes(client, partner.path)
+        if odd:
+            log.warning("SFTP: %d files are left behind: their names are not plain%s", odd, _PLAIN)
         found = []
         for name in sorted(name for name, size in again.items() if sizes.get(name) == size):
             if (folder / name).exists():
@@ -114,13 +117,18 @@ async def _pull(partner: Partner, folder: Path) -> list[Path]:
         return found
 
 
-async def _sizes(client: asyncssh.SFTPClient, path: str) -> dict[str, int]:
-    found = {}
-    for one in await client.readdir(path):
-        name = one.filename if isinstance(one.filename, str) else one.filename.decode()
-        if one.attrs.type == asyncssh.FILEXFER_TYPE_REGULAR and _NAME.fullmatch(name):
+async def _sizes(client: asyncssh.SFTPClient, path: str) -> tuple[dict[str, int], int]:
+    """The sizes of the regular files with plain names, and how many others there are."""
+    found, odd = {}, 0
+    for one in await client.readdir(os.fsencode(path)):  # as bytes: names may be of any letters
+        name = os.fsdecode(one.filename)
+        if one.attrs.type != REGULAR or name.startswith("."):
+            continue
+        if _NAME.fullmatch(name):
             found[name] = one.attrs.size or 0
-    return found
+        else:
+            odd += 1
+    return found, odd
 
 
 async def _fetch(client: asyncssh.SFTPClient, path: str, name: str, folder: Path) -> Path:

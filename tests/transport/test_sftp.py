@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,6 +108,21 @@ def test_a_name_again(shore: Shore, tmp_path: Path) -> None:
     assert len(pull(shore.partner(), tmp_path)) == 1
     assert (tmp_path / "n.hl7").read_text() == "two"
     assert {"n.hl7", "n.hl7.1"} <= set(names(shore.out / "done"))
+
+
+def test_names_that_are_not_plain_stay_and_are_told(
+    shore: Shore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = [shore.out / os.fsdecode(b"latin\xf1.hl7"), shore.out / "two words.hl7"]
+    for file in (*odd, shore.out / "plain.hl7"):
+        file.write_text("x")
+    found = pull(shore.partner(), tmp_path)
+    assert [one.name for one in found] == ["plain.hl7"]
+    assert [row.getMessage() for row in caplog.records if row.name == "adapter.transport"] == [
+        "SFTP: 2 files are left behind: their names are not plain (letters, digits, . _ -)"
+    ]
+    for file in odd:
+        file.unlink()
 
 
 def test_another_host_key_is_not_believed(shore: Shore, tmp_path: Path) -> None:
