@@ -278,7 +278,7 @@ def _concept_reader(name: str) -> Callable[[Run, list[str]], object]:
 def _writer(item: Map, rule: Rule, read: Callable[[Run, list[str]], object]) -> PartsStep:
     draft_of, put = open_draft(item), putter(rule.to)
     root, name, shared = rule.to.root, item.name, item.once and rule.to.named
-    each = rule.to.steps[-1].slot != ""  # else the repetitions gather at the end of the path
+    gathers = shared and rule.to.steps[-1].slot == ""  # the repetitions, at the end of the path
     wrong = _complain(item, rule)
 
     def run_rule(run: Run, parts: list[str], rep: int) -> bool:
@@ -288,9 +288,10 @@ def _writer(item: Map, rule: Rule, read: Callable[[Run, list[str]], object]) -> 
             wrong(run, bad)
             return True
         if value is not None:
-            value = value if run.sub == "&" else restored(value)
+            if run.sub != "&":
+                value = restored(value)
             draft = run.drafts.get(name) or draft_of(run)
-            if shared and not each:
+            if gathers:
                 rep = 0
             if run.ops is not None:
                 run.ops.append((draft_of, put, value, rep, shared, root))

@@ -44,10 +44,16 @@ def convert(message: Message, feed: Feed, unit: Unit) -> Outcome:
     outcome.event = event.code
     _check_told(outcome, event, message)
     whole_lists.tell(lists, outcome)
-    outcome.issues = list(dict.fromkeys(outcome.issues))  # two maps may read one field
+    outcome.issues = _once(outcome.issues)
     if spans.pairs and outcome.ok:
         merges.told(outcome, spans)
     return outcome
+
+
+def _once(issues: list[Issue]) -> list[Issue]:
+    """Each finding once: two maps may read one field."""
+    fields = {issue[3][2] for issue in issues if issue[3] is not None}
+    return issues if len(fields) == len(issues) else list(dict.fromkeys(issues))
 
 
 def _segment(run: Run, event: Event, text: str, lists: whole_lists.Lists) -> None:

@@ -35,10 +35,11 @@ class Compiled:
             run.drafts[name] = None
         every = zip(fields, self.fields, labels, strict=False)
         for text, function, label in compress(every, fields):
-            run.label = label
             if function:
+                run.label = label
                 function(run, text)
             elif function is None:
+                run.label = label
                 run.issue("information", "unmapped", "no rule reads this field")
         self._report(run, fields, labels)
         self._finish(run)
