@@ -369,7 +369,11 @@ def string_concept(run: Run, text: str) -> Json | None:
 
 def alternate(system: str, code: str) -> Json:
     """The extension that keeps a source code beside a FHIR `code` it has no row for."""
-    coding = {"system": system, "code": code} if system else {"code": code}
+    return beside({"system": system, "code": code} if system else {"code": code})
+
+
+def beside(coding: Json) -> Json:
+    """The extension that keeps a source coding beside a FHIR `code`."""
     return {"extension": [{"url": ALTERNATE, "valueCodeableConcept": {"coding": [coding]}}]}
 
 

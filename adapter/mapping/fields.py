@@ -11,9 +11,9 @@ from adapter import data, terms
 from adapter.errors import DataFileError
 from adapter.issues import Severity
 from adapter.mapping import builders, field_values, lasting, named  # noqa: F401  # rules name what they register
-from adapter.mapping.datatypes import alternate, components
+from adapter.mapping.datatypes import alternate, beside, components
 from adapter.mapping.model import Map, Rule, load
-from adapter.mapping.parts import told
+from adapter.mapping.parts import foreign, told
 from adapter.mapping.paths import LINE, hl7_source, putter
 from adapter.mapping.records import Compiled, FieldFunction, skeleton, sourced
 from adapter.mapping.registry import BUILDERS, CONVERTERS, Converter
@@ -244,12 +244,15 @@ def _table_reader(file: str, rule: Rule, part: int) -> Reader:
     table, place = terms.table(rule.table), max(part - 1, 0)
     if rule.convert == "cwe":
         return lasting.lasting(_concept_reader(rule.table)), _CWE
-    as_coding = rule.convert == "coding"
+    as_coding, whole = rule.convert == "coding", not part
+    of_system = _of_system(table, rule.table, as_coding)
 
     def read(run: Run, parts: list[str]) -> object:
         code = parts[place].strip() if place < len(parts) else ""
         if not code:
             return None
+        if whole and len(parts) > 2 and parts[2]:
+            return of_system(run, parts)
         target = table.get(code)
         if target is None and as_coding:
             run.issue("warning", "code-unknown", f"kept as it came: not in table {rule.table}")
@@ -259,6 +262,27 @@ def _table_reader(file: str, rule: Rule, part: int) -> Reader:
         return _coding(target) if as_coding else target.code or None
 
     return read, _FIRST if part else _CODED
+
+
+def _of_system(
+    table: terms.Table, name: str, as_coding: bool
+) -> Callable[[Run, list[str]], object]:
+    """As `_table_reader` reads a code, but one whose CWE.3 names a system: it may be another's."""
+
+    every = (table.get(code) for code in table.codes())
+    targets = {(target.system, target.code): target for target in every if target}
+
+    def read(run: Run, parts: list[str]) -> object:
+        coding, target = foreign(run, parts, table)
+        target = target or targets.get((coding.get("system", ""), coding["code"]))
+        if target is not None:
+            return _coding(target) if as_coding else target.code or None
+        if not as_coding:
+            raise _Unknown(name, beside(coding))
+        run.issue("warning", "code-unknown", f"kept as it came: not in table {name}")
+        return coding
+
+    return read
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from adapter import terms
-from adapter.mapping.datatypes import V2, components, concept
+from adapter.mapping.datatypes import V2, codings, components, concept
 from adapter.mapping.lasting import steady
 from adapter.mapping.registry import ConvertParts, datatype
 from adapter.mapping.run import BadValue, Run, restored
@@ -120,6 +120,12 @@ def meant(table: terms.Table, coding: Json) -> terms.Target | None:
         return target
     words = terms.fold(coding.get("display", ""))
     return target if words and words == terms.fold(table.display(code)) else None
+
+
+def foreign(run: Run, parts: list[str], table: terms.Table) -> tuple[Json, terms.Target | None]:
+    """The coding of a code that names its system in CWE.3, and what a table says of it."""
+    (coding,) = codings(run, parts[:3], table.system)
+    return coding, meant(table, coding)
 
 
 def _named(coding: Json) -> tuple[str, str]:

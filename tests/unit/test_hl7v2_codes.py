@@ -109,3 +109,47 @@ def test_nubc_elsewhere_is_none_of_its_code_systems() -> None:
 def test_a_local_code_is_not_one_of_the_table(text: str, expected: list[str]) -> None:
     """Any rule with a table and `cwe`."""
     assert codes(stay(f10=text)["serviceType"]) == expected
+
+
+ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("E", "EMER v3-ActCode"),
+        ("E^Emergency^HL70004", "EMER v3-ActCode"),
+        ("E^Emergency^L", "EMER v3-ActCode"),
+        ("E^Elective^L", "E local:L"),
+        ("E^^L", "E local:L"),
+        ("E^^HL70007", "E v2-0007"),
+        (f"IMP^inpatient encounter^{ACT}", "IMP v3-ActCode"),
+        (f"E^^{ACT}", "E v3-ActCode"),
+    ],
+)
+def test_class(text: str, expected: str) -> None:
+    assert codes({"coding": [stay(f2=text)["class"]]}) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "gender", "kept"),
+    [
+        ("M", "male", None),
+        ("M^Male^HL70001", "male", None),
+        ("M^^http://hl7.org/fhir/administrative-gender", "unknown", "M"),
+        ("male^^http://hl7.org/fhir/administrative-gender", "male", None),
+        ("M^Married^L", "unknown", "M"),
+        ("M^male^L", "male", None),
+        ("1^Male^L", "unknown", "1"),
+    ],
+)
+def test_sex(text: str, gender: str, kept: str | None) -> None:
+    at = "20260710080000-0700"
+    head = f"MSH|^~\\&|ADT|MERCY|HUB|HARBOR|{at}||ADT^A28|N1|P|2.5.1"
+    pid = f"PID|||M1^^^MERCY^MR||QUILLFEATHER^ODETTE||19800517|{text}"
+    (outcome,) = convert.adt("\r".join([head, f"EVN|A28|{at}", pid, ""]).encode())
+    (found,) = (e.resource for e in outcome.entries if e.resource["resourceType"] == "Patient")
+    beside = found.get("_gender", {}).get("extension", [{}])[0].get("valueCodeableConcept", {})
+    assert (found["gender"], beside.get("coding", [{}])[0].get("code")) == (gender, kept)
+    unknown = [i.at.field for i in outcome.issues if i.at and i.detail == "code-unknown"]
+    assert unknown == (["PID-8"] if kept else [])
