@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from adapter.program import places
+from adapter.program import ahead, places
 from adapter.program.effects import Effect, effects, undoable
 from adapter.program.places import Places
 from adapter.record import Movement
@@ -18,10 +18,6 @@ _ENDED = frozenset(("finished", "cancelled", "entered-in-error"))
 _LIVE = frozenset(("arrived", "triaged", "in-progress", "onleave"))
 _PLANNED = frozenset(("planned",))
 _OF_THE_END = ("dischargeDisposition", "destination")
-# What a pending discharge tells ahead of time (A16), and what of it may tell of a real end.
-_PLANNED_END = "extension/extension-Encounter_plannedEndDate"
-_AHEAD = ("hospitalization.destination", "hospitalization.dischargeDisposition", "period.end")
-_PLAN = (*_AHEAD, "length", _PLANNED_END)
 
 
 class Element(NamedTuple):
@@ -51,6 +47,10 @@ class Before(NamedTuple):
         """Whether the event only told what is to come."""
         effect = effects().get(self.event, Effect())
         return not (effect.status or effect.move)
+
+    def without(self, paths: tuple[str, ...]) -> Before:
+        """The same, with nothing planned at these paths."""
+        return self._replace(plan={n: v for n, v in self.plan.items() if n not in paths})
 
 
 @dataclass(slots=True)
@@ -140,7 +140,7 @@ def _step(stay: Stay, number: int, movement: Movement) -> None:
     cleared = _cleared(stay, effect, movement.cleared, undone)
     _take_times(stay, number, says, cleared)
     _take_alone(stay, number, says, cleared)
-    _take_plan(stay, number, effect, was, undone)
+    _take_plan(stay, number, effect, was, undone and undone.without(cleared))
     _take_places(stay, number, movement, says, undone)
     if movement.event in undoable():
         stay.before.append(was._replace(after=stay.places))
@@ -271,7 +271,7 @@ def _take_times(stay: Stay, number: int, says: Json, cleared: tuple[str, ...]) -
 
 
 def _take_alone(stay: Stay, number: int, says: Json, cleared: tuple[str, ...]) -> None:
-    for name in ("length", _PLANNED_END):
+    for name in ("length", ahead.PLANNED_END):
         if name in cleared:
             stay.alone.pop(name, None)
         if name in says:
@@ -295,13 +295,16 @@ def _cleared(
 ) -> tuple[str, ...]:
     """What a message deletes; a plan is not deleted where what stood before it comes back.
 
-    Nor twice: told again, a cancel finds what the first left.
+    Nor twice: told again, a cancel finds what the first left. A null of its own deletes anyway.
     """
     if effect.move != "unplan":
         return paths
+    if stay.status in _ENDED:
+        paths = tuple(path for path in paths if path not in ahead.AHEAD)
     if undone is not None or stay.by.get("plan", -1) <= stay.calm:
-        return tuple(path for path in paths if path not in _PLAN)
-    return paths if stay.status not in _ENDED else tuple(p for p in paths if p not in _AHEAD)
+        nulls = ahead.nulls(paths)
+        return tuple(path for path in paths if path not in ahead.PLAN or path in nulls)
+    return paths
 
 
 def _take_plan(stay: Stay, number: int, effect: Effect, was: Before, undone: Before | None) -> None:
@@ -315,7 +318,7 @@ def _take_plan(stay: Stay, number: int, effect: Effect, was: Before, undone: Bef
 
 def _plan_again(stay: Stay, number: int, plan: Json) -> None:
     """What was told of the discharge before its plan; what is told of a real end stays."""
-    for path in (_PLANNED_END,) if stay.status in _ENDED else _PLAN:
+    for path in (ahead.PLANNED_END,) if stay.status in _ENDED else ahead.PLAN:
         root, _, child = path.partition(".")
         box = {"period": stay.period, "hospitalization": stay.hospitalization}.get(root, stay.alone)
         name = child or path

@@ -74,3 +74,30 @@ def test_what_stood_before_comes_back_in_any_order() -> None:
         (planned,) = found["extension"]
         assert planned["valueDateTime"] == "2026-07-11" and found["length"]["value"] == 3
         assert found["hospitalization"] == stay(first)["hospitalization"]
+
+
+NULL = '""'
+FIRST = message("A01", 8, "HOME", "PV2|||||||||20260711||3")
+OTHER = message("A16", 9, "SNF", "PV2|||||||||20260715||5")
+
+
+@pytest.mark.parametrize(
+    ("goes", "pv2", "left"),
+    [
+        ("", f"PV2|||||||||{NULL}", {"length", "destination"}),
+        (NULL, "PV2|||||||||20260715", {"length", PLANNED}),
+        ("SNF", f"PV2|||||||||20260715||{NULL}", {"destination", PLANNED}),
+        (NULL, f"PV2|||||||||{NULL}||{NULL}", set()),
+    ],
+)
+def test_a_null_deletes_what_would_come_back(goes: str, pv2: str, left: set[str]) -> None:
+    cancel = message("A25", 10, goes, pv2)
+    for told, kept in (
+        ((FIRST, OTHER, cancel), left),
+        ((FIRST, cancel), left & {"length"}),  # nothing comes back: the event takes the rest
+        ((OTHER, cancel), set()),
+    ):
+        for order in itertools.permutations(told):
+            found = stay(*order)
+            has = {*found.get("hospitalization", ()), *urls(found), *({"length"} & found.keys())}
+            assert has == kept
