@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -91,24 +92,42 @@ def encounter_diagnosis(run: Run, texts: list[str]) -> None:
         if all(row["condition"] != reference for row in rows):
             rows.append({"condition": reference, **item})
 
-    action = run.fields[21].strip() if len(run.fields) > 21 else ""
-    if action != "D":
-        condition.cleared.append("verificationStatus")  # told again it is no error
-        _told_anew(run, stay, condition)
     stay.links.append(Link("diagnosis", put, condition))
-    if action in ("A", "D", "U"):
+    told_diagnosis(run, texts)
+    if _action(run) in ("A", "D", "U"):
         stay.parts["diagnosis"] = []  # DG1-21: each by itself, not the whole list
 
 
-def _told_anew(run: Run, stay: Draft, condition: Draft) -> None:
-    """Forget that a segment before took the same diagnosis back: it was replaced."""
-    for link in [one for one in stay.links if one.root == "diagnosis"]:
-        other = link.to
-        if not isinstance(other, Draft) or "verificationStatus" not in other.resource:
-            continue
-        if _codings(other) and _codings(other) == _codings(condition):
-            run.made.remove(other)
-            stay.links.remove(link)
+@builder("told_diagnosis")
+def told_diagnosis(run: Run, texts: list[str]) -> None:
+    """DG1-3 with DG1-21: a diagnosis that is told is no error any more, whatever was told before.
+
+    Both told and taken back in one message it is replaced: what is taken back is not this one.
+    """
+    condition, groups = run.drafts.get("Condition"), run.groups
+    if condition is None:
+        return
+    if _action(run) != "D":
+        condition.cleared.append("verificationStatus")
+    elif groups is not None:
+        groups.later.append(partial(_replaced, condition))
+
+
+def _action(run: Run) -> str:
+    return run.fields[21].strip() if len(run.fields) > 21 else ""
+
+
+def _replaced(condition: Draft, run: Run) -> None:
+    """Forget that a diagnosis is taken back when the same message tells it too."""
+    mark = run.groups.mark if run.groups else 0
+    others = (draft for draft in run.made[max(mark, 0) :] if draft.kind == "Condition")
+    told = [_codings(one) for one in others if "verificationStatus" not in one.resource]
+    if not _codings(condition) or _codings(condition) not in told or condition not in run.made:
+        return
+    run.made.remove(condition)
+    stay = run.drafts.get("Encounter")
+    if stay is not None:
+        stay.links = [link for link in stay.links if link.to is not condition]
 
 
 def _codings(draft: Draft) -> list[tuple[str, str]]:

@@ -57,6 +57,9 @@ FIRST = message(1, "J18", "E11")
         ([FIRST, message(2, "J18 D"), message(3, "J18")], (["J18"], [])),
         ([FIRST, message(2, "J18 D"), message(3, "J18 A")], (["E11", "J18"], [])),
         ([FIRST, message(2, "J18 D", "J18 A")], (["E11", "J18"], [])),
+        ([FIRST, message(2, "J18 A", "J18 D")], (["E11", "J18"], [])),
+        ([FIRST, message(2, "J18 D", "J18 D")], (["E11"], ["J18"])),
+        ([FIRST, message(2, "I10 A", "J18 D")], (["E11", "I10"], ["J18"])),
         ([FIRST, message(2, "I10 A"), message(3, "I10 D")], (["E11", "J18"], ["I10"])),
     ],
 )
@@ -68,3 +71,39 @@ def test_in_any_order(told: list[bytes], expected: tuple[list[str], list[str]]) 
 def test_taken_back_without_a_code_is_reported() -> None:
     (outcome,) = convert.adt(message(2, "X D").replace(b"X^^I10", b""))
     assert ("required", "DG1-21") in [(i.detail, i.at.field) for i in outcome.issues if i.at]
+
+
+def of_a_person(*messages: bytes) -> tuple[list[str], list[str]]:
+    """The problems of a person without a visit: those that stand, and those that were an error."""
+    store = stores.open("sqlite://", resolve, UUID(int=2), 5, replay, may_merge)
+    try:
+        for raw in messages:
+            raw = raw.replace(b"A08", b"A31").replace(b"PV1|1|I", b"PV1|1|N")
+            for one in convert.adt(raw):
+                assert store.commit(one, raw, "2026-07-20T08:00:00Z").status == "stored"
+        rows = list(store.each("Condition"))
+        assert all(("clinicalStatus" in r) != ("verificationStatus" in r) for r in rows)
+        found: tuple[list[str], list[str]] = ([], [])
+        for row in rows:
+            found["verificationStatus" in row].append(row["code"]["coding"][0]["code"])
+        return sorted(found[0]), sorted(found[1])
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ([FIRST, message(2, "J18 D")], (["E11"], ["J18"])),
+        ([FIRST, message(2, "J18 D"), message(3, "J18")], (["E11", "J18"], [])),
+        ([FIRST, message(2, "J18 D"), message(3, "J18 A")], (["E11", "J18"], [])),
+        ([FIRST, message(2, "J18 D", "J18 A")], (["E11", "J18"], [])),
+        ([FIRST, message(2, "J18 A", "J18 D")], (["E11", "J18"], [])),
+        ([FIRST, message(2, "I10 A"), message(3, "I10 D")], (["E11", "J18"], ["I10"])),
+    ],
+)
+def test_without_a_visit_in_any_order(
+    told: list[bytes], expected: tuple[list[str], list[str]]
+) -> None:
+    for order in itertools.permutations(told):
+        assert of_a_person(*order) == expected
