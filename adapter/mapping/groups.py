@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapter.mapping import unnumbered
 from adapter.mapping.events import Event
 from adapter.mapping.paths import Step
 from adapter.mapping.run import Draft, Groups, Link, Run
@@ -32,6 +33,7 @@ def close(run: Run, event: Event, groups: Groups) -> None:
     _once(run.drafts.get("Patient"))
     _say(run, event)
     _clear(run, event)
+    unnumbered.settle(run)
     for mean in event.means:
         mean(run, groups)
     if event.group:

@@ -57,7 +57,7 @@ def movement(outcome: Outcome, entry: Entry, resource: Resource, at: str) -> dic
         if origin.element == "location" and origin.field.startswith("PV")
     ]
     return {
-        "event": outcome.event,
+        "event": outcome.event if _named(entry) else "",
         "at": at,
         "says": {
             **{name: resource[name] for name in _KEPT if name in resource},
@@ -67,6 +67,11 @@ def movement(outcome: Outcome, entry: Entry, resource: Resource, at: str) -> dic
         "cleared": [path for path in entry.cleared if keeps(path)],
         "places": places if len(places) == len(resource.get("location", ())) else [],
     }
+
+
+def _named(entry: Entry) -> bool:
+    """Whether a stay may be told of again; what nothing names and nothing ends is of no status."""
+    return bool(entry.identity or entry.key or entry.resource.get("status") != "unknown")
 
 
 def _planned(resource: Resource) -> dict[str, Any]:

@@ -47,12 +47,14 @@ class Asked:
     `moves`     from whom an identifier comes, by whom it goes to
     `known`     those who must be stored, and have an identifier that says so
     `decision`  what a person decided: `Patient/abc`, or NEW
+    `sender`    whose stays these are: admitted at one time elsewhere it is another stay
     """
 
     losers: frozenset[str] = frozenset()
     moves: Mapping[str, str] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
     decision: str = ""
+    sender: str = ""
 
 
 def no_conflict(
@@ -229,6 +231,7 @@ class Resolver:
         if not entry.key:
             return entry.urn.removeprefix("urn:uuid:")
         parts = [self._part(part) for part in entry.key]
+        parts += [self._asked.sender] if kind == "Encounter" and self._asked.sender else []
         uid = _mint(self.namespace, kind, *parts)
         if self.judges is None or self.work.state(kind, uid) is not None:
             return uid

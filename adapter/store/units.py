@@ -105,7 +105,17 @@ def asked(one: Arrival, decision: str = "") -> Asked:
     if one.outcome.event == "A43":  # each group: who gets it, who had it
         people = [e.urn for e in one.outcome.entries if e.resource["resourceType"] == alike.KIND]
         moves = dict(zip(people[::2], people[1::2], strict=False))
-    return Asked(losers, moves, frozenset(linking.people(one.outcome)), decision)
+    known = frozenset(linking.people(one.outcome))
+    return Asked(losers, moves, known, decision, _sender(one.outcome))
+
+
+def _sender(outcome: Outcome) -> str:
+    """The feed and the facility that a message is of, "" for what is no message.
+
+    Its key is application, facility and control id, between bars (convert.py).
+    """
+    facility = f"{outcome.unit.key}|".split("|")[1]
+    return f"{outcome.unit.source}|{facility}" if outcome.event else ""
 
 
 def _look_up(work: Work, entries: Sequence[Entry]) -> None:
@@ -127,7 +137,8 @@ def _strange(work: Work, entry: Entry) -> Iterable[str]:
 
 def _likely(work: Work, outcome: Outcome, namespace: UUID) -> list[Name]:
     """The resources that a unit will probably touch, so far as the lookups tell."""
-    return Resolver(work, outcome.entries, namespace, None).names()
+    asked_for = Asked(sender=_sender(outcome))
+    return Resolver(work, outcome.entries, namespace, None, asked_for).names()
 
 
 def _stored(work: Work, one: Arrival) -> bool:
