@@ -42,7 +42,7 @@ _REFERRING = (
     .join(_TERM, _TERM.c.rid == _RESOURCE.c.rid)
     .where(_TERM.c.param.in_(bindparam("params", expanding=True)))
     .where(_TERM.c.value.in_(bindparam("names", expanding=True)))
-    .where(_RESOURCE.c.kind.not_in(_HISTORY), _RESOURCE.c.deleted == 0)
+    .where(_RESOURCE.c.deleted == 0)
     .distinct()
 )
 
@@ -126,11 +126,11 @@ def join(work: Work, pair: Pair, unit: Telling) -> list[str]:
     work.merged.add(pair.kind, pair.loser, pair.survivor, unit.stamp.unit)
     before = off.content
     for source, said in _given_up(off, unit):
-        _take_over(work, on, source, said)
+        take_over(work, on, source, said)
     linking.forget_own(work, on)
     _remember(work, on, pair, unit)
     _leave(work, off, before, unit)
-    changed = [state.ref for state in (on, off) if _saved(work, state, unit.now)]
+    changed = [state.ref for state in (on, off) if saved(work, state, unit.now)]
     return changed + repointed(work, (off.ref, on.ref), off.ref, unit.now)
 
 
@@ -148,7 +148,7 @@ def _given_up(off: State, unit: Telling) -> Iterator[tuple[str, Contribution]]:
             yield source, given
 
 
-def _take_over(work: Work, on: State, source: str, said: Contribution) -> None:
+def take_over(work: Work, on: State, source: str, said: Contribution) -> None:
     """What a source said of the loser is said of the survivor; what the API said fills gaps."""
     if source == API:
         has = slots(on.content)
@@ -184,7 +184,8 @@ def _leave(work: Work, off: State, before: dict[str, Any], unit: Telling) -> Non
     off.contributions.update(own | {unit.source: kept})
 
 
-def _saved(work: Work, state: State, now: str) -> bool:
+def saved(work: Work, state: State, now: str) -> bool:
+    """Fold what is said of a resource; a new version only if the result differs."""
     content = fold(state.kind, state.contributions, work.order)
     if state.version and content == state.content:
         return False
@@ -192,31 +193,38 @@ def _saved(work: Work, state: State, now: str) -> bool:
     return True
 
 
-def repointed(work: Work, lead: tuple[str, str], near: str, now: str) -> list[str]:
+def repointed(
+    work: Work, lead: tuple[str, str], near: str, now: str, everywhere: bool = False
+) -> list[str]:
     """Lead references on, in everything that refers to `near`. Returns what changed.
 
-    The two ends of `lead` themselves keep what they say of each other, and so do Patients.
+    The two ends of `lead` themselves keep what they say of each other, and so do Patients; history
+    is not written anew. `everywhere`: nothing but the two ends is left out.
     """
-    work.flush()
     old, new = lead
-    rows = _referring(work, near)
+    rows = referring(work, near, everywhere)
     work.know_states(rows)
     changed = []
     for kind, uid in rows:
         state = work.state(kind, uid)
-        if state is None or state.ref in lead or kind == old.partition("/")[0] == "Patient":
+        if state is None or state.ref in lead:
             continue
-        _lead_on(work, state, old, new)
-        changed += [state.ref] if _saved(work, state, now) else []
+        if kind == old.partition("/")[0] == "Patient" and not everywhere:
+            continue
+        lead_on(work, state, old, new)
+        changed += [state.ref] if saved(work, state, now) else []
     return changed
 
 
-def _referring(work: Work, reference: str) -> Sequence[Name]:
+def referring(work: Work, reference: str, everywhere: bool = False) -> Sequence[Name]:
+    """What refers to a resource, in order; `everywhere`: in Provenance and AuditEvent too."""
+    work.flush()
     kind, _, uid = reference.partition("/")
     state, names = work.state(kind, uid), [reference]
     if state is not None:
         names.append(by_number(kind, state.rid))
-    rows = work.connection.execute(_REFERRING, {"params": sorted(_naming(kind)), "names": names})
+    query = _REFERRING if everywhere else _REFERRING.where(_RESOURCE.c.kind.not_in(_HISTORY))
+    rows = work.connection.execute(query, {"params": sorted(_naming(kind)), "names": names})
     return sorted((str(kind), str(uid)) for kind, uid in rows)
 
 
@@ -227,7 +235,8 @@ def _naming(target: str) -> set[str]:
     return {one.key for one in every if target in one.targets or "*" in one.targets}
 
 
-def _lead_on(work: Work, state: State, old: str, new: str) -> None:
+def lead_on(work: Work, state: State, old: str, new: str) -> None:
+    """Lead the references to one resource on to another in all that is said of a third."""
     for source, mine in state.contributions.items():
         for name, register in mine.items():
             value = led(register.value or {}, lambda text: new if text == old else text)

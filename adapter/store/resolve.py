@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 from adapter.errors import StoreError
 from adapter.issues import Candidate, Doubt, Issue
 from adapter.record import Entry, Resource
-from adapter.store import alike
+from adapter.store import alike, renaming
 from adapter.store.said import references
 from adapter.store.work import Identity, Name, Work, identity_of
 
@@ -47,6 +47,7 @@ class Asked:
     `moves`     from whom an identifier comes, by whom it goes to
     `known`     those who must be stored, and have an identifier that says so
     `decision`  what a person decided: `Patient/abc`, or NEW
+    `changes`   what gets another number (renaming.py), and since when
     `sender`    whose stays these are: admitted at one time elsewhere it is another stay
     """
 
@@ -54,6 +55,7 @@ class Asked:
     moves: Mapping[str, str] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
     decision: str = ""
+    changes: tuple[frozenset[str], str] = (frozenset(), "")
     sender: str = ""
 
 
@@ -113,6 +115,7 @@ class Resolver:
         if judges is None:
             hints = work.memory.hints
             self.ids = {entry.urn: hints[entry.urn] for entry in entries if entry.urn in hints}
+        self.joins: list[renaming.Join] = []  # what turns out to be one
         self.taken: list[tuple[Identity, str]] = []  # identifiers that move to another
         self._asked = asked or Asked()
         self._entries = {entry.urn: entry for entry in entries}
@@ -168,12 +171,29 @@ class Resolver:
         follow = entry.urn not in self._asked.losers
         owners = {name: self.owner(name, follow) for name in names}
         known = list(dict.fromkeys(uid for uid in owners.values() if uid and uid != giver))
+        if len(known) > 1 and entry.urn in self._asked.changes[0]:
+            known = self._renamed(judges, entry, owners, known)
         uid = self._judged(judges, kind, entry, known) or self._new_id(names[0])
         for name, owner in owners.items():
             if owner and owner == giver:
                 self.taken.append((name, uid))
             self._named.setdefault(name, uid)
         return uid
+
+    def _renamed(
+        self, judges: Judges, entry: Entry, owners: Mapping[Identity, str | None], known: list[str]
+    ) -> list[str]:
+        """Who has the former number alone, when those who have the new one are the same thing."""
+        former = {uid for name in renaming.former(entry) if (uid := owners.get(name))}
+        if len(former) != 1:
+            return known
+        (stays,), kind = former, entry.resource["resourceType"]
+        joins = [renaming.Join(kind, stays, uid) for uid in known if uid != stays]
+        since = self._asked.changes[1]
+        if not all(renaming.one(self.work, judges.may_merge, pair, since) for pair in joins):
+            return known
+        self.joins += joins
+        return [stays]
 
     def _giver(self, entry: Entry) -> str:
         """The id of whoever gives an identifier to this entry, "" for nobody."""

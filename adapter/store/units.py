@@ -12,7 +12,7 @@ from adapter import data
 from adapter.issues import Issue
 from adapter.outcome import Outcome
 from adapter.record import Entry, piece
-from adapter.store import alike, held, linking, lists, merging, movements, pieces
+from adapter.store import alike, held, joining, linking, lists, merging, movements, pieces, renaming
 from adapter.store.fold import Contribution, Register, Stamp, fold, merge, repeats
 from adapter.store.instants import moment, since
 from adapter.store.protocol import Receipt, Status
@@ -90,6 +90,8 @@ def commit(
     work.news.clear()
     changed = _take(work, one, number, resolver, real)
     news = tuple(dict.fromkeys(work.news))
+    for same in resolver.joins:
+        changed += [r for r in joining.join(work, same, number, one.now) if r not in changed]
     for couple in couples:
         changed += [ref for ref in _unlinked(work, one, couple, number) if ref not in changed]
     for pair in pairs:
@@ -106,7 +108,8 @@ def asked(one: Arrival, decision: str = "") -> Asked:
         people = [e.urn for e in one.outcome.entries if e.resource["resourceType"] == alike.KIND]
         moves = dict(zip(people[::2], people[1::2], strict=False))
     known = frozenset(linking.people(one.outcome))
-    return Asked(losers, moves, known, decision, _sender(one.outcome))
+    changed = renaming.changes(one.outcome), one.stamp.as_of
+    return Asked(losers, moves, known, decision, changed, _sender(one.outcome))
 
 
 def _sender(outcome: Outcome) -> str:

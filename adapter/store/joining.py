@@ -1,0 +1,65 @@
+"""Two resources that were one thing from the start become it: of one of them nothing is left.
+
+Not a merge, of which both records stay: here the second was only made because messages came late.
+"""
+
+from __future__ import annotations
+
+import json
+
+from adapter.store import direct, linking, merging
+from adapter.store.renaming import Join
+from adapter.store.work import State, Work, identity_of
+
+# What messages tell anew by a key of their own, in which the stay or the person stands.
+_KEYED = frozenset(
+    ("Account", "AllergyIntolerance", "Condition", "Coverage", "Procedure", "RelatedPerson")
+)
+
+
+def join(work: Work, pair: Join, unit: int, now: str) -> list[str]:
+    """Say of the one all that was said of the other, which is deleted. Returns what changed."""
+    on, off = work.state(pair.kind, pair.stays), work.state(pair.kind, pair.goes)
+    if on is None or off is None or on is off:
+        return []
+    work.merged.add(pair.kind, pair.goes, pair.stays, unit)
+    _rename(work, off, on)
+    for source, said in off.contributions.items():
+        merging.take_over(work, on, source, said)
+    linking.forget_own(work, on)
+    before = {ref for ref in merging.referring(work, on.ref) if ref[0] in _KEYED}
+    direct.delete(work, off.kind, off.id, now)
+    merging.saved(work, on, now)
+    changed = merging.repointed(work, (off.ref, on.ref), off.ref, now, everywhere=True)
+    for twin in _twins(work, on, before):
+        changed += join(work, twin, unit, now)
+        merging.lead_on(work, on, f"{twin.kind}/{twin.goes}", f"{twin.kind}/{twin.stays}")
+    merging.saved(work, on, now)  # a stay lists its diagnoses
+    return [on.ref, off.ref, *changed]
+
+
+def _rename(work: Work, off: State, on: State) -> None:
+    """Let the identifiers of the one name the other."""
+    for item in off.content.get("identifier", ()):
+        identity = identity_of(off.kind, str(item.get("system", "")), str(item.get("value", "")))
+        if work.owner(identity) == off.id:
+            work.unregister(identity)
+            work.register(identity, on.id)
+
+
+def _twins(work: Work, on: State, before: set[tuple[str, str]]) -> list[Join]:
+    """What was told of both under one key, and so is stored twice: it is the same in every word."""
+    after = [ref for ref in merging.referring(work, on.ref) if ref[0] in _KEYED]
+    known = {_words(work, *ref): ref for ref in sorted(before)}
+    found = []
+    for kind, uid in after:
+        other = known.get(_words(work, kind, uid)) if (kind, uid) not in before else None
+        if other is not None and not work.merged.losers(kind, uid):
+            found.append(Join(kind, other[1], uid))
+    return found
+
+
+def _words(work: Work, kind: str, uid: str) -> str:
+    state = work.state(kind, uid)
+    gone = state is None or state.deleted
+    return uid if gone or state is None else kind + json.dumps(state.content, sort_keys=True)
