@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 
-from adapter.issues import Issue
+from adapter.issues import Candidate, Issue
 from adapter.outcome import Outcome
 from adapter.record import Resource, piece
 from adapter.store import alike, pieces
 from adapter.store.fold import Contribution, Register, Stamp
-from adapter.store.resolve import Resolver, Unresolved
+from adapter.store.resolve import Resolver, Unresolved, identities
 from adapter.store.said import Told
 from adapter.store.work import State, Work
 
-_EVENT = "A37"
+_EVENT, _LINKS = "A37", "A24"
 _TYPE = "seealso"
 Couple = tuple[str, str]  # ids of two people
 
@@ -44,6 +44,61 @@ def unlinked(
 ) -> list[tuple[State, Contribution]]:
     """What a source says of two people when it takes their link back."""
     return [*_sides(work, couple, source, stamp), *_sides(work, couple[::-1], source, stamp)]
+
+
+def others(work: Work, couple: Couple, source: str, stamp: Stamp) -> list[str]:
+    """Who else told before that two people are linked: only they, or a person, take that back."""
+    found: set[str] = set()
+    for one, other in (couple, couple[::-1]):
+        for uid in (one, *work.merged.losers(alike.KIND, one)):
+            state = work.state(alike.KIND, uid)
+            for teller, mine in state.contributions.items() if state is not None else ():
+                if teller != source and any(
+                    register.stamp.order < stamp.order and _leads(work, register.value, name, other)
+                    for name, register in mine.items()
+                ):
+                    found.add(teller)
+    return sorted(found)
+
+
+def owned(work: Work, found: Sequence[Couple], source: str, stamp: Stamp) -> None:
+    """Raises Unresolved for a link that somebody else told: a person decides."""
+    for couple in found:
+        if others(work, couple, source, stamp):
+            text = "a link that another sender told is not taken back; nothing was changed"
+            people = [Candidate(uid, 0, (), ()) for uid in couple]
+            raise Unresolved(Issue("error", "identity-conflict", text), people)
+
+
+def meant(outcome: Outcome, resolver: Resolver) -> dict[str, set[str]]:
+    """Of the people of a unit that links them, by id: those they were when it was sent."""
+    found: dict[str, set[str]] = {}
+    for entry in outcome.entries if outcome.event == _LINKS else ():
+        if entry.resource["resourceType"] == alike.KIND:
+            owners = {resolver.work.owner(name) for name in identities(entry)}
+            uid = resolver.ids[entry.urn].partition("/")[2]
+            found[uid] = {owner for owner in owners if owner and owner != uid}
+    return found
+
+
+def standing(
+    said: Contribution, state: State, source: str, were: dict[str, set[str]]
+) -> Contribution:
+    """What a source says of a person, without links that it took back later.
+
+    Of someone who became another since, the link was taken back under his old id.
+    """
+    if not any(were.values()):
+        return said
+    mine = state.contributions.get(source, {})
+    gone = {
+        _name(uid)
+        for uid, before in were.items()
+        for old in before
+        if (told := said.get(_name(uid))) and (last := mine.get(_name(old)))
+        if last.value is None and last.stamp.order > told.stamp.order
+    }
+    return {name: register for name, register in said.items() if name not in gone}
 
 
 def _sides(

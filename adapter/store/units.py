@@ -79,7 +79,7 @@ def commit(
         return _not_taken(work, one, Unresolved(Issue("error", "key-reused", text)))
     try:
         resolver = Resolver(work, one.outcome.entries, namespace, judges, asked(one, decision))
-        couples = linking.couples(one.outcome, resolver)
+        couples = _couples(work, one, resolver, decision)
         pairs = merging.pairs(work, one.outcome, resolver, judges if not decision else None)
         event = one.outcome.event
         real = [told(entry, event, resolver.target) for entry in one.outcome.entries]
@@ -98,6 +98,14 @@ def commit(
         telling = merging.Telling(one.stamp._replace(unit=number), one.mark[1], one.now)
         changed += [ref for ref in merging.join(work, pair, telling) if ref not in changed]
     return Receipt("stored", number, dict(resolver.ids), tuple(changed), news=news)
+
+
+def _couples(work: Work, one: Arrival, resolver: Resolver, decision: str) -> list[linking.Couple]:
+    """Who is unlinked from whom. Raises Unresolved for what a person must decide first."""
+    found = linking.couples(one.outcome, resolver)
+    if not decision:
+        linking.owned(work, found, one.mark[1], one.stamp)
+    return found
 
 
 def asked(one: Arrival, decision: str = "") -> Asked:
@@ -179,6 +187,7 @@ def _take(
     changed: dict[str, None] = {}
     silent = _already_one(one.outcome, resolver)
     wrong = _in_error(one.outcome, resolver)
+    linked = linking.meant(one.outcome, resolver)
     for entry, resource in zip(one.outcome.entries, real, strict=True):
         if entry.urn in silent:
             continue
@@ -191,6 +200,7 @@ def _take(
             telling = linking.apart(_without(resource, wrong), state.ref)
             said = told_by(one.outcome, entry, telling, stamp)
             said.update({name: Register(stamp, None) for name in _taken_back(entry, wrong)})
+            said = linking.standing(said, state, source, linked)
             changed.update(dict.fromkeys(_taken(work, one, state, said)))
             _remember(state, source, resource, said)
         for identity in identities(entry):
@@ -239,10 +249,15 @@ def _withdrawn(work: Work, one: Arrival, resolver: Resolver, stamp: Stamp) -> li
 
 
 def _unlinked(work: Work, one: Arrival, couple: linking.Couple, number: int) -> list[str]:
-    """Take the link of two people back (linking.py). Returns what changed."""
-    source, stamp = one.mark[1], one.stamp._replace(unit=number)
-    sides = linking.unlinked(work, couple, source, stamp)
-    return [state.ref for state, said in sides if _fold_in(work, state, source, said, one.now)]
+    """Take the link of two people back (linking.py). Returns what changed.
+
+    Where others told of it too, a person has decided so.
+    """
+    stamp, changed = one.stamp._replace(unit=number), []
+    for source in (one.mark[1], *linking.others(work, couple, one.mark[1], stamp)):
+        for state, said in linking.unlinked(work, couple, source, stamp):
+            changed += [state.ref] if _fold_in(work, state, source, said, one.now) else []
+    return changed
 
 
 def _already_one(outcome: Outcome, resolver: Resolver) -> frozenset[str]:

@@ -11,6 +11,7 @@ import pytest
 from adapter import convert
 from adapter import store as stores
 from adapter.identity.match import may_merge, resolve
+from adapter.outcome import Outcome
 from adapter.program.encounters import replay
 
 NOW = "2026-07-20T08:00:00Z"
@@ -34,7 +35,9 @@ def links(*messages: bytes, last: str = "stored", decision: str = "") -> set[tup
     """
     store = stores.open("sqlite://", resolve, UUID(int=2), 5, replay, may_merge)
     try:
-        receipts = [store.commit(one, raw, NOW) for raw in messages for one in convert.adt(raw)]
+        receipts = [
+            store.commit(_sent(one), raw, NOW) for raw in messages for one in convert.adt(raw)
+        ]
         assert [one.status for one in receipts] == ["stored"] * (len(messages) - 1) + [last]
         if decision:
             meant = next(r["id"] for r in store.each("Patient") if _number(r) == decision)
@@ -48,6 +51,13 @@ def links(*messages: bytes, last: str = "stored", decision: str = "") -> set[tup
         }
     finally:
         store.close()
+
+
+def _sent(outcome: Outcome) -> Outcome:
+    """The outcome as one of the feed of its facility."""
+    facility = outcome.unit.key.split("|")[1].lower()
+    outcome.unit.source = f"feed:{facility}" if facility != "mercy" else outcome.unit.source
+    return outcome
 
 
 def _number(person: dict[str, Any]) -> str:
@@ -139,3 +149,23 @@ def test_a_person_is_not_linked_to_himself_by_a_merge(late: bool) -> None:
     merged = message("A40", 6, pid("M1"), "MRG|M9^^^MERCY^MR")
     told = (merged, linked) if late else (linked, merged)
     assert links(*KNOWN, *told) == {("M1", "replaces", "M9"), ("M9", "replaced-by", "M1")}
+
+
+MERGED = message("A40", 8, pid("M2").replace("M2", "M4"), "MRG|M2^^^MERCY^MR")
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations((FIRST, UNDONE, MERGED))))
+def test_late_after_one_of_the_two_was_merged(order: tuple[bytes, ...]) -> None:
+    assert {row[1] for row in links(*KNOWN, *order)} == {"replaces", "replaced-by"}
+
+
+ELSEWHERE = UNDONE.replace(b"|ADT|MERCY|", b"|ADT|GRACE|")
+ALSO = message("A24", 6, pid("M1"), pid("M2")).replace(b"|ADT|MERCY|", b"|ADT|GRACE|")
+
+
+def test_who_did_not_tell_of_a_link_does_not_take_it_back() -> None:
+    assert links(*KNOWN, FIRST, ELSEWHERE, last="review") == both("M1", "M2")
+    assert links(*KNOWN, FIRST, ALSO, UNDONE, last="review") == both("M1", "M2")
+    assert links(*KNOWN, ELSEWHERE, FIRST) == both("M1", "M2")
+    assert links(*KNOWN, FIRST, ALSO, ELSEWHERE, last="review", decision="M2") == set()
+    assert links(*KNOWN, FIRST, ELSEWHERE, last="review", decision="M1") == set()
