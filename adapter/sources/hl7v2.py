@@ -37,6 +37,7 @@ _WIDE = (  # byte order marks; that of UTF-32 begins as that of UTF-16
 )
 _HEAD = re.compile(r"MSH(?P<field>[^\w\s\x00-\x1f])(?P<rest>[^\w\s\x00-\x1f]{3,6}?)(?P=field)")
 _BATCH = ("FHS", "BHS", "BTS", "FTS")
+_TRAILERS = {"FHS": "FTS", "BHS": "BTS"}
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}(?:\||\Z)")
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))  # no text of FHIR may hold them
 _BLANKS = dict.fromkeys(_CONTROLS, " ")
@@ -81,7 +82,7 @@ def read(raw: bytes | str, source: str = "message") -> Iterator[Message | Issue]
     pieces = [text[at:end] for at, end in zip(starts, (*starts[1:], None), strict=True)]
     head = text[: starts[0]]
     yield from _outside(head, source)
-    if "\rBTS" in text or "\nBTS" in text or "FTS" in text:
+    if "BHS" in head or "FHS" in head or "\rBTS" in text or "\nBTS" in text or "FTS" in text:
         yield from _batch([head, *pieces], source)
     line = _breaks(head)
     for at, piece in zip(starts, pieces, strict=True):
@@ -292,6 +293,22 @@ def _batch(pieces: list[str], source: str) -> Iterator[Issue]:
                 if _count(one) not in (None, count):
                     text = f"{name}-1 and what was sent differ in number"
                     yield Issue("warning", "batch-count", text, Location(source, line, f"{name}-1"))
+    yield from _unended(pieces, source)
+
+
+def _unended(pieces: list[str], source: str) -> Iterator[Issue]:
+    """A file or batch that is begun and has no trailer may have been cut off after any message."""
+    names = (one[:3] for piece in pieces for one in _lines(piece))
+    begun: dict[str, int] = {}  # header -> its line
+    for line, name in enumerate(names, 1):
+        if name in _TRAILERS:
+            begun.setdefault(name, line)
+        for header, trailer in _TRAILERS.items():
+            if name == trailer:
+                begun.pop(header, None)
+    for header, line in begun.items():
+        text = f"no {_TRAILERS[header]} ends what {header} begins: it may not have come whole"
+        yield Issue("warning", "batch-count", text, Location(source, line, header))
 
 
 def _count(line: str) -> int | None:

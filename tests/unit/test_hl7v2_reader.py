@@ -259,6 +259,19 @@ def test_every_batch_of_a_file_is_counted_alone():
     assert read(f"{one}{one}FTS|3\r")[1] == [("batch-count", 9, "FTS-1")]
 
 
+@pytest.mark.parametrize(
+    ("raw", "issues"),
+    [
+        (f"BHS|^~\\&|A\r{TWO}{TWO}", [("batch-count", 1, "BHS")]),
+        (f"FHS|^~\\&|A\rBHS|^~\\&|A\r{TWO}BTS|1\r", [("batch-count", 1, "FHS")]),
+        (f"BHS|^~\\&|A\r{TWO}BTS|1\rBHS|^~\\&|A\r{TWO}", [("batch-count", 5, "BHS")]),
+        (f"{TWO}{TWO}", []),
+    ],
+)
+def test_a_batch_without_its_end_may_be_cut_off(raw, issues):
+    assert read(raw)[1] == issues
+
+
 def test_one_bad_message_does_not_spoil_the_rest():
     found, issues = read(f"{TWO}MSH|oops\r{PID}\r{TWO}")
     assert ([message.line for message in found], issues) == (
