@@ -6,6 +6,7 @@ from typing import Any
 
 from adapter.mapping import unnumbered
 from adapter.mapping.events import Event
+from adapter.mapping.finish import identity
 from adapter.mapping.paths import Step
 from adapter.mapping.run import Draft, Groups, Link, Run
 
@@ -56,11 +57,29 @@ def _once(patient: Draft | None) -> None:
 
 def _bind(run: Run, groups: Groups) -> None:
     """Links by name mean the resources of this group."""
+    _apart(run, groups)
     for draft in run.made[max(groups.mark, 0) :]:
         bound = (_bound(run, link) for link in draft.links)
         draft.links = [link for link in bound if link is not None]
     groups.closed.append(run.drafts)
     groups.mark = len(run.made)
+
+
+def _apart(run: Run, groups: Groups) -> None:
+    """Two people of one message (A17) have no stay in common: it would be the first one's."""
+    stay = run.drafts.get("Encounter")
+    for drafts in groups.closed if stay is not None else ():
+        if _same(stay, drafts.get("Encounter")) and not _same(
+            run.drafts.get("Patient"), drafts.get("Patient")
+        ):
+            run.label = "PV1-19"
+            run.issue("error", "contradiction", "the visit number of another person's stay")
+
+
+def _same(one: Draft | None, other: Draft | None) -> bool:
+    """Whether two drafts have a number that names them in common."""
+    names = [set(identity(draft.resource)) for draft in (one, other) if draft is not None]
+    return len(names) > 1 and bool(names[0] & names[1])
 
 
 def _bound(run: Run, link: Link) -> Link | None:

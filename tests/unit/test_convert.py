@@ -268,3 +268,15 @@ def test_rows_are_the_same_alone_and_together(rows):
         for resource in (*mine, *other):
             resource.pop("identifier", None)  # the number in it counts the rows
         assert data.dumps(mine) == data.dumps(other)
+
+
+@pytest.mark.parametrize(("number", "ok"), [("V1", False), ("V2", True)])
+def test_two_people_of_a_message_have_no_stay_in_common(number: str, ok: bool) -> None:
+    groups = [
+        f"PID|||{who}^^^MERCY^MR||QUILLFEATHER^ODETTE\rPV1|1|I|W1{'|' * 16}{stay}^^^MERCY^VN"
+        for who, stay in (("M1", "V1"), ("M2", number))
+    ]
+    head = "MSH|^~\\&|A|B|||20260710||ADT^A17|1|P|2.5\rEVN|A17|20260710"
+    (outcome,) = convert.adt("\r".join([head, *groups, ""]).encode())
+    assert outcome.ok is ok
+    assert [i.detail for i in outcome.issues if i.failed] == ([] if ok else ["contradiction"])
