@@ -24,7 +24,7 @@ OLIVE = "M1,Otter,Olive,91234567A,02/29/1980,F,12/31/2026\n"
 HANA = "M2,Heron,Hana,91234568B,03/01/1981,F,12/31/2026\n"
 MSH = "MSH|^~\\&|REG|MERCYTEST|HUB|HARBOR|20260701080000-0700||ADT^A08|{}|P|2.5\r"
 PID = "EVN|A08|20260701080000-0700\rPID|1||D{}^^^&1.2.3&ISO^MR||OTTER^OLIVE||19800229|F\r"
-VISIT = "PV1|1|I|ED|||||||||||||||||V{}\r"
+VISIT = "PV1|1|I|ED||||||||||||||||V{}\r"
 FORM = (ROOT / "fixtures" / "referral" / "adult" / "input.json").read_bytes()
 LOG = (ROOT / "fixtures" / "services" / "log" / "input.csv").read_bytes()
 

@@ -30,7 +30,7 @@ def message(number: int) -> str:
     return (
         f"MSH|^~\\&|REG|MERCYTEST|HUB|HARBOR|20260701080000-0700||ADT^A08|K{number}|P|2.5\r"
         f"EVN|A08|20260701080000-0700\rPID|1||D{number}^^^&1.2.3&ISO^MR||OTTER^OLIVE||19800229|F\r"
-        f"PV1|1|I|ED|||||||||||||||||V{number}\r"
+        f"PV1|1|I|ED||||||||||||||||V{number}\r"
     )
 
 
