@@ -34,7 +34,7 @@ def close(run: Run, event: Event, groups: Groups) -> None:
     _once(run.drafts.get("Patient"))
     _say(run, event)
     _clear(run, event)
-    unnumbered.settle(run)
+    unnumbered.settle(run, event)
     for mean in event.means:
         mean(run, groups)
     if event.group:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adapter.mapping.events import Event
 from adapter.mapping.finish import identity
 from adapter.mapping.run import Draft, Run
 
@@ -9,11 +10,16 @@ from adapter.mapping.run import Draft, Run
 _OPEN = frozenset(("planned", "arrived", "triaged", "in-progress", "onleave"))
 
 
-def settle(run: Run) -> None:
+# What begins a stay: the care team must hear of it, whether or not anybody will tell its end.
+_BEGINS = frozenset(("A01", "A04"))
+
+
+def settle(run: Run, event: Event) -> None:
     """What a group's stay is known by when it has no visit number; a warning says so.
 
     An admission to the minute names it alone: class and ward change during a stay. A mere day does
-    so with the class. Where nothing names it the stay is open to no end: its status is not known.
+    so with the class. Where nothing names it the stay is open to no end: its status is not known,
+    unless this is its admission.
     """
     stay = run.drafts.get("Encounter")
     if stay is None or identity(stay.resource):
@@ -21,10 +27,15 @@ def settle(run: Run) -> None:
     start = stay.resource.get("period", {}).get("start", "")
     if "T" in start:
         stay.key = ("subject", "period.start")
-    elif not start and stay.resource.get("status", "unknown") in (*_OPEN, "unknown"):
+    elif not start and event.code not in _BEGINS:
+        _unknown(stay)
+    _warn(run, stay, bool(start))
+
+
+def _unknown(stay: Draft) -> None:
+    if stay.resource.get("status", "unknown") in (*_OPEN, "unknown"):
         stay.resource["status"] = "unknown"
         stay.weak = tuple(dict.fromkeys((*stay.weak, "status")))
-    _warn(run, stay, bool(start))
 
 
 def _warn(run: Run, stay: Draft, named: bool) -> None:

@@ -53,9 +53,9 @@ def stays(*messages: bytes) -> list[tuple[str, str]]:
         # when it occurred is when it began
         ([message("A01", 8, occurred=MINUTE), message("A03", 20, start=MINUTE)],
          [("finished", "IMP")]),
-        # named by nothing a stay does not go on for ever
+        # named by nothing a stay does not go on for ever, but an admission is told of
         ([message("A01", 8), message("A08", 9), message("A03", 20)],
-         [("finished", "IMP"), ("unknown", "IMP"), ("unknown", "IMP")]),
+         [("finished", "IMP"), ("in-progress", "IMP"), ("unknown", "IMP")]),
         ([message("A05", 8, "P"), message("A11", 9)], [("cancelled", "IMP"), ("unknown", "PRENC")]),
     ],
 )  # fmt: skip
