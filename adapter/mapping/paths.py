@@ -214,30 +214,36 @@ class Constants:
 
     def __init__(self, constants: list[tuple[Target, Any]]) -> None:
         self._plain: list[Callable[[Draft], None]] = []
-        self._of_slots: dict[tuple[str, ...], list[tuple[Put, Any]]] = {}
+        self._in_slots: dict[tuple[str, ...], list[tuple[str, Any]]] = {}  # by key
+        self._below_slots: dict[tuple[str, ...], list[tuple[Put, Any]]] = {}
         for path, value in constants:
             self._add(path, value)
 
     def __bool__(self) -> bool:
-        return bool(self._plain or self._of_slots)
+        return bool(self._plain or self._in_slots or self._below_slots)
 
     def write(self, draft: Draft) -> None:
         """Write all of them into a draft, as far as their parents are there."""
         for function in self._plain:
             function(draft)
-        of_slots = self._of_slots
-        if of_slots:
-            for name, rep in list(draft.slots):
-                for put, value in of_slots.get(name, ()):
-                    put(draft, value, rep)
+        if not (self._in_slots or self._below_slots):
+            return
+        for (name, rep), element in list(draft.slots.items()):
+            for key, value in self._in_slots.get(name, ()):
+                element[key] = value
+            for put, value in self._below_slots.get(name, ()):
+                put(draft, value, rep)
 
     def _add(self, path: Target, value: Any) -> None:
         slots = [place for place, step in enumerate(path.steps[:-1]) if step.slot]
-        if slots:
-            name = _slot_name(path.steps[: slots[-1] + 1])
-            self._of_slots.setdefault(name, []).append((putter(path), value))
-        else:
+        if not slots:
             self._plain.append(constant(path, value))
+            return
+        name, last = _slot_name(path.steps[: slots[-1] + 1]), path.steps[-1]
+        if last.slot is None and slots[-1] == len(path.steps) - 2:
+            self._in_slots.setdefault(name, []).append((last.key, value))
+        else:
+            self._below_slots.setdefault(name, []).append((putter(path), value))
 
 
 def _inside(put: Put, keys: tuple[str, ...], value: Any) -> Callable[[Draft], None]:
