@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from adapter.issues import Issue
@@ -28,13 +27,15 @@ Link = tuple[Json, frozenset[str]]
 Urn = tuple[str, Json, frozenset[str]]
 
 
-@dataclass(slots=True)
 class Walk:
     """What one check carries along: how deep it is, and the References of this resource."""
 
-    depth: int = 0
-    links: list[Link] = field(default_factory=list)
-    urns: list[Urn] = field(default_factory=list)
+    __slots__ = ("depth", "links", "urns")
+
+    def __init__(self, depth: int = 0) -> None:
+        self.depth = depth
+        self.links: list[Link] = []
+        self.urns: list[Urn] = []
 
     def note(self, value: Json, targets: frozenset[str]) -> None:
         """Note a Reference of sound structure."""
