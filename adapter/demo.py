@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adapter import data, outputs, store
+from adapter.errors import SettingError
 from adapter.identity.match import may_merge, resolve
 from adapter.issues import Issue
 from adapter.pipeline import Pipeline, Tally, UnitResult
@@ -31,11 +32,12 @@ Say = Callable[..., None]
 
 
 def run(folder: Path, say: Say) -> int:
-    """Load fixtures/demo into a new store in `folder`, write the files, print what was made."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Load fixtures/demo into a new store in `folder`, write the files, print what was made.
+
+    What an earlier demo made there gives way. Raises SettingError for a folder of other things.
+    """
     file = folder / "demo.sqlite"
-    for old in folder.glob("demo.sqlite*"):
-        old.unlink()
+    _clear(folder, file)
     base = store.open(f"sqlite:///{file}", resolve, replay=replay, may_merge=may_merge)
     house = Pipeline(base, lambda: RECEIVED)
     _load(house, say)
@@ -44,6 +46,15 @@ def run(folder: Path, say: Say) -> int:
     _count(house.store, say)
     say(f"\nThe store: {file}. See any of it: ecm-adapter --database sqlite:///{file} serve")
     return 0
+
+
+def _clear(folder: Path, file: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    if not file.exists() and any(folder.iterdir()):
+        raise SettingError("demo --out: a new or empty folder, or that of an earlier demo")
+    for pattern in ("demo.sqlite*", f"837P_{PLAN}_{MONTH}_*.837"):
+        for old in folder.glob(pattern):
+            old.unlink()
 
 
 def _load(house: Pipeline, say: Say) -> None:

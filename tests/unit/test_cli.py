@@ -268,6 +268,16 @@ def test_the_demo_tells_what_it_made(demo):
     assert {file.suffix for file in folder.iterdir()} >= {".sqlite", ".csv", ".837"}
 
 
+def test_the_demo_can_be_run_again_and_takes_no_file_of_others(tmp_path, run):
+    other = tmp_path / "837P_sunrise_2026-07_000000001.837"
+    other.write_text("somebody's own")
+    assert run("demo", "--out", str(tmp_path))[0] == 2
+    assert other.read_text() == "somebody's own"
+    folder = tmp_path / "new"
+    assert [run("demo", "--out", str(folder))[0] for _ in range(2)] == [0, 0]
+    assert len(list(folder.glob("*.837"))) == 1
+
+
 def test_a_cell_of_the_return_file_leads_to_its_row(demo, explain):
     file = written(demo, "*.csv")
     with file.open(newline="", encoding="utf-8-sig") as stream:
