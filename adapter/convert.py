@@ -18,7 +18,7 @@ from adapter.mapping import notification as notifications
 from adapter.mapping.roster import Named, Roster, named
 from adapter.mapping.run import Feed
 from adapter.mapping.service_log import BoundLog, LogMapping
-from adapter.outcome import Outcome, Unit, bundle_entry
+from adapter.outcome import BUNDLE, Outcome, Unit, bundle_entry
 from adapter.record import Constant, Entry, Location, Message, Record, Resource
 from adapter.sources import form_layout, forms, hl7v2, layout
 from adapter.sources import tabular as tables
@@ -328,7 +328,7 @@ def bundle_json(outcome: Outcome) -> bytes:
     return _HEAD + b",".join([_entry_json(entry) for entry in outcome.entries]) + b"]}"
 
 
-_HEAD = b'{"resourceType":"Bundle","type":"transaction","entry":['
+_HEAD = data.dumps({**BUNDLE, "entry": []}).removesuffix(b"]}")
 
 
 def _entry_json(entry: Entry) -> bytes:

@@ -8,6 +8,8 @@ from typing import Any
 from adapter.issues import FAILING, Issue
 from adapter.record import Entry, Location
 
+BUNDLE = {"resourceType": "Bundle", "type": "transaction"}  # of a unit, without its entries
+
 
 @dataclass(slots=True)
 class Unit:
@@ -62,11 +64,7 @@ class Outcome:
         """
         if not self.ok or not self.entries:
             return None
-        return {
-            "resourceType": "Bundle",
-            "type": "transaction",
-            "entry": [bundle_entry(entry) for entry in self.entries],
-        }
+        return {**BUNDLE, "entry": [bundle_entry(entry) for entry in self.entries]}
 
 
 def bundle_entry(entry: Entry) -> dict[str, Any]:

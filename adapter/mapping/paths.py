@@ -176,16 +176,13 @@ def _enter(
     return draft.slot(box, key, name, rep)
 
 
-def constant(path: Target, value: Any) -> Callable[[Draft], None]:
-    """A function that writes a constant beside sourced values: wherever its parent exists."""
+def _constant(path: Target, value: Any) -> Callable[[Draft], None]:
+    """A function that writes a constant of no slot: wherever its parent exists."""
     put, steps = putter(path), path.steps
     if len(steps) == 1 and steps[0].slot is None:
         return _at_root(steps[0].key, value)
     if len(steps) == 1:
         return lambda draft: put(draft, value, 0)
-    slots = [place for place, step in enumerate(steps[:-1]) if step.slot]
-    if slots:
-        return _beside(put, _slot_name(steps[: slots[-1] + 1]), value)
     return _inside(put, tuple(step.key for step in steps[:-1]), value)
 
 
@@ -198,15 +195,6 @@ def _at_root(key: str, value: Any) -> Callable[[Draft], None]:
 
 def _slot_name(steps: tuple[Step, ...]) -> tuple[str, ...]:
     return tuple(text for key, slot in steps for text in (key, slot or ""))
-
-
-def _beside(put: Put, name: tuple[str, ...], value: Any) -> Callable[[Draft], None]:
-    def put_beside(draft: Draft) -> None:
-        for found, rep in list(draft.slots):
-            if found == name:
-                put(draft, value, rep)
-
-    return put_beside
 
 
 class Constants:
@@ -237,7 +225,7 @@ class Constants:
     def _add(self, path: Target, value: Any) -> None:
         slots = [place for place, step in enumerate(path.steps[:-1]) if step.slot]
         if not slots:
-            self._plain.append(constant(path, value))
+            self._plain.append(_constant(path, value))
             return
         name, last = _slot_name(path.steps[: slots[-1] + 1]), path.steps[-1]
         if last.slot is None and slots[-1] == len(path.steps) - 2:
