@@ -16,7 +16,7 @@ from adapter.validation.once import FIXED, once
 from adapter.validation.primitives import Test, is_string
 
 Ask = Callable[[Json, Walk], bool]
-_MOST = 1_000  # sets of elements of a type that are remembered
+_MOST = 10_000  # sets of elements that are remembered, of all types; then all are forgotten
 
 
 class Element(NamedTuple):
@@ -66,8 +66,10 @@ class Shapes(dict[tuple[str, ...], Ask]):
         shape = self.shape(node)
         if shape is None:
             return _no
-        if len(self) >= _MOST:
-            self.clear()
+        every = list(_shapes.values())
+        if sum(map(len, every)) >= _MOST:
+            for shapes in every:
+                shapes.clear()
         ask = self[tuple(node)] = _Writer().function(shape, node)
         return ask
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import random
 from collections.abc import Iterator
@@ -59,3 +60,13 @@ def test_what_is_emitted_is_accepted_and_no_mutant_is_unless_it_is_sound(file: P
 
 def test_there_are_such_files() -> None:
     assert len(FILES) > 10
+
+
+def test_what_is_remembered_of_hostile_orders_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accept, "_MOST", 5)
+    for order in itertools.permutations(("active", "gender", "birthDate", "language")):
+        texts = {"active": True, "gender": "female", "birthDate": "1980-01-01", "language": "en"}
+        patient = {"resourceType": "Patient", **{name: texts[name] for name in order}}
+        assert both(patient) == (True, True)
+        assert both({"resourceType": "Group", "type": "person", "actual": True}) == (True, True)
+        assert sum(map(len, accept._shapes.values())) <= 5
