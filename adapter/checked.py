@@ -46,7 +46,7 @@ def _left_out(entry: Entry, issue: Issue, element: str) -> bool:
     """Take the faulty element, or the claim of the profile, out of a resource."""
     if type(entry.resource) is Constant:
         entry.resource = dict(entry.resource)
-        entry.origins = [origin for origin in entry.origins if origin.element != element]
+        entry.told = [(line, name, label) for name, line, label in entry.origins if name != element]
     if issue.detail == "profile":
         meta = entry.resource.pop("meta", {})
         kept = {key: value for key, value in meta.items() if key != "profile"}

@@ -134,7 +134,7 @@ class Entry:
     `identity`  (system, value) business identifiers that name the same thing everywhere
     `key`       parts that name the resource when it has no business identifier; a part may be an
                 `urn` of another entry and is replaced by that entry's stored id
-    `origins`   one row per source value written
+    `told`      one (line, element, field label) per source value written; of no element: of all
     `cleared`   top-level elements that the source asks to delete (HL7 v2 `""`)
     `weak`      top-level elements that only fill a gap and never replace what is stored
     `parts`     top-level elements told piece by piece: of each list item the name of its piece,
@@ -146,10 +146,20 @@ class Entry:
     urn: str
     identity: tuple[tuple[str, str], ...] = ()
     key: tuple[str, ...] = ()
-    origins: Sequence[Origin] = ()
+    told: Sequence[tuple[int, str, str]] = ()
     cleared: tuple[str, ...] = ()
     weak: tuple[str, ...] = ()
     parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def origins(self) -> list[Origin]:
+        """Where its elements came from, one row per source value written."""
+        every = [name for name in self.resource if name != "resourceType"]
+        return [
+            Origin(name, line, label)
+            for line, element, label in self.told
+            for name in ([element] if element else every)
+        ]
 
 
 def piece(element: str, item: Any) -> str:

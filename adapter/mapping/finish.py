@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from adapter import data, terms
 from adapter.mapping.run import Draft, Link, Run, Side, urn
 from adapter.outcome import Outcome
-from adapter.record import Constant, Entry, Origin, Resource, fixed
+from adapter.record import Constant, Entry, Resource, fixed
 
 BASE = "https://ecm-adapter.example/fhir"
 _ABSENT = fixed(
@@ -42,8 +42,8 @@ def finish(run: Run) -> Outcome:
             _link(run, side)
         named = side.named
         resource, known, weak = (named and named.done) or _completed(side)
-        told = Origins(resource, ((side.line, "", side.label),))
-        entries.append(Entry(resource, side.urn, known, side.key, told, (), weak))
+        told = ((side.line, "", side.label),)
+        entries.append(Entry(resource, side.urn, known, side.key, told, (), weak, _NO_PARTS))
         if side.kind not in _PASSING:
             about.append(side.urn)
     targets = dict.fromkeys(about or [entry.urn for entry in entries])
@@ -54,6 +54,7 @@ def finish(run: Run) -> Outcome:
 
 # What units name in passing, thousands of them the same: their Provenance is not about it, unless
 # about nothing else.
+_NO_PARTS: dict[str, list[str]] = {}
 _PASSING = frozenset(("Location", "Organization", "Practitioner"))
 
 
@@ -267,7 +268,7 @@ def _entry(draft: Draft) -> Entry:
         draft.urn,
         draft.identity,
         draft.key,
-        Origins(resource, draft.origins),
+        draft.origins,
         tuple(draft.cleared),
         (*weak, *draft.weak),
         draft.parts,
@@ -307,41 +308,6 @@ def _entered_in_error(draft: Draft) -> bool:
         draft.resource.pop("clinicalStatus", None)
         draft.cleared.append("clinicalStatus")
     return wrong
-
-
-class Origins(Sequence[Origin]):
-    """A resource's places as rows, made when they are asked for: converting alone never does."""
-
-    __slots__ = ("_resource", "_told")
-
-    def __init__(self, resource: Resource, told: Sequence[tuple[int, str, str]]) -> None:
-        self._resource, self._told = resource, told
-
-    def _rows(self) -> list[Origin]:
-        every = [name for name in self._resource if name != "resourceType"]
-        return [
-            Origin(name, line, label)
-            for line, element, label in self._told
-            for name in ([element] if element else every)
-        ]
-
-    def __eq__(self, other: object) -> bool:
-        """Whether the rows are the same, without making them."""
-        if not isinstance(other, Origins):
-            return NotImplemented
-        here, there = self._resource, other._resource
-        return self._told == other._told and (here is there or [*here] == [*there])
-
-    __hash__ = None  # type: ignore[assignment]  # as of any list
-
-    def __len__(self) -> int:
-        return len(self._rows())
-
-    def __iter__(self) -> Iterator[Origin]:
-        return iter(self._rows())
-
-    def __getitem__(self, place: Any) -> Any:
-        return self._rows()[place]
 
 
 def _provenance(run: Run, draft: Draft | None, targets: Iterable[str]) -> Entry:

@@ -54,24 +54,33 @@ class Link(NamedTuple):
     to: Draft | str
 
 
-@dataclass(slots=True, eq=False)
 class Draft:
     """A resource being written, with its slots and the places its values came from."""
 
-    kind: str
-    name: str
-    key: tuple[str, ...]
-    line: int
-    resource: Resource
-    slots: dict[tuple[tuple[str, ...], int], dict[str, Any]] = field(default_factory=dict)
-    origins: list[tuple[int, str, str]] = field(default_factory=list)
-    cleared: list[str] = field(default_factory=list)
-    links: list[Link] = field(default_factory=list)
-    urn: str = ""
-    profile: str = ""
-    weak: tuple[str, ...] = ()
-    identity: tuple[tuple[str, str], ...] = ()
-    parts: dict[str, list[str]] = field(default_factory=dict)
+    __slots__ = (
+        "kind", "name", "key", "line", "resource", "slots", "origins", "cleared", "links", "urn",
+        "profile", "weak", "identity", "parts",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        kind: str,
+        name: str,
+        key: tuple[str, ...],
+        line: int,
+        resource: Resource,
+        profile: str = "",
+    ) -> None:
+        self.kind, self.name, self.key, self.line = kind, name, key, line
+        self.resource, self.profile = resource, profile
+        self.slots: dict[tuple[tuple[str, ...], int], dict[str, Any]] = {}
+        self.origins: list[tuple[int, str, str]] = []
+        self.cleared: list[str] = []
+        self.links: list[Link] = []
+        self.urn = ""
+        self.weak: tuple[str, ...] = ()
+        self.identity: tuple[tuple[str, str], ...] = ()
+        self.parts: dict[str, list[str]] = {}
 
     def slot(
         self, box: dict[str, Any], key: str, name: tuple[str, ...], rep: int

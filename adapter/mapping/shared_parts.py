@@ -71,11 +71,11 @@ def _kept(draft: Draft, weak: tuple[str, ...]) -> Draft:
 
 def _again(made: Draft, line: int) -> Draft:
     """The draft as another line tells it. What it claims to conform to is among its values."""
-    origins = [(line, element, label) for _, element, label in made.origins]
-    return Draft(
-        made.kind, made.name, made.key, line, made.resource, {}, origins, [], [],
-        made.urn, "", made.weak, made.identity, made.parts,
-    )  # fmt: skip
+    draft = Draft(made.kind, made.name, made.key, line, made.resource)
+    draft.origins = [(line, element, label) for _, element, label in made.origins]
+    draft.urn, draft.identity = made.urn, made.identity
+    draft.weak, draft.parts = made.weak, made.parts
+    return draft
 
 
 def loosen(run: Run) -> None:

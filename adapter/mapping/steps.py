@@ -30,7 +30,7 @@ def open_draft(item: Map) -> Callable[[Run], Draft]:
     def draft_of(run: Run) -> Draft:
         draft = run.drafts.get(name)
         if draft is None:
-            draft = Draft(kind, name, key, run.line, dict(base), profile=profile)
+            draft = Draft(kind, name, key, run.line, base.copy(), profile)
             run.drafts[name] = draft
             run.made.append(draft)
         return draft

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from adapter import data
 from adapter.issues import Candidate, Issue
 from adapter.outcome import Outcome, Unit
-from adapter.record import Entry, Location, Origin
+from adapter.record import Entry, Location
 from adapter.store import schema
 from adapter.store.protocol import Held
 
@@ -115,7 +115,7 @@ def _unpacked(row: dict[str, Any]) -> Entry:
         urn=row["urn"],
         identity=tuple((system, value) for system, value in row["identity"]),
         key=tuple(row["key"]),
-        origins=[Origin(*one) for one in row["origins"]],
+        told=[(line, element, label) for element, line, label in row["origins"]],
         cleared=tuple(row["cleared"]),
         weak=tuple(row["weak"]),
         parts=row["parts"],

@@ -64,7 +64,7 @@ def told(entry: Entry, event: str, target: Callable[[str], str]) -> Told:
     """
     if not event or entry.resource["resourceType"] in _ONCE:
         return Told((), {}, led(entry.resource, target))
-    made_of = (entry.resource, entry.origins, entry.cleared, entry.weak, entry.parts)
+    made_of = (entry.resource, entry.told, entry.cleared, entry.weak, entry.parts)
     last = _LAST.get(entry.urn)
     if last is not None and last.made_of == made_of and last.still(target):
         _remember(entry.urn, last)

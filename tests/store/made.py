@@ -7,7 +7,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from adapter.issues import Issue
 from adapter.outcome import Outcome, Unit
-from adapter.record import Entry, Location, Origin, Resource
+from adapter.record import Entry, Location, Resource
 
 BASE = "https://ecm-adapter.example/fhir"
 CIN, MRN, AUTH = f"{BASE}/sid/cin", f"{BASE}/sid/mrn-mercy", f"{BASE}/sid/authorization/sunrise"
@@ -38,8 +38,8 @@ def patient(*names: tuple[str, str], family: str = "Quillfeather", **more: Any) 
         **more,
     }
     resource = {key: value for key, value in resource.items() if value is not None}
-    origins = [Origin("identifier", 2, "Member CIN"), Origin("name[0].family", 2, "Last Name")]
-    return Entry(resource, urn("Patient", *names), names, origins=origins)
+    told = [(2, "identifier", "Member CIN"), (2, "name[0].family", "Last Name")]
+    return Entry(resource, urn("Patient", *names), names, told=told)
 
 
 def unit(
