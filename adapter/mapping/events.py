@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from adapter import data
 from adapter.errors import DataFileError
 from adapter.mapping.fields import segment
+from adapter.mapping.heading import Heading
 from adapter.mapping.merges import MEANINGS, Meaning
 from adapter.mapping.paths import Target, target
 from adapter.mapping.routes import ROUTES, Routed
@@ -113,9 +114,16 @@ def _targets(paths: Sequence[str]) -> tuple[tuple[str, Target], ...]:
 def _rules(name: str) -> SegmentRules:
     """The rules of a segment, or of one of its forms (`MRG_ACCOUNT`)."""
     route = ROUTES.get(name)
+    if name == "MSH":
+        return _heading()
     if route is None:
         return segment(name)
     return Routed(route.choose, {form: segment(form) for form in route.forms})
+
+
+@cache
+def _heading() -> Heading:
+    return Heading(segment("MSH"))
 
 
 def _meaning(stem: str, name: str) -> Meaning:

@@ -49,6 +49,8 @@ def segment(name: str, folder: str = "segments") -> Compiled:
             compiled.fields[place] = False
     for place, found in by_field.items():
         compiled.fields[place] = found.function()
+    compiled.moving = tuple(place for place, found in by_field.items() if found.beside is None)
+    compiled.asked = frozenset().union(*(found.beside or () for found in by_field.values()))
     return compiled
 
 

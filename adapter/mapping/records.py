@@ -21,6 +21,9 @@ class Compiled:
     """A compiled record: what to do with each field, and what stands beside sourced values.
 
     A field of False is left out on purpose; no rule reads one of None.
+
+    `moving`  the fields of which a rule makes something else each time: a member's own, times
+    `asked`   the fields that decide with others what becomes of these
     """
 
     fields: list[FieldFunction | Literal[False] | None] = field(default_factory=list)
@@ -28,6 +31,8 @@ class Compiled:
     fresh: tuple[str, ...] = ()
     beside: list[tuple[str, Constants]] = field(default_factory=list)
     links: list[tuple[str, Link, bool]] = field(default_factory=list)
+    moving: tuple[int, ...] = ()
+    asked: frozenset[int] = frozenset()
 
     def apply(self, run: Run, fields: Sequence[str], labels: Sequence[str]) -> None:
         """Run the rules of one record. `labels` name the fields as the source's people do."""
