@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from adapter import validation
-from adapter.issues import Issue, Severity
+from adapter.issues import Issue
 from adapter.outcome import Outcome
 from adapter.record import Constant, Entry, Location
 
@@ -25,13 +27,15 @@ def checked(outcome: Outcome) -> Outcome:
         changed = set()
         for issue in found:
             entry, element = _find(issue.path or "", outcome.entries)
+            entry = _own(outcome, entry) if entry else None
+            at = _place(outcome, entry, element)
             name = (entry.urn if entry else "", element)
             mended = name in gone or (entry is not None and _left_out(entry, issue, element))
             changed.add(name[0])
             if mended and issue.detail != "profile":
                 gone.add(name)  # another fault of the same element went with it
             severity = "warning" if mended else issue.severity
-            outcome.issues.append(_placed(issue, severity, outcome, entry, element))
+            outcome.issues.append(issue._replace(severity=severity, at=at))
         if not outcome.ok:
             return outcome
     outcome.issues += _faults(outcome, changed) if outcome.entries else []
@@ -44,9 +48,6 @@ def _faults(outcome: Outcome, only: set[str] | None) -> list[Issue]:
 
 def _left_out(entry: Entry, issue: Issue, element: str) -> bool:
     """Take the faulty element, or the claim of the profile, out of a resource."""
-    if type(entry.resource) is Constant:
-        entry.resource = dict(entry.resource)
-        entry.told = [(line, name, label) for name, line, label in entry.origins if name != element]
     if issue.detail == "profile":
         meta = entry.resource.pop("meta", {})
         kept = {key: value for key, value in meta.items() if key != "profile"}
@@ -56,15 +57,21 @@ def _left_out(entry: Entry, issue: Issue, element: str) -> bool:
     return entry.resource.pop(element, None) is not None
 
 
-def _placed(
-    issue: Issue, severity: Severity, outcome: Outcome, entry: Entry | None, element: str
-) -> Issue:
+def _own(outcome: Outcome, entry: Entry) -> Entry:
+    """The entry to be changed: a copy in its place where other units have it too."""
+    if type(entry.resource) is not Constant:
+        return entry
+    own = replace(entry, resource=dict(entry.resource))
+    outcome.entries = [own if one is entry else one for one in outcome.entries]
+    return own
+
+
+def _place(outcome: Outcome, entry: Entry | None, element: str) -> Location:
+    """Where an element came from; the unit's own place when nobody said."""
     found = entry.origins if entry else ()
     origin = next((o for o in found if o.element.partition("/")[0] == element), None)
     at = outcome.unit.at
-    if origin is not None:
-        at = Location(at.source, origin.line, origin.field)
-    return Issue(severity, issue.detail, issue.text, at, issue.path)
+    return at if origin is None else Location(at.source, origin.line, origin.field)
 
 
 def _find(path: str, entries: list[Entry]) -> tuple[Entry | None, str]:

@@ -40,6 +40,7 @@ class Event:
     refuse: str
     needs: tuple[str, ...]
     wants: tuple[str, ...]
+    wanted: frozenset[str]
     segments: Mapping[str, SegmentRules]
     ignored: frozenset[str]
     group: str
@@ -82,6 +83,7 @@ def _event(stem: str) -> Event:
         refuse=raw.get("refuse", ""),
         needs=tuple(raw.get("needs", ())),
         wants=tuple(raw.get("wants", ())),
+        wanted=frozenset((*raw.get("needs", ()), *raw.get("wants", ()))),
         segments={name[:3]: _rules(name) for name in raw.get("segments", ())},
         ignored=frozenset(raw.get("ignore", ())),
         group=raw.get("group", ""),

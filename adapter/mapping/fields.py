@@ -327,7 +327,7 @@ def _writer(item: Map, rule: Rule, read: Callable[[Run, list[str]], object]) -> 
             draft.origins.append((run.line, root, run.label))
         return True
 
-    return _choosy(rule, run_rule) if rule.where or rule.unless else run_rule
+    return _choosy(rule, run_rule)
 
 
 def _complain(item: Map, rule: Rule) -> Callable[[Run, BadValue], None]:
@@ -351,6 +351,8 @@ def _complain(item: Map, rule: Rule) -> Callable[[Run, BadValue], None]:
 
 def _choosy(rule: Rule, step: PartsStep) -> PartsStep:
     """A step that only runs where its `where` fits and its `unless` is empty."""
+    if not (rule.where or rule.unless):
+        return step
     where = _where(rule.where) if rule.where else None
     blocked = hl7_source(rule.unless)[1] if rule.unless else 0
 

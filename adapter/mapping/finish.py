@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from adapter import data, terms
 from adapter.mapping.run import Draft, Link, Run, Side, urn
@@ -41,9 +42,7 @@ def finish(run: Run) -> Outcome:
         if side.links:
             _link(run, side)
         named = side.named
-        resource, known, weak = (named and named.done) or _completed(side)
-        told = ((side.line, "", side.label),)
-        entries.append(Entry(resource, side.urn, known, side.key, told, (), weak, _NO_PARTS))
+        entries.append((named and named.done.get((side.line, side.label))) or _completed(side))
         if side.kind not in _PASSING:
             about.append(side.urn)
     targets = dict.fromkeys(about or [entry.urn for entry in entries])
@@ -54,7 +53,6 @@ def finish(run: Run) -> Outcome:
 
 # What units name in passing, thousands of them the same: their Provenance is not about it, unless
 # about nothing else.
-_NO_PARTS: dict[str, list[str]] = {}
 _PASSING = frozenset(("Location", "Organization", "Practitioner"))
 
 
@@ -158,6 +156,8 @@ def _paths(key: tuple[str, ...]) -> tuple[tuple[tuple[str, ...], bool], ...]:
 
 def _text(resource: Resource, names: tuple[str, ...]) -> str:
     value: Any = resource.get(names[0])
+    if type(value) is dict and len(value) == 1 and len(names) == 1 and "reference" in value:
+        return str(value["reference"])
     for name in names[1:]:
         if isinstance(value, list):
             value = value[0] if value else None
@@ -275,29 +275,34 @@ def _entry(draft: Draft) -> Entry:
     )
 
 
-class _Done(NamedTuple):
-    """A side resource completed: it, its identifiers, and what only fills a gap."""
-
-    resource: Resource
-    identity: tuple[tuple[str, str], ...]
-    weak: tuple[str, ...]
-
-
-def _completed(side: Side) -> _Done:
+def _completed(side: Side) -> Entry:
     """What becomes of a resource that a value names; of one that many units name, once."""
+    named, told = side.named, (side.line, "", side.label)
+    known = next(iter(named.done.values()), None) if named is not None else None
+    if known is not None:
+        entry = replace(known, key=side.key, told=(told,))
+    else:
+        entry = _complete(side, told)
+    if named is not None and type(entry.resource) is Constant:
+        if len(named.done) >= _PLACES:
+            named.done.clear()
+        named.done[side.line, side.label] = entry
+    return entry
+
+
+_PLACES = 100  # places of which the entry of a named resource is remembered
+
+
+def _complete(side: Side, told: tuple[int, str, str]) -> Entry:
     lacks = {
         element: value
         for element, name, value in _required(side.kind)
         if element not in side.resource and name not in side.resource
     }
     whole = {**side.resource, **lacks}
-    kept = type(side.resource) is Constant
-    resource = fixed(whole) if kept else whole
+    resource = fixed(whole) if type(side.resource) is Constant else whole
     weak = tuple(element for element in lacks if element != "meta")
-    done = _Done(resource, identity(resource), weak)
-    if kept and side.named is not None:
-        side.named.done = done
-    return done
+    return Entry(resource, side.urn, identity(resource), side.key, (told,), (), weak)
 
 
 def _entered_in_error(draft: Draft) -> bool:

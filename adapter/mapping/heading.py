@@ -89,7 +89,9 @@ def _made(alone: Run, run: Run) -> _Made | None:
         return None
     return _Made(
         tuple((d.kind, d.name, d.key, fixed(d.resource), d.profile) for d in drafts),
-        tuple((s.urn, s.kind, s.key, s.label, named or Named(fixed(s.resource))) for s, named in sides),
+        tuple(
+            (s.urn, s.kind, s.key, s.label, named or Named(fixed(s.resource))) for s, named in sides
+        ),
         tuple((i.severity, i.detail, i.text, i.at.field if i.at else "") for i in alone.issues),
         frozenset(alone.once),
     )

@@ -62,7 +62,8 @@ def _segment(run: Run, event: Event, text: str, lists: whole_lists.Lists) -> Non
     if compiled is None:
         _unread(run, event, name, text)
         return
-    if name in whole_lists.NAMES and whole_lists.empty(text):
+    listed = name in whole_lists.NAMES
+    if listed and whole_lists.empty(text):
         whole_lists.none(lists, run, name)
         return
     fields = text.split("|")
@@ -71,7 +72,7 @@ def _segment(run: Run, event: Event, text: str, lists: whole_lists.Lists) -> Non
     fields[0] = ""
     run.fields = fields
     compiled.apply(run, fields, _labels(name))
-    if name in whole_lists.NAMES:
+    if listed:
         whole_lists.note(lists, run, name)
 
 
@@ -87,11 +88,12 @@ def _unread(run: Run, event: Event, name: str, text: str) -> None:
 def _check_segments(run: Run, event: Event, message: Message) -> None:
     names = [text[:3] for text in message.segments]
     run.line = run.unit.at.line
+    missing = event.wanted.difference(names)
     checks: tuple[tuple[Severity, tuple[str, ...]], ...]
-    checks = (("error", event.needs), ("warning", event.wants))
+    checks = (("error", event.needs), ("warning", event.wants)) if missing else ()
     for severity, wanted in checks:
         for name in wanted:
-            if name not in names and name not in run.feed.never:
+            if name in missing and name not in run.feed.never:
                 run.label = name
                 run.issue(severity, "segment-missing", f"{event.code} without {name}")
     for name in event.single:

@@ -99,11 +99,13 @@ def _put_root(step: Step) -> Put:
     if slot == "":
 
         def put_append(draft: Draft, value: Any, rep: int) -> None:
-            items = opened(draft.resource, key)
+            items = draft.resource.get(key)
             if items is None:
                 draft.resource[key] = [value]
-            else:
+            elif type(items) is list:
                 items.append(value)
+            else:
+                opened(draft.resource, key).append(value)
 
         return put_append
 
@@ -118,11 +120,13 @@ def _put_child(step: Step, child: str) -> Put:
     if slot is None:
 
         def put_object(draft: Draft, value: Any, rep: int) -> None:
-            inner = opened(draft.resource, key)
+            inner = draft.resource.get(key)
             if inner is None:
                 draft.resource[key] = {child: value}
-            else:
+            elif type(inner) is dict:
                 inner[child] = value
+            else:
+                opened(draft.resource, key)[child] = value
 
         return put_object
     if slot == "":
@@ -166,12 +170,13 @@ def _enter(
     draft: Draft, box: dict[str, Any], key: str, slot: str | None, name: tuple[str, ...], rep: int
 ) -> dict[str, Any]:
     if slot is None:
-        box.setdefault(key, {})
-        return opened(box, key)  # type: ignore[no-any-return]  # JSON trees are Any
+        inner = box.setdefault(key, {})
+        found: dict[str, Any] = inner if type(inner) is dict else opened(box, key)
+        return found
     if slot == "":
         fresh: dict[str, Any] = {}
-        box.setdefault(key, [])
-        opened(box, key).append(fresh)
+        items = box.setdefault(key, [])
+        (items if type(items) is list else opened(box, key)).append(fresh)
         return fresh
     return draft.slot(box, key, name, rep)
 

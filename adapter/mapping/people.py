@@ -174,6 +174,9 @@ def _address_rest(run: Run, item: Json, parts: list[str]) -> None:
 @datatype("xtn", 18, but=(9, 10, 11, 15, 16, 17))
 def xtn(run: Run, parts: list[str]) -> Json | None:
     """XTN to ContactPoint (v2-to-FHIR XTN[ContactPoint])."""
+    if len(parts) == 1:  # a number and nothing else
+        value = parts[0].strip()
+        return {"system": "email" if "@" in value else "phone", "value": value} if value else None
     item: Json = {}
     texts = [part.strip() for part in parts]
     texts += _XTN[len(parts) :]
@@ -189,7 +192,7 @@ def xtn(run: Run, parts: list[str]) -> Json | None:
         _number_parts(item, texts[4:8])
     if texts[3] and value != texts[3]:
         run.issue("information", "unmapped", "an address beside a number is not read", 4)
-    if found := period(run, texts[12], texts[13], (13, 14)):
+    if len(parts) > 12 and (found := period(run, texts[12], texts[13], (13, 14))):
         item["period"] = found
     if texts[17]:
         _rank(run, item, texts[17])

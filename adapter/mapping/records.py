@@ -46,13 +46,14 @@ class Compiled:
             elif function is None:
                 run.label = label
                 run.issue("information", "unmapped", "no rule reads this field")
-        self._report(run, fields, labels)
-        self._finish(run)
+        if self.needs or len(fields) > len(self.fields):
+            self._report(run, fields, labels)
+        if self.beside or self.links:
+            self._finish(run)
 
     def _report(self, run: Run, fields: Sequence[str], labels: Sequence[str]) -> None:
         """Report what stands behind the last field that any standard knows, and what is missing."""
-        if len(fields) > len(self.fields):
-            self._report_rest(run, fields, labels)
+        self._report_rest(run, fields, labels)
         for index, label, text in self.needs:
             if index >= len(fields) or not fields[index]:
                 run.label = label

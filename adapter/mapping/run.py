@@ -6,11 +6,12 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from adapter.issues import Issue, Severity
 from adapter.outcome import Unit
-from adapter.record import Constant, Location, Resource, fixed, opened
+from adapter.record import Constant, Entry, Location, Resource, fixed, opened
 
 STAND_IN = "\x1f"  # for the sub-component separator while a decoded text may hold a `&` of its own
 _NAMESPACE = bytes.fromhex("6f1f0b7c5d0e4f0c9b1d7a3c52e8a914")  # ours, made once
@@ -31,9 +32,13 @@ def urn(kind: str, *parts: str) -> str:
     """A deterministic `urn:uuid:` (version 5, RFC 4122 4.3) for a resource named by its parts."""
     text = "\x1f".join((kind, *parts)).encode()
     h = hashlib.sha1(_NAMESPACE + text, usedforsecurity=False).hexdigest()
-    return f"urn:uuid:{h[:8]}-{h[8:12]}-5{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:32]}"
+    low, mid, high, variant, clock, node = _PARTS(h)
+    return f"urn:uuid:{low}-{mid}-5{high}-{_VARIANT[variant]}{clock}-{node}"
 
 
+_PARTS = itemgetter(
+    slice(8), slice(8, 12), slice(13, 16), slice(16, 17), slice(17, 20), slice(20, 32)
+)
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))  # its two high bits are 10
 
 
@@ -58,8 +63,8 @@ class Draft:
     """A resource being written, with its slots and the places its values came from."""
 
     __slots__ = (
-        "kind", "name", "key", "line", "resource", "slots", "origins", "cleared", "links", "urn",
-        "profile", "weak", "identity", "parts",
+        "cleared", "identity", "key", "kind", "line", "links", "name", "origins", "parts",
+        "profile", "resource", "slots", "urn", "weak",
     )  # fmt: skip
 
     def __init__(
@@ -89,10 +94,13 @@ class Draft:
         element = self.slots.get((name, rep))
         if element is None:
             element = self.slots[name, rep] = {}
-            if key in box:
-                opened(box, key).append(element)
-            else:
+            items = box.get(key)
+            if items is None:
                 box[key] = [element]
+            elif type(items) is list:
+                items.append(element)
+            else:
+                opened(box, key).append(element)
         return element
 
 
@@ -126,10 +134,13 @@ class Side:
 
 @dataclass(slots=True, eq=False)
 class Named:
-    """A resource that many units name, and what finishing makes of it, the first time."""
+    """A resource that many units name, and what finishing makes of it by the line and field.
+
+    Units have these Entries in common: who changes one, changes a copy.
+    """
 
     resource: Resource
-    done: Any = None
+    done: dict[tuple[int, str], Entry] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ _DTM = re.compile(
 )
 
 
+_HOUR = 10  # digits of a time that has one
+
+
 @lru_cache(maxsize=65536)
 def _day(year: str, month: str | None, day: str | None) -> str | None:
     """`YYYY[-MM[-DD]]`, None when no calendar has it."""
@@ -116,6 +119,8 @@ def day(run: Run, text: str) -> str:
 @converter("time_of_birth")
 def time_of_birth(run: Run, text: str) -> str | None:
     """A birth date's time for the patient-birthTime extension; None when there is no time."""
+    if len(text) < _HOUR:
+        return None
     match = _DTM.fullmatch(text.strip())
     return dtm(run, text) if match and match[4] else None
 
@@ -158,6 +163,16 @@ def _local(zone: str, second: str) -> str:
     return second + known if known else _changing(zone, second)[0]
 
 
+_SECOND = 25  # letters of a time to the second with its offset
+
+
+@lru_cache(maxsize=4096)
+def _utc_hour(text: str) -> str:
+    """The hour in UTC, `YYYY-MM-DDTHH`, of an hour with an offset of whole hours."""
+    when = datetime.fromisoformat(f"{text[:13]}:00:00{text[13:]}")
+    return when.astimezone(UTC).isoformat()[:13]
+
+
 @lru_cache(maxsize=4096)
 def utc(text: str, zone: str) -> str:
     """A DTM as an instant in UTC that sorts as text, `""` when it cannot be read as one."""
@@ -166,6 +181,8 @@ def utc(text: str, zone: str) -> str:
         if len(value) < 11:
             value = (value + "-01-01")[:10] + "T00:00:00"
             value = _local(zone, value) if zone else value + "+00:00"
+        if len(value) == _SECOND and value[-3:] == ":00":  # no fraction, an offset of whole hours
+            return f"{_utc_hour(value[:13] + value[19:])}{value[13:19]}.000+00:00"
         when = datetime.fromisoformat(value)
         return when.astimezone(UTC).isoformat(timespec="milliseconds")
     except (BadValue, ValueError, OverflowError):

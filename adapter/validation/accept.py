@@ -3,6 +3,7 @@
 It only says whether all is sound; what is wrong, and where, is for the rules of structure.py. For
 each set of elements that a type is met with, a few lines of Python are written and compiled, as
 dataclasses do: no loop over rules, no call that is not needed. No text of the input gets into it.
+Of a resource each element has a function of its own, which all sets of elements have in common.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from adapter.validation import extensions, wholes
+from adapter.validation import extensions, r4, wholes
 from adapter.validation.faults import DEPTH, Json, Rule, Walk
 from adapter.validation.once import FIXED, once
 from adapter.validation.primitives import Test, is_string
@@ -50,6 +51,7 @@ class Shapes(dict[tuple[str, ...], Ask]):
     def __init__(self, name: str, elements: Mapping[str, Element]) -> None:
         super().__init__()
         self._elements, self._whole = elements, wholes.whole(name)
+        self._asks: dict[str, Ask] | None = {} if name in r4.resources() else None
 
     def shape(self, node: Json) -> Shape | None:
         """What objects with a node's elements are asked; None where these are wrong."""
@@ -70,7 +72,7 @@ class Shapes(dict[tuple[str, ...], Ask]):
         if sum(map(len, every)) >= _MOST:
             for shapes in every:
                 shapes.clear()
-        ask = self[tuple(node)] = _Writer().function(shape, node)
+        ask = self[tuple(node)] = _Writer(self._asks).function(shape, node)
         return ask
 
 
@@ -139,7 +141,8 @@ class _Writer:
     function, without a call; others by the function of their own shape.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, asks: dict[str, Ask] | None = None) -> None:
+        self._asks = asks
         self._names: dict[str, Any] = {"FIXED": FIXED, "once": once, "fits": extensions.fits}
         self._names |= {"extension": _extension, "reference": _reference}
         self._lines: list[str] = []
@@ -148,7 +151,22 @@ class _Writer:
         """The function for objects of a shape; `node` is the first of them."""
         self._object(shape, "node", node, 2, 0)
         lines = ["def ask(node, walk):", " try:", "  pass", *self._lines]
-        lines += [" except TypeError:", "  return False", " return True"]
+        lines += [" except (AttributeError, TypeError):", "  return False", " return True"]
+        return self._made(lines)
+
+    def _common(self, key: str, element: Element, value: Any) -> Ask:
+        """The function for an element of a resource, made when it is first met."""
+        asks = self._asks if self._asks is not None else {}
+        if key not in asks:
+            asks[key] = _Writer()._alone(element, value)
+        return asks[key]
+
+    def _alone(self, element: Element, value: Any) -> Ask:
+        """The function for an element; `value` is the first of them."""
+        self._element(element, "v0", value, 1, 0)
+        return self._made(["def ask(v0, walk):", *self._lines, " return True"])
+
+    def _made(self, lines: list[str]) -> Ask:
         exec("\n".join(lines), self._names)  # noqa: S102  # names of R4's elements, and lines below
         made: Ask = self._names["ask"]
         return made
@@ -165,9 +183,14 @@ class _Writer:
         """The lines that ask each element of the object in a variable, and its invariants."""
         inner = f"v{deep}"
         for key, element in shape.elements.items():
-            if key != "resourceType":
-                self._write(indent, f"{inner} = {name}[{key!r}]")
-                self._element(element, inner, node[key], indent, deep)
+            if key == "resourceType":
+                continue
+            if deep == 0 and self._asks is not None and element.kind:
+                ask = self._known(self._common(key, element, node[key]))
+                self._write(indent, f"if not {ask}({name}[{key!r}], walk): return False")
+                continue
+            self._write(indent, f"{inner} = {name}[{key!r}]")
+            self._element(element, inner, node[key], indent, deep)
         for holds in shape.holds:
             self._write(indent, f"if not {self._known(holds)}({name}): return False")
 
@@ -197,8 +220,7 @@ class _Writer:
             size = f"0 < len({v}) <= {element.most}"
             return f"isinstance({v}, list) and {size} and all(map({test}, {v}))"
         if element.test is is_string:
-            quick = f"type({v}) is str and {v}.isprintable() and {v} and not {v}.isspace()"
-            return f"{quick} or {test}({v})"
+            return f"{v}.isprintable() and {v} >= '!' or {test}({v})"  # no blank stands first
         return f"{test}({v})"
 
     def _one(self, element: Element, v: str, value: Any, indent: int, deep: int) -> None:

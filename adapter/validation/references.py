@@ -42,7 +42,7 @@ def check_unit(
     Paths start with the resource's type; two of a type are told apart as `Patient[1]` (from 0).
     `only` names those that are asked, when the others were found sound before.
     """
-    kinds = {urn: _kind(resource) for urn, resource in resources}
+    kinds = _kinds(resources)
     found: list[Issue] = []
     for place, (urn, resource) in enumerate(resources):
         fixed = type(resource) is Constant and resource.sure is _faults
@@ -56,6 +56,19 @@ def check_unit(
             number = sum(_kind(other) == kinds[urn] for _, other in resources[:place])
             found += faults.issues(f"{root}[{number}]" if number else root, wrong)
     return found
+
+
+def _kinds(resources: Sequence[tuple[str, Json]]) -> dict[str, str]:
+    try:
+        kinds = {urn: resource["resourceType"] for urn, resource in resources}
+        if set(map(type, kinds.values())) <= _TEXT:
+            return kinds
+    except (KeyError, TypeError):  # what is no resource
+        pass
+    return {urn: _kind(resource) for urn, resource in resources}
+
+
+_TEXT = {str}
 
 
 def _inspect(resource: Json, kind: str) -> tuple[list[Fault], Walk]:
