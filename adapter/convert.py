@@ -325,18 +325,16 @@ def bundle_json(outcome: Outcome) -> bytes:
     """
     if not outcome.ok or not outcome.entries:
         return b""
-    return _HEAD + b",".join([_entry_json(entry) for entry in outcome.entries]) + b"]}"
+    entries = [
+        _written(entry, one) if type(one := entry.resource) is Constant else bundle_entry(entry)
+        for entry in outcome.entries
+    ]
+    return data.dumps({**BUNDLE, "entry": entries})
 
 
-_HEAD = data.dumps({**BUNDLE, "entry": []}).removesuffix(b"]}")
-
-
-def _entry_json(entry: Entry) -> bytes:
-    resource = entry.resource
-    if type(resource) is not Constant:
-        return data.dumps(bundle_entry(entry))
+def _written(entry: Entry, resource: Constant) -> object:
     if resource.written[0] != entry.urn:
-        resource.written = entry.urn, data.dumps(bundle_entry(entry))
+        resource.written = entry.urn, data.written(bundle_entry(entry))
     return resource.written[1]
 
 

@@ -83,6 +83,11 @@ def dumps(value: Any) -> bytes:
     return orjson.dumps(value)
 
 
+def written(value: Any) -> object:
+    """A JSON-able value as JSON already, for `dumps` to copy wherever it stands."""
+    return orjson.Fragment(orjson.dumps(value))
+
+
 def loads(text: bytes | str) -> Any:
     """JSON text as Python values. Raises ValueError when it does not parse."""
     return orjson.loads(text)

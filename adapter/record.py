@@ -22,7 +22,7 @@ class Constant(dict[str, Any]):
     `written`  of a resource: its urn, and the JSON of the Bundle's entry that it stands in
     """
 
-    written: tuple[str, bytes] = ("", b"")
+    written: tuple[str, object] = ("", None)
 
     answers: Mapping[object, bool] = MappingProxyType({})
     sure: object = None

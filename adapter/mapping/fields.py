@@ -320,7 +320,7 @@ def _writer(item: Map, rule: Rule, read: Callable[[Run, list[str]], object]) -> 
             if gathers:
                 rep = 0
             if run.ops is not None:
-                run.ops.append((draft_of, put, value, rep, shared, root))
+                run.ops.append((name, draft_of, put, value, rep, shared, root))
             if shared:
                 rep += run.line * LINE
             put(draft, value, rep)
@@ -344,7 +344,7 @@ def _complain(item: Map, rule: Rule) -> Callable[[Run, BadValue], None]:
         if plain and isinstance(bad, _Unknown):
             put(draft_of(run), bad.kept, 0)
             if run.ops is not None:
-                run.ops.append((draft_of, put, bad.kept, 0, False, ""))
+                run.ops.append((item.name, draft_of, put, bad.kept, 0, False, ""))
 
     return complain
 

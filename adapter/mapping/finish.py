@@ -125,7 +125,7 @@ def _waits(run: Run, draft: Draft, keyed: list[Draft]) -> bool:
 
 @lru_cache(maxsize=1024)
 def _roots(key: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(names[0] for names, _ in _paths(key))
+    return frozenset(root for root, _, _ in _paths(key))
 
 
 def _place(run: Run, draft: Draft) -> tuple[str, ...]:
@@ -139,26 +139,25 @@ def _place(run: Run, draft: Draft) -> tuple[str, ...]:
 
 def _key(draft: Draft) -> tuple[str, ...]:
     """The texts that name a resource; none when one is absent whose path has no `?`."""
-    parts: list[str] = []
-    for names, needed in _paths(draft.key):
-        value = _text(draft.resource, names)
-        if needed and not value:
+    resource, parts = draft.resource, []
+    for root, rest, needed in _paths(draft.key):
+        value = resource.get(root)
+        text = "" if value is None else _text(value, rest)
+        if needed and not text:
             return ()
-        parts.append(value)
+        parts.append(text)
     return tuple(parts)
 
 
 @lru_cache(maxsize=1024)
-def _paths(key: tuple[str, ...]) -> tuple[tuple[tuple[str, ...], bool], ...]:
-    """The paths of a key as names, and whether each must lead to something (no `?`)."""
-    return tuple((tuple(path.rstrip("?").split(".")), not path.endswith("?")) for path in key)
+def _paths(key: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...], bool], ...]:
+    """Of each path of a key its first name, the others, and whether it must lead to something."""
+    names = [(path.rstrip("?").split("."), not path.endswith("?")) for path in key]
+    return tuple((root, tuple(rest), needed) for (root, *rest), needed in names)
 
 
-def _text(resource: Resource, names: tuple[str, ...]) -> str:
-    value: Any = resource.get(names[0])
-    if type(value) is dict and len(value) == 1 and len(names) == 1 and "reference" in value:
-        return str(value["reference"])
-    for name in names[1:]:
+def _text(value: Any, names: tuple[str, ...]) -> str:
+    for name in names:
         if isinstance(value, list):
             value = value[0] if value else None
         value = value.get(name) if isinstance(value, dict) else None
@@ -225,14 +224,17 @@ def identity(resource: Resource) -> tuple[tuple[str, str], ...]:
                 found.append((rank, system, value))
     if len(found) > 1:
         found.sort()
-    return tuple((system, value) for _, system, value in found)
+    return tuple([one[1:] for one in found])
 
 
 def _rank(kind: Any, ranks: dict[str, int]) -> int | None:
     """How sure an identifier of this type is; the surest of its codings counts."""
     if kind is None or "coding" not in kind:
         return ranks.get("")
-    known = [ranks[c["code"]] for c in kind["coding"] if c.get("code") in ranks]
+    codings = kind["coding"]
+    if len(codings) == 1:
+        return ranks.get(codings[0].get("code"))
+    known = [ranks[c["code"]] for c in codings if c.get("code") in ranks]
     return min(known) if known else None
 
 

@@ -99,12 +99,21 @@ def field(
             known = texts[run.sender] = {}
         place = (text, *_texts(run.fields, places)) if places else text
         made = known.get(place)
-        if made is not None:
-            _again(run, made)
-        elif text == _NULL:
-            run_field(run, text)
-        else:
-            _learn(known, place, run, run_field)
+        if made is None:
+            if text == _NULL:
+                run_field(run, text)
+            else:
+                _learn(known, place, run, run_field)
+            return
+        ops, told = made
+        for tell, what in told:
+            tell(run, *what)
+        drafts, line, label = run.drafts, run.line, run.label
+        for name, draft_of, put, value, rep, shared, root in ops:
+            draft = drafts.get(name) or draft_of(run)
+            put(draft, value, line * LINE + rep if shared else rep)
+            if root:
+                draft.origins.append((line, root, label))
 
     return run_again
 
@@ -115,17 +124,6 @@ _fields: list[dict[int, dict[Any, _Read]]] = []  # by field, of each sender
 
 def _texts(fields: list[str], places: tuple[int, ...]) -> list[str]:
     return [fields[place] if place < len(fields) else "" for place in places]
-
-
-def _again(run: Run, made: _Read) -> None:
-    for tell, what in made.told:
-        tell(run, *what)
-    line = run.line
-    for draft_of, put, value, rep, shared, root in made.value:
-        draft = draft_of(run)
-        put(draft, value, line * LINE + rep if shared else rep)
-        if root:
-            draft.origins.append((line, root, run.label))
 
 
 def _learn(
@@ -139,7 +137,7 @@ def _learn(
     finally:
         run.ops = None
     if "~" not in text or all(tell is Run.take for tell, _ in made.told):
-        done = [(draft_of, put, fixed(value), *rest) for draft_of, put, value, *rest in ops]
+        done = [(name, of, put, fixed(value), *rest) for name, of, put, value, *rest in ops]
         _keep(known, place, made._replace(value=done))
 
 

@@ -110,7 +110,7 @@ def build_step(file: str, item: Map, rule: Rule) -> Callable[[Run, list[str]], N
         if run.ops is not None:
             numbers = [0] * len(values) if shared else range(len(values))
             told = [
-                (draft_of, put, one, rep, shared, "")
+                (item.name, draft_of, put, one, rep, shared, "")
                 for rep, one in zip(numbers, values, strict=True)
             ]
             run.ops += [*told[:-1], (*told[-1][:-1], root)]
