@@ -18,7 +18,7 @@ from adapter.validation.once import FIXED, once
 Check = Callable[[Json, Walk], list[Fault]]
 Member = Callable[[Any], bool]
 Values = list[tuple[str, Any]]
-_NONE: list[Fault] = []  # what is wrong with an element that is not there; never added to
+_NONE: list[Fault] = []  # nothing is wrong; never added to
 
 
 @dataclass(slots=True)
@@ -48,7 +48,9 @@ def inside(node: Node) -> Check:
     rules, plan_of = node.rules, _planner(node)
     plans: dict[tuple[str, ...], Plan] = {}
 
-    def check(value: Json, walk: Walk) -> list[Fault]:
+    def check(value: Any, walk: Walk) -> list[Fault]:
+        if not isinstance(value, dict):
+            return _NONE  # of a choice
         names = tuple(value)
         plan = plans.get(names)
         if plan is None:
@@ -122,12 +124,15 @@ def _child(node: Node) -> Check | None:
         if value is None and slices is None:
             return _NONE
         values = value if isinstance(value, list) else [] if value is None else [value]
-        faults = [] if len(values) <= most_of else [Fault(step, "profile", f"at most {most}")]
-        for index, each in enumerate(values if rule is not None else ()):
-            if found := _asked(rule, each, walk):
-                faults += below(_step(step, value, index), found)
+        faults = _NONE
+        if len(values) > most_of:
+            faults = [Fault(step, "profile", f"at most {most}")]
+        if rule is not None:
+            for index, each in enumerate(values):
+                if found := _asked(rule, each, walk):
+                    faults = [*faults, *below(_step(step, value, index), found)]
         if slices is not None and (wrong := slices(values, walk)):
-            faults += below(step, wrong)
+            faults = [*faults, *below(step, wrong)]
         return faults
 
     return check
@@ -197,8 +202,7 @@ def _targets(node: Node) -> Rule | None:
 def _deeper(node: Node) -> Rule | None:
     if not node.children and not node.rules:
         return None
-    check = inside(node)
-    return lambda value, walk: check(value, walk) if isinstance(value, dict) else None
+    return inside(node)
 
 
 # -- slices ---------------------------------------------------------------------------------------
@@ -217,17 +221,17 @@ def _slices(node: Node) -> Callable[[list[Any], Walk], list[Fault]] | None:
         for index, value in enumerate(values):
             for name in select(value):
                 met.append(name)
-                if found := _asked(rules[name], value, walk):
+                if (rule := rules[name]) is not None and (found := _asked(rule, value, walk)):
                     faults += below(f"[{index}]", found)
-        return faults + _miscounted(met, counted) if met or needed else faults
+        return faults + _miscounted(met, counted) if counted and (met or needed) else faults
 
     return check
 
 
-def _asked(rule: Rule | None, value: Any, walk: Walk) -> list[Fault] | None:
-    if rule is None:
-        return None
-    return once(rule, value, walk) if type(value) in FIXED else rule(value, walk)
+def _asked(rule: Rule, value: Any, walk: Walk) -> list[Fault] | None:
+    if type(value) not in FIXED:
+        return rule(value, walk)
+    return None if value.sure is rule else once(rule, value, walk)
 
 
 def _miscounted(met: list[str], counted: tuple[tuple[str, int, int], ...]) -> list[Fault]:
