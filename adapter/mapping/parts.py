@@ -44,7 +44,8 @@ def _tried(run: Run, text: str, convert: ConvertParts) -> Any:
     if text in ("", NULL):
         return None
     try:
-        return restored(convert(run, components(run, text)))
+        value = convert(run, components(run, text))
+        return value if run.sub == "&" else restored(value)
     except BadValue as bad:
         run.issue("warning", bad.detail, bad.text, bad.part)
         return None

@@ -225,14 +225,15 @@ class _Writer:
 
     def _one(self, element: Element, v: str, value: Any, indent: int, deep: int) -> None:
         """The lines that ask one object."""
-        self._write(indent, f"if type({v}) is dict:")
         if element.kind == "Reference":
             targets = self._known(element.targets)
             urn = "type(u) is str and u[:9] == 'urn:uuid:' and u.isprintable()"
-            self._write(indent + 1, f"u = {v}.get('reference') if len({v}) == 1 else None")
-            self._write(indent + 1, f"if {urn}: walk.urns.append((u, {v}, {targets}))")
-            self._write(indent + 1, f"elif not reference({v}, walk, {targets}): return False")
+            self._write(indent, f"u = {v}.get('reference') if len({v}) == 1 else None")
+            self._write(indent, f"if {urn}: walk.urns.append((u, {v}, {targets}))")
+            self._write(indent, f"elif type({v}) is dict:")
+            self._write(indent + 1, f"if not reference({v}, walk, {targets}): return False")
         else:
+            self._write(indent, f"if type({v}) is dict:")
             self._plain(element.kind, v, value, indent + 1, deep)
         self._fixed(element.one, v, indent)
 

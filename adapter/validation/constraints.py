@@ -6,7 +6,7 @@ keys; elements that a profile only marks mustSupport cost nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,25 +48,30 @@ def inside(node: Node) -> Check:
     rules, plan_of = node.rules, _planner(node)
     plans: dict[tuple[str, ...], Plan] = {}
 
+    def made(value: Json) -> Plan:
+        if len(plans) >= _PLANS:
+            plans.clear()
+        plan = plans[tuple(value)] = plan_of(value)
+        return plan
+
     def check(value: Any, walk: Walk) -> list[Fault]:
         if not isinstance(value, dict):
             return _NONE  # of a choice
-        names = tuple(value)
-        plan = plans.get(names)
-        if plan is None:
-            if len(plans) >= _PLANS:
-                plans.clear()
-            plan = plans[names] = plan_of(value)
-        faults, checks = plan
-        for rule in rules:
-            if not rule.holds(value):
-                faults = [*faults, Fault("", "profile", f"{rule.key}: {rule.human}")]
+        faults, checks = plans.get(tuple(value)) or made(value)
+        if rules:
+            faults = [*faults, *_broken(rules, value)]
         for each in checks:
             if found := each(value, walk):
                 faults = [*faults, *found]
         return faults
 
     return check
+
+
+def _broken(rules: Iterable[Invariant], value: Json) -> list[Fault]:
+    return [
+        Fault("", "profile", f"{rule.key}: {rule.human}") for rule in rules if not rule.holds(value)
+    ]
 
 
 # What is wrong with objects of the same elements, and the checks of those that are there.
@@ -124,18 +129,22 @@ def _child(node: Node) -> Check | None:
         if value is None and slices is None:
             return _NONE
         values = value if isinstance(value, list) else [] if value is None else [value]
-        faults = _NONE
+        faults = _NONE if rule is None else _of_each(rule, step, value, values, walk)
         if len(values) > most_of:
-            faults = [Fault(step, "profile", f"at most {most}")]
-        if rule is not None:
-            for index, each in enumerate(values):
-                if found := _asked(rule, each, walk):
-                    faults = [*faults, *below(_step(step, value, index), found)]
+            faults = [Fault(step, "profile", f"at most {most}"), *faults]
         if slices is not None and (wrong := slices(values, walk)):
             faults = [*faults, *below(step, wrong)]
         return faults
 
     return check
+
+
+def _of_each(rule: Rule, step: str, value: Any, values: list[Any], walk: Walk) -> list[Fault]:
+    faults = _NONE
+    for index, each in enumerate(values):
+        if found := _asked(rule, each, walk):
+            faults = [*faults, *below(_step(step, value, index), found)]
+    return faults
 
 
 def _step(step: str, value: Any, index: int) -> str:
