@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any
 
@@ -143,10 +144,22 @@ def _key(draft: Draft) -> tuple[str, ...]:
     for root, rest, needed in _paths(draft.key):
         value = resource.get(root)
         text = "" if value is None else _text(value, rest)
+        if text[10:11] == "T":
+            text = _instant(text)
         if needed and not text:
             return ()
         parts.append(text)
     return tuple(parts)
+
+
+@lru_cache(maxsize=1024)
+def _instant(text: str) -> str:
+    """A dateTime in UTC, however its sender wrote it; any other text as it is."""
+    try:
+        when = datetime.fromisoformat(text)
+        return text if when.tzinfo is None else when.astimezone(UTC).isoformat()
+    except (OverflowError, ValueError):
+        return text
 
 
 @lru_cache(maxsize=1024)

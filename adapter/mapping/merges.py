@@ -261,6 +261,18 @@ def _couples(run: Run, groups: Groups) -> list[tuple[Draft, Draft]]:
     return found
 
 
+def alone(run: Run, means: Iterable[Meaning], groups: Groups) -> None:
+    """A24 and A37 are about two people: of one alone nothing is linked, and it is told."""
+    if len(groups.closed) < _COUPLE and not _OF_COUPLES.isdisjoint(means):
+        run.line, run.label = run.unit.at.line, "PID"
+        text = "a link is between two people, and the message has one PID"
+        run.issue("warning", "segment-missing", text)
+
+
+_COUPLE = 2
+_OF_COUPLES = frozenset((link_patients, unlink_patients))
+
+
 MEANINGS: dict[str, Meaning] = {
     one.__name__: one
     for one in (

@@ -36,10 +36,10 @@ def convert(message: Message, feed: Feed, unit: Unit) -> Outcome:
     for line, text in enumerate(prepared(message.segments, feed), unit.at.line):
         if text:
             run.line = line
-            if text[:3] == event.group:
-                groups.begin(run, event, spans)
+            _begin(run, event, spans, text, lists)
             _segment(run, event, text, lists)
     groups.close(run, event, spans)
+    merges.alone(run, event.means, spans)
     outcome = finish(run)
     outcome.event = event.code
     _check_told(outcome, event, message)
@@ -54,6 +54,25 @@ def _once(issues: list[Issue]) -> list[Issue]:
     """Each finding once: two maps may read one field."""
     fields = {issue[3][2] for issue in issues if issue[3] is not None}
     return issues if len(fields) == len(issues) else list(dict.fromkeys(issues))
+
+
+def _begin(run: Run, event: Event, spans: Groups, text: str, lists: whole_lists.Lists) -> None:
+    """Begin a group with its first segment; a second MRG is another prior one of the same person.
+
+    HL7 v2.9 chapter 3.3.40 has one MRG for each PID; some senders name all prior records at once.
+    """
+    name = text[:3]
+    if name == event.group:
+        groups.begin(run, event, spans)
+        spans.head, spans.prior = (run.line, text), False
+    elif name == "MRG" and spans.prior and event.group == "PID":
+        line = run.line
+        groups.begin(run, event, spans)
+        run.line, person = spans.head
+        _segment(run, event, person, lists)
+        run.line = line
+    elif name == "MRG":
+        spans.prior = True
 
 
 def _segment(run: Run, event: Event, text: str, lists: whole_lists.Lists) -> None:

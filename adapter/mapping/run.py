@@ -179,12 +179,16 @@ class Groups:
     `closed`  the drafts of the groups that are complete
     `mark`    how many drafts the complete groups made
     `pairs`   (survivor, loser) of each merge that the message asks for
+    `head`    line and text of the segment that began this group
+    `prior`   a MRG of this group was read
     """
 
     later: list[Callable[[Run], None]] = field(default_factory=list)
     closed: list[dict[str, Draft | None]] = field(default_factory=list)
     mark: int = 0
     pairs: list[tuple[Draft, Draft]] = field(default_factory=list)
+    head: tuple[int, str] = (0, "")
+    prior: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -50,6 +50,9 @@ def stays(*messages: bytes) -> list[tuple[str, str]]:
         # two hospitals on one day are two stays
         ([message("A01", 8, "I", DAY), message("A03", 12, "I", DAY),
           message("A01", 14, "I", DAY, at="GRACE")], [("finished", "IMP"), ("in-progress", "IMP")]),
+        # one minute, however its offset is written
+        ([message("A01", 8, start=MINUTE), message("A03", 20, start="202607101515+0000")],
+         [("finished", "IMP")]),
         # when it occurred is when it began
         ([message("A01", 8, occurred=MINUTE), message("A03", 20, start=MINUTE)],
          [("finished", "IMP")]),
