@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from adapter.validation import extensions, r4, wholes
+from adapter.validation import extensions, lists, r4, wholes
 from adapter.validation.faults import DEPTH, Json, Rule, Walk
 from adapter.validation.once import FIXED, once
 from adapter.validation.primitives import Test, is_string
@@ -206,7 +206,7 @@ class _Writer:
             self._write(indent, f"if {asked} is not None: return False")
         elif element.most:
             self._write(indent, f"if type({v}) is list:")
-            self._write(indent + 1, f"if not 0 < len({v}) <= {element.most}: return False")
+            self._write(indent + 1, f"if not ({self._size(element, v)}): return False")
             self._write(indent + 1, f"for {v} in {v}:")
             first = next((one for one in value if type(one) is dict), None)
             self._one(element, v, first if type(value) is list else None, indent + 2, deep)
@@ -217,11 +217,14 @@ class _Writer:
     def _test(self, element: Element, v: str) -> str:
         test = self._known(element.test)
         if element.most:
-            size = f"0 < len({v}) <= {element.most}"
-            return f"isinstance({v}, list) and {size} and all(map({test}, {v}))"
+            return f"isinstance({v}, list) and {self._size(element, v)} and all(map({test}, {v}))"
         if element.test is is_string:
             return f"{v}.isprintable() and {v} >= '!' or {test}({v})"  # no blank stands first
         return f"{test}({v})"
+
+    def _size(self, element: Element, v: str) -> str:
+        """Whether a list has as many values as it may."""
+        return v if element.most >= lists.MANY else f"0 < len({v}) <= {element.most}"
 
     def _one(self, element: Element, v: str, value: Any, indent: int, deep: int) -> None:
         """The lines that ask one object."""
