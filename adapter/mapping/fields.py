@@ -147,6 +147,8 @@ def _plain(
     general: FieldFunction,
 ) -> FieldFunction:
     """The short way through a field of one repetition without escape and null: nearly all."""
+    if len(steps) == 1:
+        return _plainest(steps[0], prefix, unread, general)
 
     def run_field(run: Run, text: str) -> None:
         if "~" in text or "\\" in text or '""' in text:
@@ -158,6 +160,27 @@ def _plain(
             if step(run, parts, 0):
                 taken = True
         if not taken:
+            run.issue("information", "unmapped", "no rule takes this repetition")
+        elif len(parts) > prefix:
+            unread(run, parts)
+
+    return run_field
+
+
+def _plainest(
+    step: PartsStep,
+    prefix: int,
+    unread: Callable[[Run, list[str]], None],
+    general: FieldFunction,
+) -> FieldFunction:
+    """As `_plain`, where one rule reads the field."""
+
+    def run_field(run: Run, text: str) -> None:
+        if "~" in text or "\\" in text or '""' in text:
+            general(run, text)
+            return
+        parts = text.split("^")
+        if not step(run, parts, 0):
             run.issue("information", "unmapped", "no rule takes this repetition")
         elif len(parts) > prefix:
             unread(run, parts)
