@@ -147,33 +147,7 @@ def _plain(
     general: FieldFunction,
 ) -> FieldFunction:
     """The short way through a field of one repetition without escape and null: nearly all."""
-    if len(steps) == 1:
-        return _plainest(steps[0], prefix, unread, general)
-
-    def run_field(run: Run, text: str) -> None:
-        if "~" in text or "\\" in text or '""' in text:
-            general(run, text)
-            return
-        parts = text.split("^")
-        taken = False
-        for step in steps:
-            if step(run, parts, 0):
-                taken = True
-        if not taken:
-            run.issue("information", "unmapped", "no rule takes this repetition")
-        elif len(parts) > prefix:
-            unread(run, parts)
-
-    return run_field
-
-
-def _plainest(
-    step: PartsStep,
-    prefix: int,
-    unread: Callable[[Run, list[str]], None],
-    general: FieldFunction,
-) -> FieldFunction:
-    """As `_plain`, where one rule reads the field."""
+    step = steps[0] if len(steps) == 1 else _every(steps)
 
     def run_field(run: Run, text: str) -> None:
         if "~" in text or "\\" in text or '""' in text:
@@ -186,6 +160,18 @@ def _plainest(
             unread(run, parts)
 
     return run_field
+
+
+def _every(steps: list[PartsStep]) -> PartsStep:
+    """Several rules of one field as one; False when none took it."""
+
+    def run_rules(run: Run, parts: list[str], rep: int) -> bool:
+        taken = False
+        for step in steps:
+            taken = step(run, parts, rep) or taken
+        return taken
+
+    return run_rules
 
 
 def _each(

@@ -65,7 +65,7 @@ def _begin(run: Run, event: Event, spans: Groups, text: str, lists: whole_lists.
     if name == event.group:
         groups.begin(run, event, spans)
         spans.head, spans.prior = (run.line, text), False
-    elif name == "MRG" and spans.prior and event.group == "PID":
+    elif name == "MRG" and spans.prior and spans.head[1]:
         line = run.line
         groups.begin(run, event, spans)
         run.line, person = spans.head
