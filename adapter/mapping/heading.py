@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from adapter.issues import Issue
+from adapter.mapping.lasting import short
 from adapter.mapping.records import Compiled
 from adapter.mapping.run import Draft, Named, Run, Side
 from adapter.record import Location, Resource, fixed
@@ -61,7 +62,9 @@ class Heading:
         self._compiled.apply(alone, alone.fields, labels)
         if len(self._known) >= _MOST:
             self._known.clear()
-        made = self._known[place] = _made(alone, run)
+        made = _made(alone, run)
+        if short(place):
+            self._known[place] = made
         return made
 
 

@@ -16,6 +16,7 @@ _R = TypeVar("_R")
 _F = TypeVar("_F", bound=Callable[..., Any])
 _MOST = 50_000  # texts that are remembered; then all are forgotten
 _SENDERS = 1_000
+_LONGEST = 2_000  # letters of a text that is remembered
 
 
 _Tape = list[tuple[Callable[..., None], tuple[Any, ...]]]
@@ -141,7 +142,14 @@ def _learn(
         _keep(known, place, made._replace(value=done))
 
 
+def short(texts: Iterable[object]) -> bool:
+    """Whether texts may be remembered: what a hostile sender repeats must not fill the memory."""
+    return sum(len(text) for text in texts if isinstance(text, str)) <= _LONGEST
+
+
 def _keep(among: dict[Any, _Read], place: Any, made: _Read) -> _Read:
+    if not short((place,) if isinstance(place, str) else place):
+        return made
     among[place] = made
     _kept[0] += 1
     if _kept[0] > _MOST:

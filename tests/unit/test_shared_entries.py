@@ -6,6 +6,8 @@ import pytest
 
 from adapter import convert
 from adapter.checked import checked
+from adapter.mapping import lasting
+from adapter.mapping.events import events
 from adapter.outcome import Outcome, Unit
 from adapter.record import Entry, Location, fixed
 
@@ -50,3 +52,27 @@ def test_the_head_of_one_message_is_not_that_of_another(sender: str, at: str, nu
     assert told(first) != alone
     assert told(other) == alone
     assert told(first) == told(first)
+
+
+@pytest.mark.parametrize(("length", "kept"), [(10, True), (5_000, False)])
+def test_long_texts_are_not_remembered(length: int, kept: bool) -> None:
+    sender = f"A{length}" + "X" * length
+    for number in ("N1", "N2"):
+        list(
+            convert.adt(
+                message("MERCY", "20260710080000-0700", number).replace(
+                    b"|ADT|", f"|{sender}|".encode()
+                )
+            )
+        )
+    held = [place for place in events()["A08"].segments["MSH"]._known if sender in place]
+    assert bool(held) is kept
+    assert (
+        all(
+            sender not in str(place)
+            for texts in lasting._fields
+            for one in texts.values()
+            for place in one
+        )
+        or kept
+    )
