@@ -9,7 +9,7 @@ from adapter.mapping.datatypes import V2, concept, repetitions
 from adapter.mapping.parts import HL7, added, also, first, gather, own, part, told
 from adapter.mapping.people import xpn
 from adapter.mapping.registry import builder, converter, datatype
-from adapter.mapping.run import BadValue, Draft, Link, Run
+from adapter.mapping.run import BadValue, Draft, Link, Run, Side
 from adapter.record import opened
 
 Json = dict[str, Any]
@@ -109,8 +109,8 @@ def _put_recorder(draft: Draft, reference: Json, rep: int) -> None:
     draft.resource["recorder"] = reference
 
 
-def _put_patient(draft: Draft, reference: Json, rep: int) -> None:
-    draft.resource["patient"] = reference
+def _put_patient(side: Side, reference: Json, rep: int) -> None:
+    side.resource["patient"] = reference
 
 
 @builder("sensitivity")

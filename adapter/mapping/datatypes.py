@@ -50,7 +50,7 @@ def days(run: Run, text: str) -> Json:
     """NM as a Duration in days (v2-to-FHIR NM[Quantity-LengthOfStay])."""
     if not _DAYS.fullmatch(text):
         raise BadValue("number-format", "expected a number of days")
-    value: float = float(text) if "." in text else int(text)
+    value: int | float = float(text) if "." in text else int(text)
     return {"value": value, "unit": "days", "system": "http://unitsofmeasure.org", "code": "d"}
 
 

@@ -11,7 +11,7 @@ from adapter.mapping.datatypes import authority, concept, cx, positive, repetiti
 from adapter.mapping.named import organization
 from adapter.mapping.people import xpn
 from adapter.mapping.registry import builder, converter, datatype
-from adapter.mapping.run import BadValue, Draft, Link, Run
+from adapter.mapping.run import BadValue, Draft, Link, Run, Side
 
 Json = dict[str, Any]
 _HL7 = "http://hl7.org/fhir/StructureDefinition/"
@@ -244,8 +244,8 @@ def _put_subscriber(draft: Draft, reference: Json, rep: int) -> None:
     draft.resource["subscriber"] = reference
 
 
-def _put_patient(draft: Draft, reference: Json, rep: int) -> None:
-    draft.resource["patient"] = reference
+def _put_patient(side: Side, reference: Json, rep: int) -> None:
+    side.resource["patient"] = reference
 
 
 # --- EVN

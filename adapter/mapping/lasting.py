@@ -29,6 +29,7 @@ class _Read(NamedTuple):
     told: tuple[tuple[Callable[..., None], tuple[Any, ...]], ...]
 
 
+_beside: dict[Callable[..., Any], tuple[int, ...]] = {}  # steady readers
 _known: dict[tuple[Any, ...], _Read] = {}
 _senders: dict[tuple[int, str], tuple[int, Feed]] = {}
 
@@ -52,7 +53,7 @@ def steady(*beside: int) -> Callable[[_F], _F]:
     """
 
     def mark(read: _F) -> _F:
-        read.beside = beside  # type: ignore[attr-defined]  # a mark on a function
+        _beside[read] = beside
         return read
 
     return mark
@@ -60,7 +61,7 @@ def steady(*beside: int) -> Callable[[_F], _F]:
 
 def beside(read: Callable[..., Any] | None) -> tuple[int, ...] | None:
     """The other fields that a steady reader asks; None of one that is not steady."""
-    return getattr(read, "beside", None)
+    return None if read is None else _beside.get(read)
 
 
 def lasting(read: Callable[[Run, list[str]], _R]) -> Callable[[Run, list[str]], _R]:
@@ -68,13 +69,12 @@ def lasting(read: Callable[[Run, list[str]], _R]) -> Callable[[Run, list[str]], 
 
     The value is fixed: nobody may change it. A reader that raises is asked again.
     """
-    name = f"{read.__module__}.{read.__qualname__} {id(read)}"
 
     @steady()
     def again(run: Run, parts: list[str]) -> Any:
         if run.sub != "&":
             return read(run, parts)
-        place = (run.sender, name, run.label[:4] == "PID-", *parts)
+        place = (run.sender, read, run.label[:4] == "PID-", *parts)
         known = _known.get(place)
         if known is None:
             return _keep(_known, place, _told(run, lambda: fixed(read(run, parts)))).value

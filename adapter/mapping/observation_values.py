@@ -11,7 +11,7 @@ from adapter.mapping.observation_types import DOCUMENTS, attachment, unit, value
 from adapter.mapping.parts import HL7, added, also, first, gather, of, own, part, reach
 from adapter.mapping.people import xad
 from adapter.mapping.registry import builder, converter, datatype
-from adapter.mapping.run import BadValue, Draft, Run
+from adapter.mapping.run import BadValue, Run, Side
 from adapter.mapping.times import dtm
 
 Json = dict[str, Any]
@@ -94,8 +94,8 @@ def _document(run: Run, item: Json) -> None:
         run.side[reference["reference"]].link("subject", _put_subject, patient)
 
 
-def _put_subject(draft: Draft, reference: Json, rep: int) -> None:
-    draft.resource["subject"] = reference
+def _put_subject(side: Side, reference: Json, rep: int) -> None:
+    side.resource["subject"] = reference
 
 
 @builder("reference_range")

@@ -115,7 +115,7 @@ def meant(table: terms.Table, coding: Json) -> terms.Target | None:
     """
     code, target = coding["code"], table.get(coding["code"])
     system = coding.get("system", "")
-    if target is None or system in (table.system, *table.head.get("also", "").split()):
+    if target is None or system == table.system or system in table.head.get("also", "").split():
         return target
     if (target.system, target.code) == (system, code):
         return target

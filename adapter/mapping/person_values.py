@@ -9,7 +9,7 @@ from adapter.mapping.named import organization, organization_hd
 from adapter.mapping.parts import HL7, also, first, gather, later, of, part
 from adapter.mapping.people import xad, xpn, xtn
 from adapter.mapping.registry import builder, converter, datatype
-from adapter.mapping.run import Draft, Run
+from adapter.mapping.run import Run, Side
 from adapter.mapping.times import dtm
 
 Json = dict[str, Any]
@@ -71,8 +71,8 @@ def patient_update(run: Run, texts: list[str]) -> None:
     }
     urn = run.add("Provenance", resource, run.feed.source, run.unit.key, "PID-33", str(run.line))
 
-    def put(draft: Draft, reference: Json, rep: int) -> None:
-        draft.resource["target"] = [reference]
+    def put(side: Side, reference: Json, rep: int) -> None:
+        side.resource["target"] = [reference]
 
     run.side[urn].link("target", put, patient)
 

@@ -8,6 +8,7 @@ from adapter.mapping.run import Draft, Run
 
 # Of a stay that no other message can name nobody will ever tell the end.
 _OPEN = frozenset(("planned", "arrived", "triaged", "in-progress", "onleave"))
+_UNSURE = _OPEN | {"unknown"}
 
 
 # What begins a stay: the care team must hear of it, whether or not anybody will tell its end.
@@ -33,7 +34,7 @@ def settle(run: Run, event: Event) -> None:
 
 
 def _unknown(stay: Draft) -> None:
-    if stay.resource.get("status", "unknown") in (*_OPEN, "unknown"):
+    if stay.resource.get("status", "unknown") in _UNSURE:
         stay.resource["status"] = "unknown"
         stay.weak = tuple(dict.fromkeys((*stay.weak, "status")))
 

@@ -102,7 +102,7 @@ def _fill(node: Node, element: Json, file: str) -> None:
     slicing = element.get("slicing", {})
     node.paths = tuple(d["path"] for d in slicing.get("discriminator", ()))
     _bind(node, element.get("binding", {}), file)
-    _type(node, element.get("type", ()))
+    _type(node, element.get("type", []))
 
 
 def _rule(key: str, file: str) -> Invariant:

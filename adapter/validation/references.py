@@ -18,7 +18,7 @@ _MOST = 20_000
 _sound: dict[bytes, Walk] = {}  # sound resources by their JSON; emptied when full
 
 
-def check(resource: Json, profile: str | None = None) -> list[Issue]:
+def check(resource: Any, profile: str | None = None) -> list[Issue]:
     """R4 structure, required codes, invariants, and the profiles that meta.profile states.
 
     `profile` asks for one more of our profiles by url. In a Bundle every entry is checked, and
@@ -96,7 +96,7 @@ def _inspect_fixed(resource: Constant) -> tuple[list[Fault], Walk]:
     walk = Walk()
     for known, met, urns in resource.sound:
         if known is _faults:
-            walk.links, walk.urns = met, urns  # type: ignore[assignment]  # nobody adds to them
+            walk.links, walk.urns = list(met), list(urns)
             return [], walk
     wrong = once(_faults, resource, walk)
     return wrong or [], walk
