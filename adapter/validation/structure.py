@@ -19,16 +19,15 @@ from adapter.validation import (
     r4,
     wholes,
 )
-from adapter.validation.accept import Element
+from adapter.validation.accept import Element, Extension, Object, Reference, Resource, Type
 from adapter.validation.faults import DEPTH, Fault, Json, Rule, Walk, below, element
 from adapter.validation.once import FIXED, once
 from adapter.validation.primitives import Test
 from adapter.validation.r4 import Row
 
-Parts = dict[str, Element]  # the elements of a type
-
 _EMPTY = [Fault("", "resource-structure", "ele-1: an object without content")]
 _TOO_DEEP = Fault("", "resource-structure", f"nested deeper than {DEPTH} levels")
+_types: dict[str, Type] = {}
 _built: dict[str, Rule] = {}  # every type compiled so far; written under the lock only
 _ready: dict[str, Rule] = {}  # the resources among them whose whole graph is compiled
 _lock = Lock()
@@ -75,7 +74,7 @@ def _compiled(kind: str) -> Rule | None:
         return None
     with _lock:
         _ready[kind] = _type_rule(kind)
-        accept.ready(kind)
+        accept.ready(kind, _types[kind])
     return _ready[kind]
 
 
@@ -85,14 +84,14 @@ def _compiled(kind: str) -> Rule | None:
 def _type_rule(name: str) -> Rule:
     """Compile a type and all it reaches; one that is met again on the way is in `_built`."""
     if name not in _built:
-        parts: Parts = {"resourceType": Element(_sound, _sound)} if name in r4.resources() else {}
-        accept.note(name, parts)
-        check = _object_rule(name, parts)
+        kind = _types[name] = Type(name)
+        check = _object_rule(name, kind)
         check = extensions.checked(check) if name == "Extension" else check
         check = _remembered(check) if name == "Coding" else check
         _built[name] = _bounded(check) if name in r4.loops() else check
         for key, row in r4.types()[name].items():
-            _add_element(key, row, parts)
+            _add_element(key, row, kind.elements)
+        kind.ready()
     return _built[name]
 
 
@@ -133,23 +132,19 @@ def _saying(fault: Fault) -> Rule:
     return lambda _value, _walk: [fault]
 
 
-def _sound(_value: Any, _walk: Walk) -> None:
-    return None
-
-
-def _object_rule(name: str, parts: Parts) -> Rule:
+def _object_rule(name: str, kind: Type) -> Rule:
     """The rule of a type: it knows what to say of an object that was not accepted."""
     shape = [Fault("", "datatype", f"an object ({name}) is expected")]
     strange = _saying(Fault("", "element-unknown", f"no such element in {name}"))
     unknown = Element(strange, strange)
-    whole = wholes.whole(name)
+    whole, elements = kind.whole, kind.elements
 
     def check(node: Any, walk: Walk) -> list[Fault] | None:
         if not isinstance(node, dict) or not node:
             return _EMPTY if node == {} else shape
         faults: list[Fault] = []
         for key, value in node.items():
-            element = parts.get(key, unknown)
+            element = elements.get(key, unknown)
             if element.test is not None and not element.most and _passes(element.test, value):
                 continue
             rule = element.rule
@@ -187,25 +182,30 @@ def _not_null(fault: Fault) -> Fault:
 # -- elements -------------------------------------------------------------------------------------
 
 
-def _add_element(key: str, row: Row, parts: Parts) -> None:
+def _add_element(key: str, row: Row, elements: dict[str, Element]) -> None:
     pairs = r4.choices(key, row[0]) if key.endswith("[x]") else [(key, row[0][0])]
     for name, kind in pairs:
         if kind in primitives.TESTS:
-            _add_primitive(name, kind, row, parts)
-            continue
-        rule, targets = _value_rule(key, kind, row), _targets(row)
-        several = row[2] != "1"
-        quick = "" if kind in r4.loops() - _QUICK or _bound(kind, row) else kind
-        parts[name] = Element(
-            lists.objects(rule, row[2]) if several else rule,
-            rule,
-            quick,
-            most=lists.limit(row[2]) if several else 0,
-            targets=targets,
-        )
+            _add_primitive(name, kind, row, elements)
+        else:
+            elements[name] = _element(kind, row, _value_rule(key, kind, row))
 
 
-_QUICK = frozenset({"Extension", "Reference"})  # whose depth accept.py counts, or needs no count
+def _element(kind: str, row: Row, one: Rule) -> Element:
+    several = row[2] != "1"
+    rule, most = (
+        lists.objects(one, row[2]) if several else one,
+        lists.limit(row[2]) if several else 0,
+    )
+    if kind == "Resource":
+        return Resource(rule, one, most=most)
+    if kind == "Reference":
+        return Reference(rule, one, _types[kind], most, _targets(row))
+    if kind == "Extension":
+        return Extension(rule, one, _types[kind], most)
+    if kind in r4.loops() or _bound(kind, row):
+        return Element(rule, one, most=most)
+    return Object(rule, one, _types[kind], most)
 
 
 def _bound(kind: str, row: Row) -> bool:
@@ -217,18 +217,18 @@ def _targets(row: Row) -> frozenset[str]:
     return frozenset(row[4] if len(row) > 4 else ())
 
 
-def _add_primitive(name: str, kind: str, row: Row, parts: Parts) -> None:
+def _add_primitive(name: str, kind: str, row: Row, elements: dict[str, Element]) -> None:
     test, fault = primitives.TESTS[kind][0], primitives.fault(kind)
     if len(row) > 3 and row[3]:
         test, fault = bindings.test(row[3], test), bindings.fault(row[3])
     rule, beside = primitives.rule(test, fault), _type_rule("Element")
     if row[2] == "1":
-        parts[name] = Element(rule, rule, test=test)
-        parts["_" + name] = Element(beside, beside, "Element")
+        elements[name] = accept.primitive(rule, rule, test)
+        elements["_" + name] = Object(beside, beside, _types["Element"], 0)
     else:
         several, most = lists.primitives(test, rule, row[2]), lists.limit(row[2])
-        parts[name] = Element(several, rule, test=test, most=most)
-        parts["_" + name] = Element(lists.beside(beside), beside)
+        elements[name] = accept.primitive(several, rule, test, most)
+        elements["_" + name] = Element(lists.beside(beside), beside)
 
 
 def _value_rule(key: str, kind: str, row: Row) -> Rule:
