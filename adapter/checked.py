@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adapter import validation
+from adapter.constant import Constant
 from adapter.issues import Issue
 from adapter.outcome import Outcome
-from adapter.record import Constant, Entry, Location
+from adapter.record import Entry, Location
 
 _MENDS = 3  # what is left out may be required by a profile, which then is no longer claimed
 

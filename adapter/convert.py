@@ -11,6 +11,7 @@ from typing import Any
 
 from adapter import data, terms
 from adapter.checked import checked
+from adapter.constant import Constant
 from adapter.issues import Issue
 from adapter.mapping import feeds, tabular
 from adapter.mapping import message as messages
@@ -19,7 +20,7 @@ from adapter.mapping.roster import Named, Roster, named
 from adapter.mapping.run import Feed
 from adapter.mapping.service_log import BoundLog, LogMapping
 from adapter.outcome import BUNDLE, Outcome, Unit, bundle_entry
-from adapter.record import Constant, Entry, Location, Message, Record, Resource
+from adapter.record import Entry, Location, Message, Record, Resource
 from adapter.sources import form_layout, forms, hl7v2, layout
 from adapter.sources import tabular as tables
 from adapter.sources.cells import iso_date

@@ -4,74 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 Resource = dict[str, Any]
-
-
-class Constant(dict[str, Any]):
-    """A JSON object of a mapping file: it stands in many resources, so nothing may change it.
-
-    `sound`    the rules that found nothing wrong with it, each with the References in it
-    `sure`     the last of these that met no Reference in it
-    `answers`  what tests said of it
-    `written`  of a resource: its urn, and the JSON of the Bundle's entry that it stands in
-    """
-
-    written: tuple[str, object] = ("", None)
-
-    answers: Mapping[object, bool] = MappingProxyType({})
-    sure: object = None
-    sound: tuple[tuple[object, tuple[Any, ...], tuple[Any, ...]], ...] = ()
-
-    def _fixed(self, *_: object, **__: object) -> NoReturn:
-        raise TypeError("a constant of a mapping file is never changed; copy it first")
-
-    __setitem__ = __delitem__ = update = pop = popitem = clear = setdefault = _fixed
-    __ior__ = _fixed
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
-        return {key: deepcopy(value, memo) for key, value in self.items()}
-
-
-class Constants(list[Any]):
-    """A JSON list of a mapping file; nothing may change it either."""
-
-    answers: Mapping[object, bool] = MappingProxyType({})
-    sure: object = None
-    sound: tuple[tuple[object, tuple[Any, ...], tuple[Any, ...]], ...] = ()
-
-    def _fixed(self, *_: object, **__: object) -> NoReturn:
-        raise TypeError("a constant of a mapping file is never changed; copy it first")
-
-    __setitem__ = __delitem__ = append = extend = insert = pop = remove = _fixed
-    clear = sort = reverse = __iadd__ = __imul__ = _fixed
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> list[Any]:
-        return [deepcopy(value, memo) for value in self]
-
-
-def fixed(value: Any) -> Any:
-    """A JSON value whose objects and lists can no longer be changed."""
-    if isinstance(value, dict):
-        return Constant({key: fixed(inner) for key, inner in value.items()})
-    if isinstance(value, list):
-        return Constants(fixed(inner) for inner in value)
-    return value
-
-
-def opened(box: dict[str, Any], key: str) -> Any:
-    """What a key of an object holds, to be written to: a copy in its place when it is fixed."""
-    value = box.get(key)
-    if type(value) is Constant:
-        value = box[key] = dict(value)
-    elif type(value) is Constants:
-        value = box[key] = list(value)
-    return value
 
 
 class Location(NamedTuple):
@@ -126,7 +64,10 @@ class Origin(NamedTuple):
     field: str
 
 
-@dataclass(slots=True)
+_NO_PARTS: Mapping[str, Sequence[str]] = MappingProxyType({})
+
+
+@dataclass(slots=True, init=False)
 class Entry:
     """One FHIR resource of a unit, how the store finds it again, and where its values came from.
 
@@ -144,12 +85,26 @@ class Entry:
 
     resource: Resource
     urn: str
-    identity: tuple[tuple[str, str], ...] = ()
-    key: tuple[str, ...] = ()
-    told: Sequence[tuple[int, str, str]] = ()
-    cleared: tuple[str, ...] = ()
-    weak: tuple[str, ...] = ()
-    parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    identity: tuple[tuple[str, str], ...]
+    key: tuple[str, ...]
+    told: Sequence[tuple[int, str, str]]
+    cleared: tuple[str, ...]
+    weak: tuple[str, ...]
+    parts: Mapping[str, Sequence[str]]
+
+    def __init__(  # noqa: PLR0913  # written out: it is called most, and compiles to nothing else
+        self,
+        resource: Resource,
+        urn: str,
+        identity: tuple[tuple[str, str], ...] = (),
+        key: tuple[str, ...] = (),
+        told: Sequence[tuple[int, str, str]] = (),
+        cleared: tuple[str, ...] = (),
+        weak: tuple[str, ...] = (),
+        parts: Mapping[str, Sequence[str]] = _NO_PARTS,
+    ) -> None:
+        self.resource, self.urn, self.identity, self.key = resource, urn, identity, key
+        self.told, self.cleared, self.weak, self.parts = told, cleared, weak, parts
 
     @property
     def origins(self) -> list[Origin]:

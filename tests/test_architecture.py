@@ -16,7 +16,7 @@ PACKAGE = ROOT / "adapter"
 
 # Room -> layer. A module belongs to the room that its first name below `adapter` names.
 LAYERS = {
-    "errors": 0, "issues": 0, "record": 0, "outcome": 0,
+    "errors": 0, "issues": 0, "constant": 0, "record": 0, "outcome": 0,
     "settings": 1, "data": 1, "terms": 1, "staging": 1, "spreadsheet": 1,
     "sources": 2, "mapping": 2, "validation": 2, "identity": 2, "store": 2, "security": 2,
     "program": 3, "referrals": 3, "consent": 3, "careplans": 3, "claims": 3, "reports": 3,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from adapter import terms
+from adapter.constant import opened
 from adapter.mapping.datatypes import V2, concept, repetitions
 from adapter.mapping.parts import HL7, added, also, first, gather, own, part, told
 from adapter.mapping.people import xpn
 from adapter.mapping.registry import builder, converter, datatype
 from adapter.mapping.run import BadValue, Draft, Link, Run, Side
-from adapter.record import opened
 
 Json = dict[str, Any]
 _INACTIVE = {

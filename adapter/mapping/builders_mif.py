@@ -8,12 +8,12 @@ from functools import cache, lru_cache
 from typing import Any
 
 from adapter import terms
+from adapter.constant import fixed
 from adapter.mapping import cells
 from adapter.mapping.builders_hl7v2 import us_core_extension
 from adapter.mapping.pieces import CLEAR
 from adapter.mapping.registry import builder, converter
 from adapter.mapping.run import BadValue, Run
-from adapter.record import fixed
 
 Json = dict[str, Any]
 OURS = "https://ecm-adapter.example/fhir/"

@@ -9,12 +9,12 @@ from typing import Any
 from urllib.parse import quote
 
 from adapter import terms
+from adapter.constant import fixed
 from adapter.mapping.finish import BASE
 from adapter.mapping.lasting import steady
 from adapter.mapping.registry import converter, datatype
 from adapter.mapping.run import STAND_IN, BadValue, Run
 from adapter.mapping.times import period
-from adapter.record import fixed
 
 ALTERNATE = "http://hl7.org/fhir/StructureDefinition/alternate-codes"
 V2 = "http://terminology.hl7.org/CodeSystem/v2-"

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from adapter import data, terms
+from adapter.constant import fixed
 from adapter.errors import DataFileError
 from adapter.issues import Severity
 from adapter.mapping import builders, field_values, lasting, named  # noqa: F401  # rules name what they register
@@ -19,7 +20,6 @@ from adapter.mapping.records import Compiled, FieldFunction, skeleton, sourced
 from adapter.mapping.registry import BUILDERS, CONVERTERS, Converter
 from adapter.mapping.run import BadValue, Draft, Run, restored
 from adapter.mapping.steps import NULL, build_step, clear, open_draft
-from adapter.record import fixed
 
 Json = dict[str, Any]
 WIDEST = 120  # fields of the widest segment, and room

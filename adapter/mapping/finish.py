@@ -10,9 +10,10 @@ from functools import cache, lru_cache
 from typing import Any
 
 from adapter import data, terms
+from adapter.constant import Constant, fixed
 from adapter.mapping.run import Draft, Link, Run, Side, urn
 from adapter.outcome import Outcome
-from adapter.record import Constant, Entry, Resource, fixed
+from adapter.record import Entry, Resource
 
 BASE = "https://ecm-adapter.example/fhir"
 _ABSENT = fixed(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from adapter.constant import fixed
 from adapter.issues import Issue
 from adapter.mapping.lasting import short
 from adapter.mapping.records import Compiled
 from adapter.mapping.run import Draft, Named, Run, Side
-from adapter.record import Location, Resource, fixed
+from adapter.record import Location, Resource
 
 _MOST = 5_000  # heads that are remembered; then all are forgotten
 _new = tuple.__new__  # what a NamedTuple's own constructor comes to

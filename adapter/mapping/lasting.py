@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
+from adapter.constant import fixed
 from adapter.mapping.paths import LINE
 from adapter.mapping.run import Feed, Run
-from adapter.record import fixed
 
 _R = TypeVar("_R")
 _F = TypeVar("_F", bound=Callable[..., Any])

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from adapter import data
+from adapter.constant import fixed
 from adapter.errors import DataFileError
 from adapter.mapping.paths import Target, target
-from adapter.record import fixed
 
 FILE_KEYS = frozenset({"source", "confidence", "ignore", "map"})
 MAP_KEYS = frozenset({"resource", "name", "profile", "once", "key", "rules"})

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from adapter.constant import opened
 from adapter.mapping.run import Draft
-from adapter.record import opened
 
 _STEP = re.compile(r"^(?P<key>_?[a-z][A-Za-z0-9]*)(?:\[(?P<slot>[a-z0-9-]*)\])?$")
 _HL7 = re.compile(r"^(?P<segment>[A-Z][A-Z0-9]{2})-(?P<field>\d{1,2})(?:\.(?P<part>\d{1,2}))?$")

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from adapter.constant import opened
 from adapter.mapping.datatypes import ei, repetitions
 from adapter.mapping.parts import also, first, own, part, told
 from adapter.mapping.registry import builder, converter, datatype
 from adapter.mapping.run import Draft, Link, Run
 from adapter.mapping.times import dtm
-from adapter.record import opened
 
 Json = dict[str, Any]
 

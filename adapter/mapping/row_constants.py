@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from adapter.constant import fixed
 from adapter.mapping.model import Map, Rule
 from adapter.mapping.paths import Target, putter
 from adapter.mapping.run import Draft
-from adapter.record import fixed
 
 Write = Callable[[Draft], None]
 _DAYS = frozenset({"us_date", "end_date"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from adapter.constant import fixed
 from adapter.errors import DataFileError
 from adapter.issues import Severity
 from adapter.mapping import remembered
@@ -16,7 +17,6 @@ from adapter.mapping.row_constants import in_one
 from adapter.mapping.row_writers import writer
 from adapter.mapping.run import BadValue, Run
 from adapter.mapping.steps import Read, read_text
-from adapter.record import fixed
 
 BY_PIECE = "mappings/mif/"  # where an empty cell leaves alone what other cells said of a list
 _MOST = 16_384  # texts of one column that are remembered

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from adapter.constant import Constant, fixed, opened
 from adapter.issues import Issue, Severity
 from adapter.outcome import Unit
-from adapter.record import Constant, Entry, Location, Resource, fixed, opened
+from adapter.record import Entry, Location, Resource
 
 STAND_IN = "\x1f"  # for the sub-component separator while a decoded text may hold a `&` of its own
 _NAMESPACE = bytes.fromhex("6f1f0b7c5d0e4f0c9b1d7a3c52e8a914")  # ours, made once
@@ -104,21 +105,27 @@ class Draft:
         return element
 
 
-@dataclass(slots=True, eq=False)
 class Side:
     """A resource that a value names (practitioner, organization, location): named from the start.
 
     `named`  the resource as it is remembered; None when this unit says something of its own of it
     """
 
-    kind: str
-    key: tuple[str, ...]
-    line: int
-    label: str
-    resource: Resource
-    urn: str
-    named: Named | None = None
-    links: list[Link] | tuple[()] = ()
+    __slots__ = ("key", "kind", "label", "line", "links", "named", "resource", "urn")
+
+    def __init__(  # noqa: PLR0913  # written out, as Draft's is
+        self,
+        kind: str,
+        key: tuple[str, ...],
+        line: int,
+        label: str,
+        resource: Resource,
+        urn: str,
+        named: Named | None,
+    ) -> None:
+        self.kind, self.key, self.line, self.label = kind, key, line, label
+        self.resource, self.urn, self.named = resource, urn, named
+        self.links: list[Link] | tuple[()] = ()
 
     def opened(self) -> Resource:
         """The resource, to be written to."""

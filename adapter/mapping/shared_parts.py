@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from adapter.constant import fixed
 from adapter.mapping import remembered
 from adapter.mapping.model import Map, MapFile
 from adapter.mapping.records import FieldFunction, sourced
 from adapter.mapping.run import Draft, Run
-from adapter.record import Entry, fixed
+from adapter.record import Entry
 
 _SHARED = frozenset({"Location", "Organization", "Practitioner"})
 _MOST = 20_000

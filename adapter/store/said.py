@@ -9,8 +9,9 @@ from functools import lru_cache
 from operator import is_not
 from typing import Any
 
+from adapter.constant import Constant, Constants
 from adapter.outcome import Outcome
-from adapter.record import PIECEWISE, Constant, Constants, Entry, Origin, Resource, piece
+from adapter.record import PIECEWISE, Entry, Origin, Resource, piece
 from adapter.store import movements, pieces
 from adapter.store.fold import WEAK, Contribution, Register, Stamp, slot, slots
 

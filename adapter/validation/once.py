@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapter.record import Constant, Constants
+from adapter.constant import Constant, Constants
 from adapter.validation.faults import Fault, Rule, Walk
 
 FIXED = frozenset({Constant, Constants})

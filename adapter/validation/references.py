@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from adapter import data
+from adapter.constant import Constant
 from adapter.issues import Issue
-from adapter.record import Constant
 from adapter.validation import faults, links, profiles, r4, structure
 from adapter.validation.faults import Fault, Json, Link, Walk, below
 from adapter.validation.once import once

@@ -6,10 +6,11 @@ import pytest
 
 from adapter import convert
 from adapter.checked import checked
+from adapter.constant import fixed
 from adapter.mapping import lasting
 from adapter.mapping.events import events
 from adapter.outcome import Outcome, Unit
-from adapter.record import Entry, Location, fixed
+from adapter.record import Entry, Location
 
 WARD = {"resourceType": "Location", "name": "4 West", "status": "never heard of"}
 
