@@ -12,6 +12,11 @@ PY := $(BIN)/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --require-hashes --only-binary :all:
 INSTALL_SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
+HOOK := HATCH_BUILD_HOOK_ENABLE_CUSTOM
+SOURCES := $(shell find adapter fixtures mappings profiles terminology -type f -not -name '*.pyc')
+# Benchmarks run what a compiled wheel holds, where there is a C compiler to make it.
+COMPILED := $(if $(shell command -v $(CC)),build/native.stamp)
+AS_BUILT := $(if $(COMPILED),PYTHONSAFEPATH=1 PYTHONPATH=build/native:.)
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --python-version 3.11 --extra build
 
@@ -39,16 +44,25 @@ lint: .venv/test.stamp ## ruff and mypy, strict
 format: .venv/test.stamp ## mend what ruff can mend
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
 
-bench: .venv/test.stamp ## messages per second, beside the floor and two parsers
-	@$(PY) -m tests.benchmarks.adt
-	@$(PY) -m tests.benchmarks.mllp
+bench: .venv/test.stamp $(COMPILED) ## messages per second, beside the floor and two parsers
+	@$(AS_BUILT) $(PY) -m tests.benchmarks.adt
+	@$(AS_BUILT) $(PY) -m tests.benchmarks.mllp
 
 coverage: .venv/test.stamp ## rows of HL7's v2-to-FHIR guide that messages prove, a segment a line
 	@$(PY) -m tests.coverage
 
-wheel: .venv/run.stamp ## build dist/*.whl, data files inside
-	@$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+wheel: $(if $(NATIVE),.venv/test.stamp,.venv/run.stamp) ## build dist/*.whl; NATIVE=1: compiled, for this platform
+	@$(HOOK)=$(if $(NATIVE),true,false) \
+		$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 	@ls dist
+
+native: build/native.stamp ## build/native: the package with what every message passes compiled
+
+build/native.stamp: .ci/native.py .venv/test.stamp $(SOURCES)
+	@echo "Compiling what every message passes: a minute or two"
+	@rm -rf build/native
+	@$(HOOK)=true $(PIP) install --quiet --no-deps --no-build-isolation --target build/native .
+	@touch $@
 
 lock: .venv/test.stamp ## resolve again: newest versions, hashes, no host
 	@$(PIP) install --quiet uv

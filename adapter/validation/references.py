@@ -35,7 +35,7 @@ def check(resource: Any, profile: str | None = None) -> list[Issue]:
 
 
 def check_unit(
-    resources: Sequence[tuple[str, Json]], only: Collection[str] | None = None
+    resources: Sequence[tuple[str, Any]], only: Collection[str] | None = None
 ) -> list[Issue]:
     """Check each (urn, resource) of a unit, and that `urn:` references lead to a right one in it.
 
@@ -58,7 +58,7 @@ def check_unit(
     return found
 
 
-def _kinds(resources: Sequence[tuple[str, Json]]) -> dict[str, str]:
+def _kinds(resources: Sequence[tuple[str, Any]]) -> dict[str, str]:
     try:
         kinds = {urn: resource["resourceType"] for urn, resource in resources}
         if set(map(type, kinds.values())) <= _TEXT:
@@ -71,7 +71,7 @@ def _kinds(resources: Sequence[tuple[str, Json]]) -> dict[str, str]:
 _TEXT = {str}
 
 
-def _inspect(resource: Json, kind: str) -> tuple[list[Fault], Walk]:
+def _inspect(resource: Any, kind: str) -> tuple[list[Fault], Walk]:
     """Faults and References; what was sound is not asked again where units share resources.
 
     The same ward, physician and payer stand in thousands of messages. No member is remembered.
@@ -119,7 +119,7 @@ def _root(resource: Any) -> str:
     return kind if kind in r4.resources() else "Resource"
 
 
-def _resolve(resource: Json, met: Walk, kinds: Mapping[str, str]) -> list[Fault]:
+def _resolve(resource: Any, met: Walk, kinds: Mapping[str, str]) -> list[Fault]:
     found: list[Fault] = []
     for urn, node, targets in met.urns:
         kind = kinds.get(urn)

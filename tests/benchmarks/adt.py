@@ -152,7 +152,9 @@ def main(rounds: int) -> None:
     logging.disable(logging.CRITICAL)
     raws = messages()
     size = sum(map(len, raws)) / len(raws)
+    built = "as Python" if convert.__file__.endswith(".py") else "compiled"
     print(f"{len(raws)} messages, {size:.0f} bytes each on average, {rounds} rounds, one core")
+    print(f"the adapter {built}, the peers as they are installed")
     rates: dict[str, list[float]] = {name: [] for name in CASES}
     for number in range(WARM + rounds):
         turn = [other(raw, number) for raw in raws]

@@ -215,14 +215,14 @@ def test_a_message_that_cannot_be_converted_fails_alone(
 ) -> None:
     from adapter import convert
 
-    whole = convert.messages.convert
+    whole = convert.adt
 
-    def fragile(message: Any, *rest: Any) -> Outcome:
-        if message.control == "M000002":
+    def fragile(raw: bytes, *rest: Any) -> Iterator[Outcome]:
+        if b"M000002" in raw:
             raise ZeroDivisionError
-        return whole(message, *rest)
+        return whole(raw, *rest)
 
-    monkeypatch.setattr(convert.messages, "convert", fragile)
+    monkeypatch.setattr(convert, "adt", fragile)
     assert codes(send(house, message(1), message(2), message(3))) == ["AA", "AE", "AA"]
     assert statuses(house) == ["stored", "stored"]
 

@@ -14,6 +14,7 @@ from adapter.claims.plan import load
 from adapter.mapping import builders_services, service_log
 from adapter.outcome import Outcome, Unit
 from adapter.record import Location, Record
+from tests.unit.engine import fresh
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTEXT = {"zone": "America/Los_Angeles"}
@@ -171,7 +172,7 @@ def test_the_same_row_has_the_same_names() -> None:
     ],
 )
 def test_staff_names(text: str, family: str, given: list[str]) -> None:
-    found = builders_services.staff_name(None, [text])
+    found = builders_services.staff_name(fresh(), [text])
     assert (found["family"], found.get("given", [])) == (family, given)
 
 
