@@ -41,7 +41,10 @@ def ask(connection: Connection, text: str, values: Iterable[Any], *before: Any) 
         size = 1 << (len(some) - 1).bit_length()  # few different texts, each prepared once
         sql = _asking(connection.dialect.name, text, size)
         filled = (*before, *some, *some[-1:] * (size - len(some)))
-        found += connection.exec_driver_sql(sql, filled).fetchall()
+        result = connection.exec_driver_sql(sql, filled)
+        if result.cursor is not None:
+            found += result.cursor.fetchall()  # plain tuples, as the driver has them
+        result.close()
     return found
 
 

@@ -224,7 +224,7 @@ def referring(work: Work, reference: str, everywhere: bool = False) -> Sequence[
     if state is not None:
         names.append(by_number(kind, state.rid))
     query = _REFERRING if everywhere else _REFERRING.where(_RESOURCE.c.kind.not_in(_HISTORY))
-    rows = work.connection.execute(query, {"params": sorted(_naming(kind)), "names": names})
+    rows: Any = work.connection.execute(query, {"params": sorted(_naming(kind)), "names": names})
     return sorted((str(kind), str(uid)) for kind, uid in rows)
 
 
