@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 Resource = dict[str, Any]
+new = tuple.__new__  # what a NamedTuple's own constructor comes to, for what is made most
 
 
 class Location(NamedTuple):
@@ -111,7 +112,7 @@ class Entry:
         """Where its elements came from, one row per source value written."""
         every = [name for name in self.resource if name != "resourceType"]
         return [
-            Origin(name, line, label)
+            new(Origin, (name, line, label))
             for line, element, label in self.told
             for name in ([element] if element else every)
         ]

@@ -10,10 +10,9 @@ from adapter.issues import Issue
 from adapter.mapping.lasting import short
 from adapter.mapping.records import Compiled
 from adapter.mapping.run import Draft, Named, Run, Side
-from adapter.record import Location, Resource
+from adapter.record import Location, Resource, new
 
 _MOST = 5_000  # heads that are remembered; then all are forgotten
-_new = tuple.__new__  # what a NamedTuple's own constructor comes to
 
 
 class _Made(NamedTuple):
@@ -111,5 +110,5 @@ def _again(run: Run, made: _Made) -> None:
     run.once |= made.once
     source = run.unit.at[0]
     for severity, detail, text, field in made.issues:
-        at = _new(Location, (source, line, field))
-        run.issues.append(_new(Issue, (severity, detail, text, at, None)))
+        at = new(Location, (source, line, field))
+        run.issues.append(new(Issue, (severity, detail, text, at, None)))

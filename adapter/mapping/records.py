@@ -11,6 +11,7 @@ from adapter.errors import DataFileError
 from adapter.mapping.model import Map, MapFile, Rule
 from adapter.mapping.paths import LINE, Constants, putter
 from adapter.mapping.run import Link, Run
+from adapter.record import new
 
 # Runs everything that reads one field, on that field's text.
 FieldFunction = Callable[[Run, str], None]
@@ -77,7 +78,7 @@ class Compiled:
                 root, put, aim = link
                 to = drafts.get(aim) if isinstance(aim, str) else aim
                 if to is not None:
-                    link = _new(Link, (root, put, to))
+                    link = new(Link, (root, put, to))
                 elif aim in self.fresh:
                     continue  # this record made none
                 draft.links.append(_of_line(link, run.line) if shared else link)
@@ -96,9 +97,6 @@ def skeleton(maps: Sequence[Map], width: int) -> Compiled:
             if r.link
         ]
     return done
-
-
-_new = tuple.__new__  # what a NamedTuple's own constructor comes to
 
 
 def _of_line(link: Link, line: int) -> Link:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from adapter.constant import Constant, fixed, opened
 from adapter.issues import Issue, Severity
 from adapter.outcome import Unit
-from adapter.record import Entry, Location, Resource
+from adapter.record import Entry, Location, Resource, new
 
 STAND_IN = "\x1f"  # for the sub-component separator while a decoded text may hold a `&` of its own
 _NAMESPACE = bytes.fromhex("6f1f0b7c5d0e4f0c9b1d7a3c52e8a914")  # ours, made once
@@ -24,9 +24,6 @@ class BadValue(Exception):
     def __init__(self, detail: str, text: str, part: int = 0) -> None:
         super().__init__(detail)
         self.detail, self.text, self.part = detail, text, part
-
-
-_new = tuple.__new__  # what a NamedTuple's own constructor comes to, for what is made most
 
 
 def urn(kind: str, *parts: str) -> str:
@@ -226,11 +223,11 @@ class Run:
         """The place of the value being read; `part` is the component, 0 the whole."""
         label = f"{self.label}[{self.rep + 1}]" if self.rep else self.label
         place = (self.unit.at[0], self.line, f"{label}.{part}" if part else label)
-        return _new(Location, place)
+        return new(Location, place)
 
     def issue(self, severity: Severity, detail: str, text: str, part: int = 0) -> None:
         """Report a finding at the value being read."""
-        self.issues.append(_new(Issue, (severity, detail, text, self.at(part), None)))
+        self.issues.append(new(Issue, (severity, detail, text, self.at(part), None)))
         if self.tape is not None:
             self.tape.append((Run.issue, (severity, detail, text, part)))
 
@@ -238,7 +235,7 @@ class Run:
         """Report an information once a unit, however often it occurs."""
         if (detail, about) not in self.once:
             self.once.add((detail, about))
-            self.issues.append(_new(Issue, ("information", detail, text, self.at(), None)))
+            self.issues.append(new(Issue, ("information", detail, text, self.at(), None)))
         if self.tape is not None:
             self.tape.append((Run.issue_once, (detail, about, text)))
 

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 from adapter.program import ahead, places
 from adapter.program.effects import Effect, effects, undoable
 from adapter.program.places import Places
-from adapter.record import Movement
+from adapter.record import Movement, new
 
 Json = dict[str, Any]
 
 _ENDED = frozenset(("finished", "cancelled", "entered-in-error"))
 _LIVE = frozenset(("arrived", "triaged", "in-progress", "onleave"))
 _PLANNED = frozenset(("planned",))
+_NONE = Effect()
 _OF_THE_END = ("dischargeDisposition", "destination")
 
 
@@ -45,7 +46,7 @@ class Before(NamedTuple):
     @property
     def plans(self) -> bool:
         """Whether the event only told what is to come."""
-        effect = effects().get(self.event, Effect())
+        effect = effects().get(self.event, _NONE)
         return not (effect.status or effect.move)
 
     def without(self, paths: tuple[str, ...]) -> Before:
@@ -126,7 +127,7 @@ def _keep(course: _Course) -> None:
 
 
 def _step(stay: Stay, number: int, movement: Movement) -> None:
-    effect = effects().get(movement.event, Effect())
+    effect = effects().get(movement.event, _NONE)
     says = {name: value for name, value in movement.says.items() if name not in movement.weak}
     if says.get("status") == "finished" and effect.status in _LIVE:
         effect = Effect("finished", None)  # it is the visit before, of which another is the rest
@@ -143,7 +144,7 @@ def _step(stay: Stay, number: int, movement: Movement) -> None:
     _take_plan(stay, number, effect, was, undone and undone.without(cleared))
     _take_places(stay, number, movement, says, undone)
     if movement.event in undoable():
-        stay.before.append(was._replace(after=stay.places))
+        stay.before.append(new(Before, (*was[:6], stay.places)))
 
 
 def _take_weak(stay: Stay, number: int, movement: Movement) -> None:
@@ -168,12 +169,12 @@ def _undone(stay: Stay, effect: Effect) -> Before | None:
             while place and _again(stay.before[place - 1], found):
                 place -= 1
                 found = stay.before.pop(place)
-            return found._replace(after=after)
+            return new(Before, (*found[:6], after))
     return None
 
 
 def _again(one: Before, found: Before) -> bool:
-    return one.event == found.event and not effects().get(one.event, Effect()).move
+    return one.event == found.event and not effects().get(one.event, _NONE).move
 
 
 # --- status
@@ -334,7 +335,7 @@ def _plan_again(stay: Stay, number: int, plan: Json) -> None:
 def _take_places(
     stay: Stay, number: int, movement: Movement, says: Json, undone: Before | None
 ) -> None:
-    effect = effects().get(movement.event, Effect())
+    effect = effects().get(movement.event, _NONE)
     said, at, before = places.told(says, movement.places), movement.at, stay.places
     now = _places_again(undone, before)
     off = {part for path in movement.cleared if (part := _part(path))} | set(effect.drops)

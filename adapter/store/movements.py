@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from adapter.outcome import Outcome
-from adapter.record import Entry, Movement, Origin, Resource
+from adapter.record import Entry, Movement, Origin, Resource, new
 from adapter.store.instants import moment, since
 
 if TYPE_CHECKING:  # fold.py settles contributions by this module
@@ -134,9 +134,11 @@ def _settled(mine: Contribution, replay: Replay, cut: str) -> Contribution:
         of, _, piece = name.partition("/")
         of = _SOURCES.get(of, of)
         rows = [row for row in register.origins if _root(row.element) == of]
-        told_by = tuple(row if piece else row._replace(element=name) for row in rows)
+        if not piece:
+            rows = [new(Origin, (name, row.line, row.field)) for row in rows]
         kept = {"": [value]} if piece else {name: value}
-        done[name + WEAK if weak else name] = register._replace(value=kept, origins=told_by)
+        made = new(type(register), (register.stamp, kept, tuple(rows)))
+        done[name + WEAK if weak else name] = made
     return done
 
 
@@ -145,15 +147,9 @@ _SOURCES = {"statusHistory": "status", "classHistory": "class"}
 
 def _movement(register: Register) -> Movement:
     value: dict[str, Any] = register.value or {}
-    return Movement(
-        order=register.stamp.order,
-        event=value["event"],
-        at=value["at"],
-        says=value["says"],
-        weak=tuple(value["weak"]),
-        cleared=tuple(value["cleared"]),
-        places=tuple(value["places"]),
-    )
+    lists = (tuple(value[name]) for name in ("weak", "cleared", "places"))
+    said = (register.stamp.order, value["event"], value["at"], value["says"], *lists)
+    return new(Movement, said)
 
 
 def _root(path: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from adapter.constant import Constant, Constants
 from adapter.outcome import Outcome
-from adapter.record import PIECEWISE, Entry, Origin, Resource, piece
+from adapter.record import PIECEWISE, Entry, Origin, Resource, new, piece
 from adapter.store import movements, pieces
 from adapter.store.fold import WEAK, Contribution, Register, Stamp, slot, slots
 
@@ -30,7 +30,10 @@ class Saying:
 
     def at(self, stamp: Stamp) -> Contribution:
         """The same, said at another time."""
-        return {n: Register(stamp, one.value, one.origins) for n, one in self.registers.items()}
+        return {
+            name: new(Register, (stamp, one.value, one.origins))
+            for name, one in self.registers.items()
+        }
 
 
 @dataclass(slots=True)
@@ -186,10 +189,10 @@ def _said(entry: Entry, resource: Resource, stamp: Stamp, parts: Parts) -> Contr
         rows = origins.get(name, ())
         found = pieces.cut(name, value[name], parts[name]) if name in parts else None
         for register, part in (found or {}).items():
-            said[register] = Register(stamp, {"": part}, _told(rows, name, register))
+            said[register] = new(Register, (stamp, {"": part}, _told(rows, name, register)))
         if found is None:
             told = _told(rows, name, name) if entry.parts else tuple(rows)
-            said[name + WEAK if name in weak else name] = Register(stamp, value, told)
+            said[name + WEAK if name in weak else name] = new(Register, (stamp, value, told))
     return said
 
 
