@@ -14,8 +14,9 @@ INSTALL := $(PIP) install --quiet --require-hashes --only-binary :all:
 INSTALL_SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 HOOK := HATCH_BUILD_HOOK_ENABLE_CUSTOM
 SOURCES := $(shell find adapter fixtures mappings profiles terminology -type f -not -name '*.pyc')
-# Benchmarks run what a compiled wheel holds, where there is a C compiler to make it.
-COMPILED := $(if $(shell command -v $(CC)),build/native.stamp)
+# Benchmarks run what a compiled wheel holds, where there is a C compiler and Python's header.
+HEADER := import os, sysconfig; print(os.path.exists(sysconfig.get_paths()["include"] + "/Python.h") or "")
+COMPILED := $(if $(and $(shell command -v $(CC)),$(shell $(PYTHON) -c '$(HEADER)')),build/native.stamp)
 AS_BUILT := $(if $(COMPILED),PYTHONSAFEPATH=1 PYTHONPATH=build/native:.)
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --python-version 3.11 --extra build

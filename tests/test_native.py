@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPILER = (sysconfig.get_config_var("CC") or "cc").split()[0]
+HEADER = Path(sysconfig.get_paths()["include"], "Python.h")
 ASKED = (
     "store", "test_golden.py", "test_samples.py", "test_bad_input.py", "transport/test_answers.py",
     "unit/test_shared_entries.py",
@@ -35,7 +36,10 @@ def run(*args: str, **environment: str) -> str:
     return done.stdout
 
 
-@pytest.mark.skipif(not shutil.which(COMPILER), reason="needs a C compiler; the project does not")
+@pytest.mark.skipif(
+    not shutil.which(COMPILER) or not HEADER.exists(),
+    reason="needs a C compiler and Python's header; the project does not",
+)
 def test_the_compiled_modules_pass_the_same_tests(tmp_path: Path) -> None:
     pip = ("-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--no-deps")
     place = ("--no-build-isolation", "--target", str(tmp_path), str(ROOT))
