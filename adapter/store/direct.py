@@ -8,10 +8,11 @@ from typing import Any
 from adapter import data
 from adapter.errors import NotUnique, StoreError, VersionConflict
 from adapter.record import Resource
-from adapter.store.fold import API, Stamp, fold, outdate, overwrite
+from adapter.store.fold import API, fold, outdate, overwrite
 from adapter.store.instants import moment
 from adapter.store.protocol import Stored
 from adapter.store.reads import one_version
+from adapter.store.registers import Stamp
 from adapter.store.work import Identity, State, Work, identity_of
 
 

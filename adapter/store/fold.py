@@ -8,16 +8,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from adapter import data
-from adapter.record import Origin, Resource
+from adapter.record import Resource
 from adapter.store import movements, pieces
 from adapter.store.movements import Replay
-
-Slot = dict[str, Any]  # {"birthDate": ..., "_birthDate": ...}: what one source says of one element
+from adapter.store.registers import WEAK, Contribution, Contributions, Register, Slot, Stamp
 
 META = ("profile", "security", "source", "tag")
 EVERYTHING = "*"  # the slot by which a deletion outdates all that was said before
 API = "api"
-WEAK = "?"  # ends the name of a slot that only fills a gap
 _NOT_OWNED = frozenset(("resourceType", "id", "meta"))
 
 _TIMES = ("DateTime", "Age", "Period", "Range", "String")
@@ -41,31 +39,6 @@ _CHOICES = {
     ),
 }  # fmt: skip
 _CHOICE = {stem + kind: stem for stem, kinds in _CHOICES.items() for kind in kinds}
-
-
-class Stamp(NamedTuple):
-    """When a unit was true, what breaks a tie of two (the unit's hash), and its ledger number."""
-
-    as_of: str
-    tie: str
-    unit: int = 0
-
-    @property
-    def order(self) -> tuple[str, str]:
-        """What later and earlier mean; the ledger number depends on arrival and does not count."""
-        return self.as_of, self.tie
-
-
-class Register(NamedTuple):
-    """The newest that one source says of one slot; `value` None says that there is none."""
-
-    stamp: Stamp
-    value: Slot | None
-    origins: tuple[Origin, ...] = ()
-
-
-Contribution = dict[str, Register]  # slot -> register
-Contributions = dict[str, Contribution]  # source -> what it says
 
 
 class Precedence(NamedTuple):

@@ -10,7 +10,7 @@ from adapter.issues import Candidate, Issue
 from adapter.outcome import Outcome
 from adapter.record import Resource, piece
 from adapter.store import alike, pieces
-from adapter.store.fold import Contribution, Register, Stamp
+from adapter.store.registers import Contribution, Register, Stamp
 from adapter.store.resolve import Resolver, Unresolved, identities
 from adapter.store.said import Told
 from adapter.store.work import State, Work

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from adapter.store.fold import WEAK, Contribution, Register, Stamp
+from adapter.store.registers import WEAK, Contribution, Register, Stamp
 from adapter.store.work import State, Work
 
 MARK = "~"  # begins the name of a list's register; it is no element

@@ -15,17 +15,8 @@ from adapter.issues import Doubt, Issue
 from adapter.outcome import Outcome
 from adapter.record import Entry
 from adapter.store import linking, schema
-from adapter.store.fold import (
-    API,
-    EVERYTHING,
-    WEAK,
-    Contribution,
-    Register,
-    Stamp,
-    fold,
-    merge,
-    slots,
-)
+from adapter.store.fold import API, EVERYTHING, fold, merge, slots
+from adapter.store.registers import WEAK, Contribution, Register, Stamp
 from adapter.store.resolve import Judges, Resolver, Unresolved, identities
 from adapter.store.said import led
 from adapter.store.terms import by_number, parameters, shipped

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from adapter.outcome import Outcome
 from adapter.record import Entry, Movement, Origin, Resource, new
 from adapter.store.instants import moment, since
-
-if TYPE_CHECKING:  # fold.py settles contributions by this module
-    from adapter.store.fold import Contribution, Contributions, Register, Stamp
+from adapter.store.registers import WEAK, Contribution, Contributions, Register, Stamp
 
 MARK = "@"  # begins the name of a movement's register; its place in time follows
 _ASIDE = ("@", "~")  # movements, and whole lists (lists.py): no elements
-WEAK = "?"
 KIND = "Encounter"
 # What is told by one message and follows from those before it: read by the state machine only.
 _KEPT = ("status", "class", "period", "length", "hospitalization", "location")
@@ -137,7 +134,7 @@ def _settled(mine: Contribution, replay: Replay, cut: str) -> Contribution:
         if not piece:
             rows = [new(Origin, (name, row.line, row.field)) for row in rows]
         kept = {"": [value]} if piece else {name: value}
-        made = new(type(register), (register.stamp, kept, tuple(rows)))
+        made = new(Register, (register.stamp, kept, tuple(rows)))
         done[name + WEAK if weak else name] = made
     return done
 

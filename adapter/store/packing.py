@@ -11,7 +11,8 @@ from collections.abc import Callable
 from adapter import data
 from adapter.record import Origin, Resource
 from adapter.store import phrases
-from adapter.store.fold import Contribution, Register, Stamp, slots
+from adapter.store.fold import slots
+from adapter.store.registers import Contribution, Register, Stamp
 from adapter.store.said import Saying
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from adapter.record import Origin
 from adapter.record import piece as name_of
-
-if TYPE_CHECKING:  # fold.py puts contributions together by this module
-    from adapter.store.fold import Contribution, Contributions, Register
+from adapter.store.registers import Contribution, Contributions, Register
 
 MARK = "/"  # between a slot and its piece: `address/home.city`, `period/.end`, `extension/race`
 

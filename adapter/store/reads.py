@@ -11,9 +11,10 @@ from sqlalchemy import Connection, Select, func, select
 from adapter import data
 from adapter.record import Origin, Resource
 from adapter.store import bulk, schema
-from adapter.store.fold import API, Contributions, Precedence, Register, winners
+from adapter.store.fold import API, Precedence, winners
 from adapter.store.packing import spread, unpack
 from adapter.store.protocol import Activity, Cell, Status, Stored, Trace
+from adapter.store.registers import Contributions, Register
 
 _RESOURCE, _VERSION = schema.resource, schema.version
 _COLUMNS = (_VERSION.c.json, _VERSION.c.version, _VERSION.c.deleted)

@@ -13,7 +13,8 @@ from adapter.constant import Constant, Constants
 from adapter.outcome import Outcome
 from adapter.record import PIECEWISE, Entry, Origin, Resource, new, piece
 from adapter.store import movements, pieces
-from adapter.store.fold import WEAK, Contribution, Register, Stamp, slot, slots
+from adapter.store.fold import slot, slots
+from adapter.store.registers import WEAK, Contribution, Register, Stamp
 
 Parts = Mapping[str, Sequence[str]]
 

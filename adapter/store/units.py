@@ -13,9 +13,10 @@ from adapter.issues import Issue
 from adapter.outcome import Outcome
 from adapter.record import Entry, piece
 from adapter.store import alike, held, joining, linking, lists, merging, movements, pieces, renaming
-from adapter.store.fold import Contribution, Register, Stamp, fold, merge, repeats
+from adapter.store.fold import fold, merge, repeats
 from adapter.store.instants import moment, since
 from adapter.store.protocol import Receipt, Status
+from adapter.store.registers import Contribution, Register, Stamp
 from adapter.store.resolve import (
     Asked,
     Judges,

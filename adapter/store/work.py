@@ -12,12 +12,13 @@ from sqlalchemy import Connection
 from adapter import data
 from adapter.record import Resource
 from adapter.store import alike, bulk, schema
-from adapter.store.fold import Contributions, Precedence, Stamp, fold
+from adapter.store.fold import Precedence, fold
 from adapter.store.instants import moment
 from adapter.store.memory import Memory
 from adapter.store.merged import Merged
 from adapter.store.packing import pack, pack_alone, pack_plain, spread, squeezed, unpack
 from adapter.store.protocol import Status, Stored
+from adapter.store.registers import Contributions, Stamp
 from adapter.store.said import Saying
 from adapter.store.terms import Term, by_number, clip, difference, reference_keys
 

@@ -10,21 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter.record import Origin, Resource
-from adapter.store.fold import (
-    API,
-    WEAK,
-    Contributions,
-    Register,
-    Stamp,
-    fold,
-    merge,
-    outdate,
-    overwrite,
-    precedence,
-    slots,
-    winners,
-)
+from adapter.store.fold import API, fold, merge, outdate, overwrite, precedence, slots, winners
 from adapter.store.packing import pack, unpack
+from adapter.store.registers import WEAK, Contributions, Register, Stamp
 
 ORDER = precedence()
 SYSTEM = "https://ecm-adapter.example/fhir/sid/cin"

@@ -6,8 +6,9 @@ import pytest
 
 from adapter import data
 from adapter.record import Origin
-from adapter.store.fold import Register, Stamp, slots
+from adapter.store.fold import slots
 from adapter.store.packing import pack, pack_alone, pack_plain, spread, squeezed, unpack
+from adapter.store.registers import Register, Stamp
 from adapter.store.said import Saying
 
 never = {}.__getitem__  # what is a version of its resource is asked for it, and nothing else
