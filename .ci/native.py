@@ -6,6 +6,7 @@ as it is. It needs a C compiler: `make native` and `make wheel NATIVE=1` enable 
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def compiled(modules: list[str], folder: Path) -> Path:
 
     extensions = mypycify(
         ["--config-file=pyproject.toml", *modules],
-        opt_level="2",
+        opt_level=os.environ.get("NATIVE_LEVEL", "2"),  # of the C compiler: 0 to 3
         multi_file=True,
         group_name="ecm_adapter",
         target_dir=str(folder / "c"),
