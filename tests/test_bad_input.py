@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from adapter import cli
+from adapter import cli, data
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = {
@@ -358,3 +358,4 @@ def test_every_slug_of_the_cases_is_told_with_a_remedy():
 
     assert {case[2][0] for case in CASES.values()} <= DETAILS.keys()
     assert all(DETAILS[case[2][0]].remedy for case in CASES.values())
+    assert data.root() in (ROOT, Path(data.__file__).parent / "shipped")  # or compiled

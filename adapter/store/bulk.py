@@ -42,8 +42,9 @@ def ask(connection: Connection, text: str, values: Iterable[Any], *before: Any) 
         sql = _asking(connection.dialect.name, text, size)
         filled = (*before, *some, *some[-1:] * (size - len(some)))
         result = connection.exec_driver_sql(sql, filled)
-        if result.cursor is not None:
-            found += result.cursor.fetchall()  # plain tuples, as the driver has them
+        if result.cursor is None:
+            raise AssertionError("a query has rows")
+        found += result.cursor.fetchall()  # plain tuples, as the driver has them
         result.close()
     return found
 
