@@ -110,7 +110,7 @@ class Side:
 
     __slots__ = ("key", "kind", "label", "line", "links", "named", "resource", "urn")
 
-    def __init__(  # noqa: PLR0913  # written out, as Draft's is
+    def __init__(  # noqa: PLR0913  # one for each slot
         self,
         kind: str,
         key: tuple[str, ...],

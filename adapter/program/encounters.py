@@ -144,7 +144,7 @@ def _step(stay: Stay, number: int, movement: Movement) -> None:
     _take_plan(stay, number, effect, was, undone and undone.without(cleared))
     _take_places(stay, number, movement, says, undone)
     if movement.event in undoable():
-        stay.before.append(new(Before, (*was[:6], stay.places)))
+        stay.before.append(new(Before, (*was[:-1], stay.places)))
 
 
 def _take_weak(stay: Stay, number: int, movement: Movement) -> None:
@@ -169,7 +169,7 @@ def _undone(stay: Stay, effect: Effect) -> Before | None:
             while place and _again(stay.before[place - 1], found):
                 place -= 1
                 found = stay.before.pop(place)
-            return new(Before, (*found[:6], after))
+            return new(Before, (*found[:-1], after))
     return None
 
 

@@ -8,13 +8,13 @@ from adapter.validation.faults import Fault, Rule, Walk, below
 from adapter.validation.once import FIXED, once
 from adapter.validation.primitives import Test
 
-MANY = 10**9  # as many as there are
+_MANY = 10**9  # as many as there are
 _NULL = [Fault("", "null", "a null with nothing beside it")]
 
 
 def limit(most: str) -> int:
     """How many values a list may have at most, of a `max` of the table."""
-    return MANY if most == "*" else int(most)
+    return _MANY if most == "*" else int(most)
 
 
 def objects(rule: Rule, most: str) -> Rule:

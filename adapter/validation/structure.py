@@ -193,10 +193,8 @@ def _add_element(key: str, row: Row, elements: dict[str, Element]) -> None:
 
 def _element(kind: str, row: Row, one: Rule) -> Element:
     several = row[2] != "1"
-    rule, most = (
-        lists.objects(one, row[2]) if several else one,
-        lists.limit(row[2]) if several else 0,
-    )
+    rule = lists.objects(one, row[2]) if several else one
+    most = lists.limit(row[2]) if several else 0
     if kind == "Resource":
         return Resource(rule, one, most=most)
     if kind == "Reference":
