@@ -58,6 +58,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "starlette": ("adapter.api.*",),
     "uvicorn": ("adapter.api.*",),
     "xlsxwriter": ("adapter.reports.*",),
+    "zstandard": ("adapter.store.packing",),
 }
 # A package whose types are the room's own language may be used all over the room.
 WIDE = {"fastapi", "sqlalchemy", "starlette"}

@@ -94,8 +94,8 @@ def replay(movements: Iterable[Movement]) -> dict[str, Element]:
         if said not in same:  # sent again under another number
             same.append(said)
             _step(course.stay, number, movement)
-    if len(told) >= _LONG:
-        _keep(course._replace(told=told))
+    if told:
+        _keep(_Course(told, course.stay, course.seen))
     return _elements(course.stay)
 
 
@@ -107,14 +107,14 @@ class _Course(NamedTuple):
     seen: dict[tuple[str, str], list[tuple[Any, ...]]]
 
 
-# Long stays as they were left: their next message need not be told all those before it once more.
+# Stays as they were left: their next message need not be told all those before it once more.
 _courses: OrderedDict[tuple[str, str], _Course] = OrderedDict()
-_LONG, _MOST = 16, 256
+_MOST = 1024
 
 
 def _begun(told: list[Movement]) -> _Course:
     """The course of a stay as far as it is known from before; whoever takes it may change it."""
-    known = _courses.pop(told[0].order, None) if len(told) >= _LONG else None
+    known = _courses.pop(told[0].order, None) if told else None
     if known is not None and known.told == told[: len(known.told)]:
         return known
     return _Course([], Stay(), {})

@@ -13,6 +13,7 @@ from adapter.outcome import Outcome, Unit
 from adapter.record import Entry, Location
 from adapter.store import schema
 from adapter.store.protocol import Held
+from adapter.store.reads import raw
 
 _UNIT, _REVIEW = schema.unit, schema.review
 _WAITING = (
@@ -37,13 +38,12 @@ def waiting(connection: Connection) -> list[Held]:
 def kept(connection: Connection, unit: int) -> tuple[Outcome, bytes] | None:
     """A unit that waits, as it was converted, with its bytes; None when it does not wait."""
     query = (
-        select(_REVIEW.c.outcome, schema.raw.c.bytes)
+        select(_REVIEW.c.outcome)
         .join(_UNIT, _UNIT.c.id == _REVIEW.c.unit)
-        .join(schema.raw, schema.raw.c.hash == _UNIT.c.hash)
         .where(_REVIEW.c.unit == unit, _UNIT.c.status == "review")
     )
-    row = connection.execute(query).first()
-    return None if row is None else (unpack(row[0]), bytes(row[1]))
+    outcome, found = connection.execute(query).scalar(), raw(connection, unit)
+    return None if outcome is None or found is None else (unpack(outcome), found)
 
 
 def told(candidates: Sequence[Candidate]) -> str:

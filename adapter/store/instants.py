@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -21,7 +21,7 @@ _DATE = re.compile(
 
 def instant(moment: datetime) -> str:
     """UTC with microseconds and no zone mark: text of fixed width that sorts by time."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f").rjust(26, "0")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26]
 
 
 @lru_cache(maxsize=65536)
@@ -36,32 +36,34 @@ def span(text: str) -> Range | None:
     year, month, day, hour, minute, second, fraction, zone = match.groups()
     try:
         start = datetime(int(year), int(month or 1), int(day or 1), int(hour or 0),
-                         int(minute or 0), int(second or 0))  # fmt: skip
-        start = start.replace(microsecond=int((fraction or "0")[:6].ljust(6, "0")))
-        end = start + _length(start, match)
-        return instant(_zoned(start, zone)), instant(_zoned(end, zone))
+                         int(minute or 0), int(second or 0), int(f"{fraction or '':0<6.6}"),
+                         _offset(zone) if zone else ZONE)  # fmt: skip
+        return instant(start), instant(_end(start, match))
     except (ValueError, OverflowError):
         return None
 
 
-def _zoned(moment: datetime, zone: str | None) -> datetime:
-    if zone is None:
-        return moment.replace(tzinfo=ZONE)
-    return datetime.fromisoformat(moment.isoformat() + zone.replace("Z", "+00:00"))
+@lru_cache(maxsize=256)
+def _offset(zone: str) -> timezone:
+    """The zone of `Z` or `-07:00`. Raises ValueError for one that cannot be."""
+    if zone == "Z":
+        return UTC
+    ahead = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:6]))
+    return timezone(-ahead if zone[0] == "-" else ahead)
 
 
-def _length(start: datetime, match: re.Match[str]) -> timedelta:
-    """How long the last part given is: a year, a month, a day, a minute, a second, or less."""
+def _end(start: datetime, match: re.Match[str]) -> datetime:
+    """The end of the last part given: of a year, a month, a day, a minute, a second, or less."""
     _, month, day, hour, _, second, fraction, _ = match.groups()
     if month is None:
-        return datetime(start.year + 1, 1, 1) - start
+        return start.replace(year=start.year + 1)
     if day is None:
-        return datetime(start.year + start.month // 12, start.month % 12 + 1, 1) - start
+        return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
     if hour is None:
-        return timedelta(days=1)
+        return start + timedelta(days=1)
     if second is None:
-        return timedelta(minutes=1)
-    return timedelta(microseconds=max(10 ** (6 - len(fraction)), 1) if fraction else 10**6)
+        return start + timedelta(minutes=1)
+    return start + timedelta(microseconds=max(10 ** (6 - len(fraction)), 1) if fraction else 10**6)
 
 
 def moment(text: str) -> str:

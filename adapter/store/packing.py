@@ -5,12 +5,14 @@ And how texts are kept: SQLite has no compression of its own, PostgreSQL has (TO
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
+from pathlib import Path
+from threading import local
+
+from zstandard import ZstdCompressionDict, ZstdCompressor, ZstdDecompressor
 
 from adapter import data
 from adapter.record import Origin, Resource
-from adapter.store import phrases
 from adapter.store.fold import slots
 from adapter.store.registers import Contribution, Register, Stamp
 from adapter.store.said import Saying
@@ -71,23 +73,29 @@ def unpack(kept: str | bytes, version: Callable[[int], Resource]) -> Contributio
     }
 
 
-_PHRASES = phrases.FIRST.encode()
-_BITS, _SPACE = -13, 7  # 8 KB looked back upon, and little memory: to begin anew is half the work
-_MARK = b"1"  # begins what was squeezed upon the first phrases
-_BEGUN = zlib.compressobj(2, zlib.DEFLATED, _BITS, _SPACE, zdict=_PHRASES)
+TRAINED = Path(__file__).with_name("texts.zdict")  # made by tests/benchmarks/texts.py
+LEVEL = 3  # of Zstandard (RFC 8878)
+_COMMON = ZstdCompressionDict(TRAINED.read_bytes())
+_COMMON.precompute_compress(level=LEVEL)
 _PLAIN = frozenset(("postgresql",))  # databases that keep texts as they are
 
 
+class _Tools(local):
+    """What squeezes and spreads: one of each a thread, since none may be used by two at once."""
+
+    def __init__(self) -> None:
+        self.squeeze = ZstdCompressor(level=LEVEL, dict_data=_COMMON).compress
+        self.spread = ZstdDecompressor(dict_data=_COMMON).decompress
+
+
+_TOOLS = _Tools()
+
+
 def squeezed(text: str, dialect: str) -> str | bytes:
-    """A text as the database keeps it."""
-    if dialect in _PLAIN:
-        return text
-    begun = _BEGUN.copy()
-    return _MARK + begun.compress(text.encode()) + begun.flush()
+    """A text as the database keeps it: a Zstandard frame upon what such texts have in common."""
+    return text if dialect in _PLAIN else _TOOLS.squeeze(text.encode())
 
 
 def spread(kept: str | bytes) -> str | bytes:
-    """A kept text, whether it was squeezed or is from before that was done."""
-    if isinstance(kept, str) or kept[:1] != _MARK:
-        return kept
-    return zlib.decompressobj(_BITS, _PHRASES).decompress(kept[1:])
+    """A kept text, whether it was squeezed or not."""
+    return _TOOLS.spread(kept) if isinstance(kept, bytes) else kept

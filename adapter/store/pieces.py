@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from adapter import data
 from adapter.record import Origin
 from adapter.record import piece as name_of
 from adapter.store.registers import Contribution, Contributions, Register
@@ -149,16 +150,25 @@ def _put(item: dict[str, Any], leaf: str, value: Any) -> None:
 
 def _listed(items: Mapping[str, Any]) -> list[Any]:
     """The items in order; what two pieces say in the same words, or the same code, stands once."""
-    kept: dict[str, Any] = {}
+    found: list[Any] = []
     for value in items.values():
-        for item in value if isinstance(value, list) else (value,):
-            kept.setdefault(_same(item), item)
+        if isinstance(value, list):
+            found += value
+        else:
+            found.append(value)
+    if len(found) < 2:
+        return found
+    kept: dict[bytes, Any] = {}
+    for item in found:
+        kept.setdefault(_same(item), item)
     return list(kept.values())
 
 
-def _same(item: Any) -> str:
+def _same(item: Any) -> bytes:
     """What two items have in common that are the same thing: a member, a coded extension."""
     if isinstance(item, dict) and "entity" in item:
-        return repr(item["entity"])
+        return data.dumps(item["entity"])
     codings = item.get("valueCodeableConcept", {}).get("coding") if isinstance(item, dict) else None
-    return f"{item['url']} {codings[0].get('code', '')}" if codings else repr(item)
+    if codings:
+        return f"{item['url']} {codings[0].get('code', '')}".encode()
+    return data.dumps(item)

@@ -141,10 +141,11 @@ def _sources(connection: Connection) -> Iterator[str]:
 
 def raw(connection: Connection, unit: int) -> bytes | None:
     """The bytes of a unit as they came in."""
+    digest = select(schema.unit.c.hash).where(schema.unit.c.id == unit).scalar_subquery()
     query = (
         select(schema.raw.c.bytes)
-        .join(schema.unit, schema.unit.c.hash == schema.raw.c.hash)
-        .where(schema.unit.c.id == unit)
+        .join(schema.unit, schema.unit.c.id == schema.raw.c.unit)
+        .where(schema.unit.c.hash == digest)
     )
     row = connection.execute(query).first()
     return None if row is None else bytes(row[0])

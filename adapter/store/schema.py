@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "2"
+VERSION = "3"
 
 metadata = MetaData()
 
@@ -138,11 +138,11 @@ unit = Table(
     Index("unit_received", "source", "received", "status"),
 )
 
-# The bytes of every unit, once.
+# The bytes of every unit, once: by the first unit of a hash, since hashes would come in anywhere.
 raw = Table(
     "raw",
     metadata,
-    _text("hash", primary_key=True),
+    _key("unit"),
     Column("bytes", LargeBinary, nullable=False),
 )
 

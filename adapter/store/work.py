@@ -201,9 +201,15 @@ class Work:
         return state
 
     def seen(self) -> list[tuple[Name, State]]:
-        """Every stored resource that this transaction knows, as it leaves it."""
-        states = self._states.items()
-        return [(name, state) for name, state in states if state is not None and state.version]
+        """Every stored resource that this transaction knows, as it leaves it.
+
+        But for those of one unit only, which nobody asks for again.
+        """
+        return [
+            (name, state)
+            for name, state in self._states.items()
+            if state is not None and state.version and name[0] != "Provenance"
+        ]
 
     def know_owners(self, identities: Iterable[Identity]) -> None:
         """Look up whom these identifiers name, in a few statements."""
@@ -267,7 +273,7 @@ class Work:
             self._taken.setdefault(mark[1:], {})[mark[0]] = line.unit
         if not self._hashes.get(mark[0]):
             self._hashes[mark[0]] = True
-            self._raw.append((mark[0], raw))
+            self._raw.append((line.unit, raw))
 
     def hold(self, unit: int, outcome: str, candidates: str) -> None:
         """Keep a unit for a person to decide on."""

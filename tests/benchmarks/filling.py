@@ -80,8 +80,8 @@ class Again:
         return (number + copy * self._units, _hash(copy, digest), source, f"{key}{copy}", *rest)
 
     def raw(self, copy: int, row: Row) -> Row:
-        """The bytes of a unit, by its hash."""
-        return (_hash(copy, row[0]), *row[1:])
+        """unit and bytes."""
+        return (row[0] + copy * self._units, *row[1:])
 
     def _id(self, copy: int, uid: str) -> str:
         return str(UUID(bytes=md5(f"{uid}{copy}".encode(), usedforsecurity=False).digest()))
