@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,12 +51,18 @@ def in_memory(made: Engine) -> bool:
     return isinstance(made.pool, StaticPool)
 
 
+def _refusals() -> tuple[type[Exception], ...]:
+    """What databases raise: SQLAlchemy's errors, and those of the drivers that are loaded."""
+    psycopg = sys.modules.get("psycopg")
+    return (SQLAlchemyError, sqlite3.Error, *([psycopg.Error] if psycopg else []))
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """Turn database errors into StoreError; neither statement nor values are told."""
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error) as error:
+    except _refusals() as error:
         cause = getattr(error, "orig", error)
         code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
         name = type(cause).__name__

@@ -46,16 +46,14 @@ def happened(outcome: Outcome) -> str:
     return outcome.unit.as_of.partition(" ")[0]
 
 
-def movement(outcome: Outcome, entry: Entry, resource: Resource, at: str) -> dict[str, Any]:
-    """What a message says of a stay, as a register holds it."""
-    places = [
-        origin.field
-        for origin in entry.origins
-        if origin.element == "location" and origin.field.startswith("PV")
-    ]
+def movement(
+    outcome: Outcome, entry: Entry, resource: Resource, rows: Sequence[Origin]
+) -> dict[str, Any]:
+    """What a message says of a stay, as a register holds it; `rows`: the origins of its entry."""
+    places = [row.field for row in rows if row.element == "location" and row.field.startswith("PV")]
     return {
         "event": outcome.event if _named(entry) else "",
-        "at": at,
+        "at": happened(outcome),
         "says": {
             **{name: resource[name] for name in _KEPT if name in resource},
             **_planned(resource),
@@ -94,10 +92,10 @@ def keeps(path: str) -> bool:
     return path == _PLANNED_END or _root(path) in _KEPT
 
 
-def origins(entry: Entry, others: Resource) -> tuple[Origin, ...]:
-    """The places of what a movement holds: not those of the `rest`."""
+def origins(rows: Sequence[Origin], others: Resource) -> tuple[Origin, ...]:
+    """Those of an entry's origins that a movement holds: not those of the `rest`."""
     return tuple(
-        row for row in entry.origins if row.element not in others or row.field == _PLANNED_END_FIELD
+        [row for row in rows if row.element not in others or row.field == _PLANNED_END_FIELD]
     )
 
 

@@ -18,8 +18,8 @@ from adapter.store.registers import Contribution, Register, Stamp
 from adapter.store.said import Saying
 
 
-def pack(said: Contribution) -> str:
-    """A contribution as JSON text."""
+def pack(said: Contribution) -> bytes:
+    """A contribution as JSON."""
     stamps: dict[Stamp, int] = {}
     packed = {
         name: [
@@ -29,7 +29,7 @@ def pack(said: Contribution) -> str:
         ]
         for name, register in said.items()
     }
-    return data.dumps({"stamps": [tuple(stamp) for stamp in stamps], "slots": packed}).decode()
+    return data.dumps({"stamps": [tuple(stamp) for stamp in stamps], "slots": packed})
 
 
 def pack_alone(saying: Saying, stamp: Stamp) -> str:
@@ -91,9 +91,9 @@ class _Tools(local):
 _TOOLS = _Tools()
 
 
-def squeezed(text: str, dialect: str) -> str | bytes:
+def squeezed(text: bytes, dialect: str) -> str | bytes:
     """A text as the database keeps it: a Zstandard frame upon what such texts have in common."""
-    return text if dialect in _PLAIN else _TOOLS.squeeze(text.encode())
+    return text.decode() if dialect in _PLAIN else _TOOLS.squeeze(text)
 
 
 def spread(kept: str | bytes) -> str | bytes:

@@ -72,7 +72,7 @@ class Receipt:
     ids: dict[str, str] = field(default_factory=dict)  # urn -> "Patient/abc"
     changed: tuple[str, ...] = ()  # references whose version went up
     issues: tuple[Issue, ...] = ()
-    news: tuple[str, ...] = ()  # fields of the unit that say something else than its source before
+    news: tuple[str, ...] = ()  # fields of a row that say something else than its source before
 
 
 class Held(NamedTuple):

@@ -76,7 +76,7 @@ def may_always_merge(survivor: Resource, loser: Resource) -> Doubt | None:
 
 def identities(entry: Entry) -> tuple[Identity, ...]:
     """The identifiers of an entry as the database keeps them."""
-    return _identities(entry.resource["resourceType"], tuple(entry.identity))
+    return _identities(entry.resource["resourceType"], entry.identity) if entry.identity else ()
 
 
 @lru_cache(maxsize=4096)

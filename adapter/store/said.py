@@ -9,6 +9,7 @@ from functools import lru_cache
 from operator import is_not
 from typing import Any
 
+from adapter import data
 from adapter.constant import Constant, Constants
 from adapter.outcome import Outcome
 from adapter.record import PIECEWISE, Entry, Origin, Resource, new, piece
@@ -97,13 +98,15 @@ def told_by(outcome: Outcome, entry: Entry, one: Told, stamp: Stamp) -> Contribu
         return _said(entry, resource, stamp, entry.parts)
     if resource["resourceType"] != movements.KIND:
         return _again(entry, one, stamp)
-    others = movements.rest(resource)
-    said = _said(entry, others, stamp, _parts(entry, others))
+    others, rows = movements.rest(resource), entry.origins
+    said = _said(entry, others, stamp, _parts(entry, others), rows)
     for path in entry.cleared:
         if movements.keeps(path):
             said.pop(slot(path), None)
-    happened = movements.movement(outcome, entry, resource, movements.happened(outcome))
-    said[movements.name_of(stamp)] = Register(stamp, happened, movements.origins(entry, others))
+    happened = movements.movement(outcome, entry, resource, rows)
+    said[movements.name_of(stamp)] = new(
+        Register, (stamp, happened, movements.origins(rows, others))
+    )
     return said
 
 
@@ -117,17 +120,28 @@ def _again(entry: Entry, one: Told, stamp: Stamp) -> Contribution:
     return said
 
 
-def led(node: Any, target: Callable[[str], str]) -> Any:
-    """The node with every Reference.reference led on; what has none is shared, not copied."""
+def led(resource: Resource, target: Callable[[str], str]) -> Resource:
+    """The resource with every Reference.reference led on; what has none is shared, not copied."""
+    changed: dict[str, Any] = {}
+    for name, value in resource.items():
+        if type(value) in _NESTED and id(value) not in _PLAIN and _MARK in data.dumps(value):
+            changed[name] = _led(value, target)
+    return {**resource, **changed} if changed else resource
+
+
+_MARK = b'"reference":'
+
+
+def _led(node: Any, target: Callable[[str], str]) -> Any:
     if isinstance(node, list):
-        items = [led(item, target) if type(item) in _NESTED else item for item in node]
+        items = [_led(item, target) if type(item) in _NESTED else item for item in node]
         return items if any(map(is_not, items, node)) else node
     if id(node) in _PLAIN:
         return node
     changed = {}
     for key, value in node.items():
         if type(value) in _NESTED:
-            new = led(value, target)
+            new = _led(value, target)
         elif key == "reference" and type(value) is str:
             new = target(value)
         else:
@@ -179,11 +193,17 @@ def _parts(entry: Entry, resource: Resource) -> Parts:
     return parts
 
 
-def _said(entry: Entry, resource: Resource, stamp: Stamp, parts: Parts) -> Contribution:
+def _said(
+    entry: Entry,
+    resource: Resource,
+    stamp: Stamp,
+    parts: Parts,
+    told: Sequence[Origin] | None = None,
+) -> Contribution:
     """What an entry says, by slot: values, weak values, and what it clears."""
     weak = {slot(name) for name in entry.weak}
     origins: dict[str, list[Origin]] = {}
-    for origin in entry.origins:
+    for origin in entry.origins if told is None else told:
         origins.setdefault(_top(origin.element), []).append(origin)
     said = {_cleared(resource, path): Register(stamp, None) for path in entry.cleared}
     for name, value in slots(resource).items():
@@ -192,8 +212,8 @@ def _said(entry: Entry, resource: Resource, stamp: Stamp, parts: Parts) -> Contr
         for register, part in (found or {}).items():
             said[register] = new(Register, (stamp, {"": part}, _told(rows, name, register)))
         if found is None:
-            told = _told(rows, name, name) if entry.parts else tuple(rows)
-            said[name + WEAK if name in weak else name] = new(Register, (stamp, value, told))
+            places = _told(rows, name, name) if entry.parts else tuple(rows)
+            said[name + WEAK if name in weak else name] = new(Register, (stamp, value, places))
     return said
 
 

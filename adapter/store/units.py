@@ -216,7 +216,8 @@ def _take(
 def _taken(work: Work, one: Arrival, state: State, said: Contribution) -> list[str]:
     """Take in what an entry says of a resource. Returns the references whose version went up."""
     source, subject = one.mark[1], state.content.get("subject")
-    work.news += pieces.news(state.contributions.get(source, {}), said)
+    if not one.outcome.event:  # a row of a table: of messages nobody asks
+        work.news += pieces.news(state.contributions.get(source, {}), said)
     if not _fold_in(work, state, source, said, one.now):
         return []
     moved = state.kind == movements.KIND

@@ -312,8 +312,7 @@ class Work:
         self._resources[state.rid] = (
             state.rid, state.kind, state.id, state.version, updated, flag,
         )  # fmt: skip
-        text = data.dumps(whole).decode()
-        kept = squeezed(text, self.connection.dialect.name)
+        kept = squeezed(data.dumps(whole), self.connection.dialect.name)
         self._versions.append((state.rid, state.version, updated, flag, kept))
         return Stored(whole, state.version, now, deleted)
 

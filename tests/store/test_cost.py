@@ -15,16 +15,20 @@ from tests.store.made import NOW, row
 
 
 @contextmanager
-def watched(store: Any) -> Iterator[list[tuple[str, Any]]]:
-    """Every statement that a store sends meanwhile, with parameters of one row."""
-    seen: list[tuple[str, Any]] = []
+def watched(store: Any) -> Iterator[list[str]]:
+    """Every statement that the database is sent meanwhile, with its values."""
+    seen: list[str] = []
+    connections: list[Any] = []
 
-    def note(_connection, _cursor, statement, parameters, _context, many) -> None:
-        seen.append((statement, parameters[0] if many else parameters))
+    def note(raw, _record, _proxy) -> None:
+        raw.set_trace_callback(seen.append)
+        connections.append(raw)
 
-    event.listen(store._engine, "before_cursor_execute", note)
+    event.listen(store._engine, "checkout", note)
     yield seen
-    event.remove(store._engine, "before_cursor_execute", note)
+    event.remove(store._engine, "checkout", note)
+    for raw in connections:
+        raw.set_trace_callback(None)
 
 
 def walks(plan: str) -> bool:
@@ -36,9 +40,9 @@ def plans_of(store, seen):
     """How SQLite goes about each statement, and the statement."""
     plans = []
     with store._engine.connect() as connection:
-        for statement, parameters in seen:
+        for statement in seen:
             if statement.startswith(("SELECT", "DELETE", "UPDATE")):
-                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")
                 plans += [(line[3], statement) for line in plan]
     return plans
 

@@ -263,4 +263,4 @@ def test_packing_keeps_everything(some) -> None:
             name: register._replace(origins=(Origin(name, 3, "PID-5"),))
             for name, register in said.items()
         }
-        assert unpack(pack(told), {}.__getitem__) == told
+        assert unpack(pack(told).decode(), {}.__getitem__) == told

@@ -105,6 +105,16 @@ def test_the_database_itself_keeps_identifiers_unique(url, store) -> None:
         connection.execute(again)
 
 
+@pytest.mark.parametrize("table", ["unit", "identifier", "term"])
+def test_what_the_driver_raises_is_told(store, table) -> None:
+    """Of questions as of writes: neither statement nor values."""
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql(f"DROP TABLE {table}")
+    with pytest.raises(StoreError, match="the database refused") as caught:
+        store.commit(*row(1), NOW)
+    assert table not in str(caught.value) and "SELECT" not in str(caught.value)
+
+
 def test_a_locked_database_is_waited_for_then_told(url, store) -> None:
     other = stores.open(url, resolve, timeout=0.3)
     with store.batch():
