@@ -13,6 +13,8 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+_WHOLE = ["-flto=auto", "-fno-plt"]  # gcc and clang: optimize the library as one
+
 
 class NativeHook(BuildHookInterface[Any]):
     """`include` and `exclude` of its table in pyproject.toml are glob patterns of modules."""
@@ -47,13 +49,18 @@ def compiled(modules: list[str], folder: Path) -> Path:
     from mypyc.build import mypycify  # only who compiles has it
     from setuptools import Distribution
 
+    level = os.environ.get("NATIVE_LEVEL", "2")  # of the C compiler: 0 to 3
     extensions = mypycify(
         ["--config-file=pyproject.toml", *modules],
-        opt_level=os.environ.get("NATIVE_LEVEL", "2"),  # of the C compiler: 0 to 3
+        opt_level=level,
         multi_file=True,
         group_name="ecm_adapter",
         target_dir=str(folder / "c"),
     )
+    if level != "0" and os.name == "posix":  # modules call each other all the time
+        for extension in extensions:
+            extension.extra_compile_args += _WHOLE
+            extension.extra_link_args += [f"-O{level}", *_WHOLE]
     command = Distribution({"ext_modules": extensions}).get_command_obj("build_ext")
     command.build_lib, command.build_temp = str(folder / "lib"), str(folder / "o")
     command.ensure_finalized()

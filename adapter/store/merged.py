@@ -11,7 +11,7 @@ from adapter.store import bulk, schema
 Name = tuple[str, str]  # kind, id
 
 _TABLE = schema.merged
-_ANY = "SELECT 1 FROM merged WHERE loser > '' LIMIT 1"
+_ANY = "SELECT 1 FROM merged WHERE loser > () LIMIT 1"
 _ROWS = (
     "SELECT kind, loser, survivor FROM merged WHERE loser IN ()",
     "SELECT kind, loser, survivor FROM merged WHERE survivor IN ()",
@@ -31,9 +31,9 @@ class Merged:
 
     def know(self, names: Iterable[Name]) -> None:
         """Look up what these were merged into, and what into them, in a few statements."""
-        if self._some is None:
-            self._some = self._connection.exec_driver_sql(_ANY).first() is not None
-        wanted = {name for name in names if name not in self._asked} if self._some else set()
+        if not self._any():
+            return
+        wanted = {name for name in names if name not in self._asked}
         self._asked |= wanted
         ids = {uid for _, uid in wanted}
         for query in _ROWS:
@@ -41,15 +41,21 @@ class Merged:
                 self._into.setdefault((kind, loser), survivor)
                 self._losers.setdefault((kind, survivor), set()).add(loser)
 
+    def _any(self) -> bool:
+        if self._some is None:
+            self._some = bool(bulk.ask(self._connection, _ANY, ("",)))
+        return self._some
+
     def survivor(self, kind: str, uid: str) -> str:
         """Who goes on for a resource: itself, or the end of the chain of merges."""
         at = uid
-        while True:
+        while self._any():
             self.know([(kind, at)])
             into = self._into.get((kind, at))
             if into is None or into == uid:
                 return at
             at = into
+        return at
 
     def losers(self, kind: str, uid: str) -> list[str]:
         """Everyone who was merged into a resource, directly or by a chain, in order of id."""

@@ -110,7 +110,7 @@ class Resolver:
         asked: Asked | None = None,
     ) -> None:
         """Without judges only a guess, to look up in bulk what will be needed: by hints, if any."""
-        self.work, self.namespace, self.judges = work, namespace, judges
+        self.work, self._namespace, self.judges = work, namespace.hex, judges
         self.ids: dict[str, str] = {}  # urn -> "Patient/abc"
         if judges is None:
             hints = work.memory.hints
@@ -163,7 +163,7 @@ class Resolver:
         names = identities(entry)
         if self.judges is None:
             known = next((uid for name in names if (uid := self.owner(name))), None)
-            return known or _mint(self.namespace, _NAMED, *names[0])
+            return known or _mint(self._namespace, _NAMED, *names[0])
         return self._chosen(self.judges, kind, entry, names)
 
     def _chosen(self, judges: Judges, kind: str, entry: Entry, names: Sequence[Identity]) -> str:
@@ -237,7 +237,7 @@ class Resolver:
         """An id that only who knows the store's namespace could compute from the identifier."""
         parts, uid = [_NAMED, *identity], ""
         while not uid or self.work.state(identity[2], uid) is not None:
-            uid = _mint(self.namespace, *parts)
+            uid = _mint(self._namespace, *parts)
             parts.append("again")  # the first id names a resource that gave this identifier up
         return uid
 
@@ -252,7 +252,7 @@ class Resolver:
             return entry.urn.removeprefix("urn:uuid:")
         parts = [self._part(part) for part in entry.key]
         parts += [self._asked.sender] if kind == "Encounter" and self._asked.sender else []
-        uid = _mint(self.namespace, kind, *parts)
+        uid = _mint(self._namespace, kind, *parts)
         if self.judges is None or self.work.state(kind, uid) is not None:
             return uid
         return next(self._under_losers(kind, entry.key, parts), uid)
@@ -265,7 +265,7 @@ class Resolver:
             owner, _, uid = parts[place].partition("/")
             for loser in self.work.merged.losers(owner, uid):
                 other = [*parts[:place], f"{owner}/{loser}", *parts[place + 1 :]]
-                found = _mint(self.namespace, kind, *other)
+                found = _mint(self._namespace, kind, *other)
                 if self.work.state(kind, found) is not None:
                     yield found
 
@@ -279,5 +279,5 @@ def _nobody(person: Resource) -> list[Resource]:
 
 
 @lru_cache(maxsize=4096)
-def _mint(namespace: UUID, *parts: str) -> str:
-    return str(uuid5(namespace, "\x1f".join(parts)))
+def _mint(namespace: str, *parts: str) -> str:
+    return str(uuid5(UUID(namespace), "\x1f".join(parts)))
