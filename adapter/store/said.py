@@ -124,7 +124,9 @@ def led(resource: Resource, target: Callable[[str], str]) -> Resource:
     """The resource with every Reference.reference led on; what has none is shared, not copied."""
     changed: dict[str, Any] = {}
     for name, value in resource.items():
-        if type(value) in _NESTED and id(value) not in _PLAIN and _MARK in data.dumps(value):
+        if type(value) not in _NESTED or id(value) in _PLAIN:
+            continue
+        if data.dumps(value).find(_MARK) >= 0:  # `in` would try it as a number first
             changed[name] = _led(value, target)
     return {**resource, **changed} if changed else resource
 
@@ -180,7 +182,7 @@ def references(node: Any) -> Iterator[str]:
 
 def _parts(entry: Entry, resource: Resource) -> Parts:
     """How lists are told item by item, so that a field that is absent changes nothing."""
-    parts: dict[str, Sequence[str]] = dict(entry.parts)
+    parts: dict[str, Sequence[str]] = dict(entry.parts) if entry.parts else {}
     for element, value in resource.items():
         if element == "period":
             parts[element] = ["."]
