@@ -158,7 +158,7 @@ def winners(
     kind: str, contributions: Contributions, order: Precedence
 ) -> Iterator[tuple[str, str, Register]]:
     """(slot, source, register) of all that made the present fold, in order of slot."""
-    contributions = _whole(contributions, order)
+    contributions = _whole(contributions, order, traced=True)
     for name, says in sorted(_by_slot(contributions).items()):
         live = _ordered(_live(name, says, contributions), order)
         if not live:
@@ -225,11 +225,14 @@ def _after(contributions: Contributions, name: str, stamp: Stamp) -> Stamp:
     return stamp._replace(as_of=max([stamp.as_of, *said]))
 
 
-def _whole(contributions: Contributions, order: Precedence) -> Contributions:
-    """What is said with every element in one piece, as far as the API did not outdate it."""
+def _whole(contributions: Contributions, order: Precedence, traced: bool = False) -> Contributions:
+    """What is said with every element in one piece, as far as the API did not outdate it.
+
+    `traced`: with the cells that what messages tell of a stay came from.
+    """
     claimed = contributions.get(API, {})
-    told = movements.settled(contributions, order.replay, _cut(EVERYTHING, claimed))
-    return pieces.whole(told, lambda name: _cut(name, claimed))
+    told = movements.settled(contributions, order.replay, _cut(EVERYTHING, claimed), traced)
+    return pieces.whole(told, lambda name: _cut(name, claimed) if claimed else "")
 
 
 def _ordered(live: list[_Says], order: Precedence) -> list[_Says]:

@@ -104,18 +104,18 @@ def name_of(stamp: Stamp) -> str:
     return f"{MARK}{stamp.as_of}|{stamp.tie}"
 
 
-def settled(contributions: Contributions, replay: Replay, cut: str) -> Contributions:
-    """The contributions with every source's movements turned into elements.
+def settled(contributions: Contributions, replay: Replay, cut: str, traced: bool) -> Contributions:
+    """The contributions with every source's movements turned into elements, `traced`: to cells.
 
     Movements not later than `cut`, a deletion, no longer count. Contributions without any are the
     same object.
     """
     if not any(name[0] in _ASIDE for mine in contributions.values() for name in mine):
         return contributions
-    return {source: _settled(mine, replay, cut) for source, mine in contributions.items()}
+    return {source: _settled(mine, replay, cut, traced) for source, mine in contributions.items()}
 
 
-def _settled(mine: Contribution, replay: Replay, cut: str) -> Contribution:
+def _settled(mine: Contribution, replay: Replay, cut: str, traced: bool) -> Contribution:
     done = {name: register for name, register in mine.items() if name[0] not in _ASIDE}
     told = [
         register
@@ -125,16 +125,19 @@ def _settled(mine: Contribution, replay: Replay, cut: str) -> Contribution:
     told.sort(key=lambda register: register.stamp.order)
     found = replay([_movement(register) for register in told]) if told else {}
     for name, (value, number, weak) in found.items():
-        register = told[number]
-        of, _, piece = name.partition("/")
-        of = _SOURCES.get(of, of)
-        rows = [row for row in register.origins if _root(row.element) == of]
-        if not piece:
-            rows = [new(Origin, (name, row.line, row.field)) for row in rows]
+        register, piece = told[number], "/" in name
         kept = {"": [value]} if piece else {name: value}
-        made = new(Register, (register.stamp, kept, tuple(rows)))
-        done[name + WEAK if weak else name] = made
+        rows = _origins(register, name, piece) if traced else ()
+        done[name + WEAK if weak else name] = new(Register, (register.stamp, kept, rows))
     return done
+
+
+def _origins(register: Register, name: str, piece: bool) -> tuple[Origin, ...]:
+    """Where a movement has an element from."""
+    of = name.partition("/")[0]
+    of = _SOURCES.get(of, of)
+    rows = [row for row in register.origins if _root(row.element) == of]
+    return tuple(rows if piece else [new(Origin, (name, row.line, row.field)) for row in rows])
 
 
 _SOURCES = {"statusHistory": "status", "classHistory": "class"}

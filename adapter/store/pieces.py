@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from adapter import data
-from adapter.record import Origin
+from adapter.record import Origin, new
 from adapter.record import piece as name_of
 from adapter.store.registers import Contribution, Contributions, Register
 
@@ -86,7 +86,7 @@ def _upon(plain: Register | None, element: str, registers: dict[str, Register]) 
     items = {_same(item): item for item in (*kept, *above)}
     told = tuple(dict.fromkeys((*plain.origins, *joined.origins)))
     value = {element: list(items.values())} if items else None
-    return joined._replace(value=value, origins=told)
+    return new(Register, (joined.stamp, value, told))
 
 
 def _join(element: str, registers: Mapping[str, Register]) -> Register:
@@ -107,7 +107,7 @@ def _join(element: str, registers: Mapping[str, Register]) -> Register:
     newest = max(registers.values(), key=_order)
     value = items[""] if "" in items else _listed(items)
     told = tuple(dict.fromkeys(origins))
-    return newest._replace(value={element: value} if value else None, origins=told)
+    return new(Register, (newest.stamp, {element: value} if value else None, told))
 
 
 def news(before: Contribution, said: Contribution) -> list[str]:
