@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -78,9 +78,8 @@ def _comments(lines: list[str]) -> Iterator[tuple[str, str]]:
             yield key.strip(), value.strip()
 
 
-def dumps(value: Any) -> bytes:
-    """A JSON-able value as UTF-8 bytes, keys in their order."""
-    return orjson.dumps(value)
+dumps: Callable[[Any], bytes] = orjson.dumps
+"""A JSON-able value as UTF-8 bytes, keys in their order."""
 
 
 def written(value: Any) -> object:

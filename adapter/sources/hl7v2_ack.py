@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from functools import cached_property
+from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -53,11 +53,10 @@ class Head:
         """MSH-n as it came; `""` when it is not there."""
         return self._fields[place] if 2 < place < len(self._fields) else ""
 
-    @cached_property
+    @property
     def version(self) -> tuple[int, ...]:
         """MSH-12 as numbers; 2.5.1 when it does not say."""
-        text = self.field(12).split(self.delimiters[1])[0]
-        return tuple(map(int, re.findall(r"\d+", text)[:3])) or (2, 5, 1)
+        return _numbers(self.field(12).split(self.delimiters[1])[0])
 
     @property
     def enhanced(self) -> bool:
@@ -70,6 +69,11 @@ class Head:
         codes = {mark: name for name, mark in marks.items()}
         escape = marks.get("E", "")
         return "".join(escape + codes[c] + escape if c in codes else c for c in words)
+
+
+@lru_cache(maxsize=256)
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", text)[:3])) or (2, 5, 1)
 
 
 def heads(text: str) -> Iterator[Head]:

@@ -16,6 +16,7 @@ PARAM = "Patient.~alike"  # of the index rows; no search parameter has such a na
 VERSION = 1  # of the keys: another one writes the index anew
 _MOST = 20  # a key of more people names nobody: a shelter's telephone
 _LONGEST = 200
+_MARKS, _OTHERS = re.compile(r"[\W_]"), re.compile(r"\D")  # no letter or digit; no digit
 
 # One more than the most says that they are too many: the rest need not be read.
 _ROWS = (
@@ -35,7 +36,7 @@ def _births(person: Resource) -> Iterator[str]:
     birth = str(person.get("birthDate", ""))
     if len(birth) == 10:
         for name in person.get("name", ()):
-            family = re.sub(r"[\W_]", "", str(name.get("family", "")).casefold())
+            family = _MARKS.sub("", str(name.get("family", "")).casefold())
             if family:
                 yield f"b {birth} {family}"
 
@@ -43,7 +44,7 @@ def _births(person: Resource) -> Iterator[str]:
 def _telecoms(person: Resource) -> Iterator[str]:
     for row in person.get("telecom", ()):
         text = str(row.get("value", "")).casefold()
-        digits = re.sub(r"\D", "", text.partition("x")[0])[-10:]
+        digits = _OTHERS.sub("", text.partition("x")[0])[-10:]
         if row.get("system") == "email":
             yield f"e {text}"
         elif len(digits) == 10:
