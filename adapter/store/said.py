@@ -120,15 +120,17 @@ def _again(entry: Entry, one: Told, stamp: Stamp) -> Contribution:
     return said
 
 
-def led(resource: Resource, target: Callable[[str], str]) -> Resource:
-    """The resource with every Reference.reference led on; what has none is shared, not copied."""
+def led(elements: Resource, target: Callable[[str], str]) -> Resource:
+    """Elements with every Reference.reference led on; what has none is shared, not copied."""
     changed: dict[str, Any] = {}
-    for name, value in resource.items():
+    for name, value in elements.items():
         if type(value) not in _NESTED or id(value) in _PLAIN:
             continue
         if data.dumps(value).find(_MARK) >= 0:  # `in` would try it as a number first
-            changed[name] = _led(value, target)
-    return {**resource, **changed} if changed else resource
+            new = _led(value, target)
+            if new is not value:
+                changed[name] = new
+    return {**elements, **changed} if changed else elements
 
 
 _MARK = b'"reference":'
