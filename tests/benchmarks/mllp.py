@@ -14,6 +14,8 @@ import argparse
 import asyncio
 import os
 import resource
+import selectors
+import socket
 import subprocess
 import sys
 import tempfile
@@ -31,7 +33,7 @@ from adapter.program.encounters import replay
 from adapter.transport.framing import frame
 from adapter.transport.mllp import Address, serve
 from tests.benchmarks.filling import multiply
-from tests.transport.client import LOOPBACK, connect, msa, tell
+from tests.transport.client import LOOPBACK
 
 ROOT = Path(__file__).resolve().parents[2]
 _REAL = 200  # stays that are filled in by messages
@@ -154,28 +156,56 @@ class Served:
 # --- the senders
 
 
-async def _talk(port: int, feed: Iterator[bytes], number: int, times: list[float]) -> None:
-    sender = await connect(port)
-    for _ in range(number):
-        raw = next(feed)
-        started = time.perf_counter()
-        await sender.raw(frame(raw))
-        answer = await sender.answer(60)
-        times.append(time.perf_counter() - started)
-        assert answer is not None and msa(answer)[0] == "AA", answer
+class _Sender:
+    """One connection, with the frames it will send, each when the one before is answered."""
+
+    def __init__(self, port: int, frames: list[bytes]) -> None:
+        self.socket = socket.create_connection((LOOPBACK, port), 60)
+        self._frames, self._answer, self._sent = iter(frames), b"", 0.0
+
+    def send(self) -> bool:
+        """Send the next frame; False when there is none."""
+        raw = next(self._frames, None)
+        if raw is not None:
+            self._sent = time.perf_counter()
+            self.socket.sendall(raw)
+        return raw is not None
+
+    def answered(self) -> float | None:
+        """The seconds that the answer took, None when there is more of it to come."""
+        self._answer += self.socket.recv(65536)
+        if not self._answer.endswith(b"\x1c\r"):
+            return None
+        assert b"\rMSA|AA|" in self._answer, self._answer
+        self._answer = b""
+        return time.perf_counter() - self._sent
 
 
 def send(port: int, feeds: list[Iterator[bytes]], number: int) -> tuple[float, list[float]]:
-    """Send a number of messages over all connections; seconds, and the time of each answer."""
-    times: list[float] = []
+    """Send a number of messages over all connections; seconds, and the time of each answer.
 
-    async def whole() -> None:
-        each = number // len(feeds)
-        await asyncio.gather(*(_talk(port, feed, each, times) for feed in feeds))
-
-    started = time.perf_counter()
-    tell(whole())
-    return time.perf_counter() - started, sorted(times)
+    They are made before the clock starts: it is the server's time that counts.
+    """
+    each, times = number // len(feeds), list[float]()
+    senders = [_Sender(port, [frame(next(feed)) for _ in range(each)]) for feed in feeds]
+    with selectors.DefaultSelector() as ready:
+        started = time.perf_counter()
+        for sender in senders:
+            ready.register(sender.socket, selectors.EVENT_READ, sender)
+            sender.send()
+        while ready.get_map():
+            found = ready.select(60)
+            assert found, "no answer for a minute"
+            for key, _ in found:
+                took = key.data.answered()
+                if took is not None:
+                    times.append(took)
+                    if not key.data.send():
+                        ready.unregister(key.fileobj)
+        seconds = time.perf_counter() - started
+    for sender in senders:
+        sender.socket.close()
+    return seconds, sorted(times)
 
 
 def _line(label: str, seconds: float, times: list[float], used: float, memory: float) -> None:
@@ -196,6 +226,7 @@ def fill(path: Path, stays: int) -> None:
     store.close()
     started = time.perf_counter()
     multiply(str(path), stays // _REAL - 1)
+    os.sync()  # the disk is still busy with it otherwise, and every commit waits
     print(f"  {stays} stays in {time.perf_counter() - started:.0f} s", flush=True)
 
 
