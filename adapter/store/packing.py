@@ -6,7 +6,6 @@ And how texts are kept: SQLite has no compression of its own, PostgreSQL has (TO
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from threading import local
 
 from zstandard import ZstdCompressionDict, ZstdCompressor, ZstdDecompressor
@@ -73,7 +72,7 @@ def unpack(kept: str | bytes, version: Callable[[int], Resource]) -> Contributio
     }
 
 
-TRAINED = Path(__file__).with_name("texts.zdict")  # made by tests/benchmarks/texts.py
+TRAINED = data.path("profiles", "texts.zdict")  # made by tests/benchmarks/texts.py
 LEVEL = 1  # of Zstandard (RFC 8878): 3 saves a twentieth, and takes a third longer
 _COMMON = ZstdCompressionDict(TRAINED.read_bytes())
 _COMMON.precompute_compress(level=LEVEL)
