@@ -109,7 +109,7 @@ class _Course(NamedTuple):
 
 # Stays as they were left: their next message need not be told all those before it once more.
 _courses: OrderedDict[tuple[str, str], _Course] = OrderedDict()
-_MOST = 1024
+_MOST = 256  # each holds all that was told of it
 
 
 def _begun(told: list[Movement]) -> _Course:

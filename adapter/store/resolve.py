@@ -58,10 +58,6 @@ class Asked:
     changes: tuple[frozenset[str], str] = (frozenset(), "")
     sender: str = ""
 
-    def about(self, entry: Entry) -> bool:
-        """Whether it asks where the identifiers of an entry come from, or that they are known."""
-        return bool(self.moves) or entry.urn in self.known
-
 
 def no_conflict(
     entry: Entry, candidates: Sequence[Resource], find: Find | None = None
@@ -168,16 +164,7 @@ class Resolver:
         if self.judges is None:
             known = next((uid for name in names if (uid := self.owner(name))), None)
             return known or _mint(self._namespace, _NAMED, *names[0])
-        if len(names) == 1 and kind != alike.KIND and not self._asked.about(entry):
-            return self._alone(entry, names[0])
         return self._chosen(self.judges, kind, entry, names)
-
-    def _alone(self, entry: Entry, name: Identity) -> str:
-        """Of what one identifier names, and is no person, nothing is to be judged."""
-        follow = entry.urn not in self._asked.losers
-        uid = self.owner(name, follow) or self._new_id(name)
-        self._named.setdefault(name, uid)
-        return uid
 
     def _chosen(self, judges: Judges, kind: str, entry: Entry, names: Sequence[Identity]) -> str:
         giver = self._giver(entry)

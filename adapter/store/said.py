@@ -95,7 +95,7 @@ def told_by(outcome: Outcome, entry: Entry, one: Told, stamp: Stamp) -> Contribu
     """What an entry says; of a stay, what an HL7 v2 message says of it is a movement of its own."""
     resource = one.resource
     if not outcome.event:
-        return _said(entry, resource, stamp, entry.parts)
+        return _said(entry, resource, stamp, entry.parts, entry.origins)
     if resource["resourceType"] != movements.KIND:
         return _again(entry, one, stamp)
     others, rows = movements.rest(resource), entry.origins
@@ -113,7 +113,7 @@ def told_by(outcome: Outcome, entry: Entry, one: Told, stamp: Stamp) -> Contribu
 def _again(entry: Entry, one: Told, stamp: Stamp) -> Contribution:
     if one.saying is not None:
         return one.saying.at(stamp)
-    said = _said(entry, one.resource, stamp, _parts(entry, one.resource))
+    said = _said(entry, one.resource, stamp, _parts(entry, one.resource), entry.origins)
     if one.resource["resourceType"] not in _ONCE:
         one.saying = Saying(said)
         _remember(entry.urn, one)
@@ -127,9 +127,9 @@ def led(elements: Resource, target: Callable[[str], str]) -> Resource:
         if type(value) not in _NESTED or id(value) in _PLAIN:
             continue
         if data.dumps(value).find(_MARK) >= 0:  # `in` would try it as a number first
-            new = _led(value, target)
-            if new is not value:
-                changed[name] = new
+            after = _led(value, target)
+            if after is not value:
+                changed[name] = after
     return {**elements, **changed} if changed else elements
 
 
@@ -145,13 +145,13 @@ def _led(node: Any, target: Callable[[str], str]) -> Any:
     changed = {}
     for key, value in node.items():
         if type(value) in _NESTED:
-            new = _led(value, target)
+            after = _led(value, target)
         elif key == "reference" and type(value) is str:
-            new = target(value)
+            after = target(value)
         else:
             continue
-        if new is not value:
-            changed[key] = new
+        if after is not value:
+            changed[key] = after
     if not changed and type(node) is Constant:
         _note_plain(node)
     return {**node, **changed} if changed else node
@@ -198,16 +198,12 @@ def _parts(entry: Entry, resource: Resource) -> Parts:
 
 
 def _said(
-    entry: Entry,
-    resource: Resource,
-    stamp: Stamp,
-    parts: Parts,
-    told: Sequence[Origin] | None = None,
+    entry: Entry, resource: Resource, stamp: Stamp, parts: Parts, every: Sequence[Origin]
 ) -> Contribution:
-    """What an entry says, by slot: values, weak values, and what it clears."""
+    """What an entry with these origins says, by slot: values, weak values, and what it clears."""
     weak = {slot(name) for name in entry.weak}
     origins: dict[str, list[Origin]] = {}
-    for origin in entry.origins if told is None else told:
+    for origin in every:
         origins.setdefault(_top(origin.element), []).append(origin)
     said = {_cleared(resource, path): Register(stamp, None) for path in entry.cleared}
     for name, value in slots(resource).items():

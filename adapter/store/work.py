@@ -41,6 +41,9 @@ _KEYS = "SELECT key, hash, id, status FROM unit WHERE source = ? AND key IN ()"
 _LAST_RESOURCE, _LAST_UNIT = "SELECT max(rid) FROM resource", "SELECT max(id) FROM unit"
 
 
+_ONCE = frozenset(("Provenance",))  # what every unit makes anew
+
+
 @dataclass(slots=True)
 class State:
     """A resource as this transaction sees it; `version` 0 is not stored yet."""
@@ -208,7 +211,7 @@ class Work:
         return [
             (name, state)
             for name, state in self._states.items()
-            if state is not None and state.version and name[0] != "Provenance"
+            if state is not None and state.version and name[0] not in _ONCE
         ]
 
     def know_owners(self, identities: Iterable[Identity]) -> None:
