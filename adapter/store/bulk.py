@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from functools import cache
 from typing import Any
 
@@ -41,13 +42,12 @@ def ask(connection: Connection, text: str, values: Iterable[Any], *before: Any) 
     rest = list(values)
     if not rest:
         return found
-    cursor = connection.connection.cursor()
-    for some in chunks(rest):
-        size = 1 << (len(some) - 1).bit_length()  # few different texts, each prepared once
-        sql = _asking(connection.dialect.name, text, size)
-        cursor.execute(sql, (*before, *some, *some[-1:] * (size - len(some))))
-        found += cursor.fetchall()
-    cursor.close()
+    with closing(connection.connection.cursor()) as cursor:
+        for some in chunks(rest):
+            size = 1 << (len(some) - 1).bit_length()  # few different texts, each prepared once
+            sql = _asking(connection.dialect.name, text, size)
+            cursor.execute(sql, (*before, *some, *some[-1:] * (size - len(some))))
+            found += cursor.fetchall()
     return found
 
 

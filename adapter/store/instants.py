@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -44,12 +44,9 @@ def span(text: str) -> Range | None:
 
 
 @lru_cache(maxsize=256)
-def _offset(zone: str) -> timezone:
+def _offset(zone: str) -> tzinfo | None:
     """The zone of `Z` or `-07:00`. Raises ValueError for one that cannot be."""
-    if zone == "Z":
-        return UTC
-    ahead = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:6]))
-    return timezone(-ahead if zone[0] == "-" else ahead)
+    return datetime.fromisoformat(f"2000-01-01T00:00{zone}").tzinfo
 
 
 def _end(start: datetime, match: re.Match[str]) -> datetime:

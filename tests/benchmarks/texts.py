@@ -1,7 +1,7 @@
-"""Trains what texts are squeezed by (adapter/store/texts.zdict) on the fixtures, and says how well.
+"""Trains what texts are squeezed by (profiles/texts.zdict) on the fixtures, and says how well.
 
-`python -m tests.benchmarks.texts`: to be done again only with a new schema version, since kept
-texts can be read with the same dictionary only.
+`python -m tests.benchmarks.texts` compares; `--write` puts the new one in place, only with a new
+schema version, since kept texts can be read with the same dictionary only.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def stored(file: Path, frames: list[bytes]) -> list[bytes]:
 
 
 def main() -> None:
-    """Train, write, and print bytes a text with the dictionary of before and of now."""
+    """Train, and print bytes a text with the dictionary of before and of now."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = sorted(data.path("fixtures", "hl7v2").rglob("*.hl7"))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import pytest
 
 from adapter import data
 from adapter.record import Origin
+from adapter.store import schema
 from adapter.store.fold import slots
-from adapter.store.packing import pack, pack_alone, pack_plain, spread, squeezed, unpack
+from adapter.store.packing import TRAINED, pack, pack_alone, pack_plain, spread, squeezed, unpack
 from adapter.store.registers import Register, Stamp
 from adapter.store.said import Saying
 
@@ -69,6 +72,15 @@ def test_a_saying_is_packed_as_its_registers_are_at_any_time() -> None:
     saying = Saying(SAID)
     for stamp in (STAMP, later):
         assert data.loads(pack_alone(saying, stamp)) == data.loads(pack(saying.at(stamp)))
+
+
+def test_another_dictionary_is_another_schema() -> None:
+    """Kept texts can be read with the dictionary only that they were squeezed with."""
+    digest = sha256(TRAINED.read_bytes()).hexdigest()
+    assert (schema.VERSION, digest) == (
+        "3",
+        "0c009b4dc229a5e6b39ea320bc64fd17f17840dadf0c35d1af5558698bab33e3",
+    )
 
 
 def test_a_resource_takes_little_room() -> None:

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 from sqlalchemy.exc import IntegrityError
 
 from adapter import store as stores
@@ -227,3 +228,20 @@ def test_database_errors_tell_no_values(url, store) -> None:
     told = f"{caught.value!r} {caught.value.__cause__!r}"
     assert not any(text in told for text in ("90000001A", "Quillfeather", "INSERT", "SELECT"))
     assert store.search("Patient").total == 0
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)  # SQLite's cannot be ended
+def test_a_connection_that_the_database_ends(url, store) -> None:
+    """What was under way is not stored, and the next is."""
+    with pytest.raises(StoreError, match="the database refused"), store.batch():
+        store.commit(*row(1), NOW)
+        other = create_engine(url)
+        with other.connect() as connection:
+            connection.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            )
+        other.dispose()
+        store.commit(*row(2), NOW)
+    assert store.search("Patient").total == 0
+    assert store.commit(*row(2), NOW).status == "stored"
