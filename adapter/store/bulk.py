@@ -22,7 +22,10 @@ def insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Insert rows, or replace those of the same primary key."""
+    """Insert rows, or replace those of the same primary key, but for what never changes in one.
+
+    SQLite would write the index rows of a value anew, though it is the same.
+    """
     _run(connection, _upsert(connection.dialect.name, table), rows)
 
 
@@ -44,17 +47,39 @@ def ask(connection: Connection, text: str, values: Iterable[Any], *before: Any) 
         return found
     with closing(connection.connection.cursor()) as cursor:
         for some in chunks(rest):
-            size = 1 << (len(some) - 1).bit_length()  # few different texts, each prepared once
-            sql = _asking(connection.dialect.name, text, size)
-            cursor.execute(sql, (*before, *some, *some[-1:] * (size - len(some))))
+            some += some[-1:] * (_size(len(some)) - len(some))
+            cursor.execute(_asking(connection.dialect.name, text, len(some)), (*before, *some))
             found += cursor.fetchall()
     return found
+
+
+def ask_rows(connection: Connection, text: str, rows: Iterable[Row]) -> list[Row]:
+    """The same for rows of values, all of one width: `VALUES ()` in its text stands for them."""
+    found: list[Row] = []
+    with closing(connection.connection.cursor()) as cursor:
+        for some in chunks(rows):
+            some += some[-1:] * (_size(len(some)) - len(some))
+            sql = _asking_rows(connection.dialect.name, text, len(some), len(some[0]))
+            cursor.execute(sql, [value for row in some for value in row])
+            found += cursor.fetchall()
+    return found
+
+
+def _size(number: int) -> int:
+    """As many or a few more, so that few different texts are needed, each prepared once."""
+    return 1 << (number - 1).bit_length()
 
 
 @cache
 def _asking(dialect: str, text: str, size: int) -> str:
     mark = "%s" if dialect == "postgresql" else "?"
     return text.replace("()", f"({', '.join([mark] * size)})").replace("?", mark)
+
+
+@cache
+def _asking_rows(dialect: str, text: str, size: int, width: int) -> str:
+    row = f"({', '.join('?' * width)})"
+    return _asking(dialect, text.replace("()", ", ".join([row] * size)), 0)
 
 
 def by_first(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -87,7 +112,11 @@ def _insert(dialect: str, table: Table) -> str:
 @cache
 def _upsert(dialect: str, table: Table) -> str:
     statement = (postgresql if dialect == "postgresql" else sqlite).insert(table)
-    names = [column.name for column in table.columns if not column.primary_key]
+    names = [
+        column.name
+        for column in table.columns
+        if not (column.primary_key or column.info.get("fixed"))
+    ]
     changed = statement.on_conflict_do_update(
         index_elements=list(table.primary_key.columns),
         set_={name: statement.excluded[name] for name in names},

@@ -9,10 +9,11 @@ from adapter import data
 from adapter.outcome import Outcome
 from adapter.record import Resource
 from adapter.store import alike, held, schema, units
+from adapter.store.ledger import Entered
 from adapter.store.protocol import Receipt, Stored
 from adapter.store.reads import referred
 from adapter.store.resolve import NEW, Judges
-from adapter.store.work import Entered, Work, identity_of
+from adapter.store.work import Work, identity_of
 
 REFUSE = "refuse"
 _MOST = 50
@@ -51,11 +52,11 @@ def decide(work: Work, by: Decision, namespace: UUID, judges: Judges) -> Receipt
 
 def _refused(work: Work, by: Decision, outcome: Outcome, raw: bytes) -> Receipt:
     mark = units.arrival(outcome, raw, by.now).mark
-    before = work.entered(mark)
+    before = work.ledger.entered(mark)
     issues = before.issues if before is not None else data.dumps([]).decode()
     unit = outcome.unit
     about = (unit.kind, unit.at.source, unit.at.line, unit.as_of, by.now)
-    work.enter(mark, Entered(by.unit, "refused", issues), about, raw)
+    work.ledger.enter(mark, Entered(by.unit, "refused", issues), about, raw)
     return Receipt("refused", by.unit)
 
 

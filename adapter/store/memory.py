@@ -50,10 +50,13 @@ class Memory(Generic[K, S]):
             self.hints.clear()
         self.hints.update(ids)
 
-    def numbers(self, connection: Connection) -> dict[str, int]:
-        """The last number drawn of each row of numbers; good as long as what is known."""
+    def draw(self, connection: Connection, query: str) -> int:
+        """The next number of a row whose last a query tells; nobody else draws one meanwhile."""
         self.known(connection)
-        return self._numbers
+        if query not in self._numbers:
+            self._numbers[query] = connection.exec_driver_sql(query).scalar() or 0
+        self._numbers[query] += 1
+        return self._numbers[query]
 
     def count(self, connection: Connection) -> None:
         """Tell others that this transaction wrote; as its last statement."""

@@ -213,7 +213,7 @@ def referring(work: Work, reference: str, everywhere: bool = False) -> Sequence[
     kind, _, uid = reference.partition("/")
     state, names = work.state(kind, uid), [reference]
     if state is not None:
-        names.append(by_number(kind, state.rid))
+        names.append(by_number(state.rid))
     query = _REFERRING if everywhere else _REFERRING.where(_RESOURCE.c.kind.not_in(_HISTORY))
     rows: Any = work.connection.execute(query, {"params": sorted(_naming(kind)), "names": names})
     return sorted((str(kind), str(uid)) for kind, uid in rows)

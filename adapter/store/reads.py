@@ -141,13 +141,7 @@ def _sources(connection: Connection) -> Iterator[str]:
 
 def raw(connection: Connection, unit: int) -> bytes | None:
     """The bytes of a unit as they came in."""
-    digest = select(schema.unit.c.hash).where(schema.unit.c.id == unit).scalar_subquery()
-    query = (
-        select(schema.raw.c.bytes)
-        .join(schema.unit, schema.unit.c.id == schema.raw.c.unit)
-        .where(schema.unit.c.hash == digest)
-    )
-    row = connection.execute(query).first()
+    row = connection.execute(select(schema.raw.c.bytes).where(schema.raw.c.unit == unit)).first()
     return None if row is None else bytes(row[0])
 
 

@@ -49,6 +49,7 @@ class Asked:
     `decision`  what a person decided: `Patient/abc`, or NEW
     `changes`   what gets another number (renaming.py), and since when
     `sender`    whose stays these are: admitted at one time elsewhere it is another stay
+    `line`      its line in the ledger
     """
 
     losers: frozenset[str] = frozenset()
@@ -57,6 +58,7 @@ class Asked:
     decision: str = ""
     changes: tuple[frozenset[str], str] = (frozenset(), "")
     sender: str = ""
+    line: int = 0
 
 
 def no_conflict(
@@ -249,13 +251,24 @@ class Resolver:
 
     def _by_key(self, kind: str, entry: Entry) -> str:
         if not entry.key:
-            return entry.urn.removeprefix("urn:uuid:")
+            return self._by_line(kind) or entry.urn.removeprefix("urn:uuid:")
         parts = [self._part(part) for part in entry.key]
         parts += [self._asked.sender] if kind == "Encounter" and self._asked.sender else []
         uid = _mint(self._namespace, kind, *parts)
         if self.judges is None or self.work.state(kind, uid) is not None:
             return uid
         return next(self._under_losers(kind, entry.key, parts), uid)
+
+    def _by_line(self, kind: str) -> str:
+        """The id of a message's Provenance by its line in the ledger, "" for anything else.
+
+        Such ids stand together in every index, however many there are. Not for one that is taken,
+        by whoever wrote to the API.
+        """
+        uid = f"{self._asked.line:012d}"
+        if kind != "Provenance" or not self._asked.sender:
+            return ""
+        return "" if self.judges is not None and self.work.state(kind, uid) is not None else uid
 
     def _under_losers(self, kind: str, key: Sequence[str], parts: list[str]) -> Iterator[str]:
         """What was stored under this key of someone who was merged into the one of now."""

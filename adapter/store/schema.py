@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = "3"
+VERSION = "4"
 
 metadata = MetaData()
 
@@ -31,6 +31,9 @@ def _number(name: str, **more: Any) -> Column[int]:
     return Column(name, Integer, nullable=False, **more)
 
 
+_FIXED = {"fixed": True}  # of a column: a row that is written again has the same value
+
+
 def _key(name: str) -> Column[int]:
     return Column(name, Integer, primary_key=True, autoincrement=False)
 
@@ -40,8 +43,8 @@ resource = Table(
     "resource",
     metadata,
     _key("rid"),
-    _text("kind"),
-    _text("id"),
+    _text("kind", info=_FIXED),
+    _text("id", info=_FIXED),
     _number("version"),
     _text("updated"),
     _number("deleted"),
@@ -106,7 +109,7 @@ review = Table(
 )
 
 # Index rows of the current versions: token (code, system), string (folded, as written),
-# date (from, before), reference ("Patient/abc", "").
+# date (from, before), reference ("Patient/abc", or "@rid" once that is stored, "Patient").
 term = Table(
     "term",
     metadata,
@@ -122,9 +125,9 @@ unit = Table(
     "unit",
     metadata,
     _key("id"),
-    _text("hash"),
-    _text("source"),
-    _text("key"),
+    _text("hash", info=_FIXED),
+    _text("source", info=_FIXED),
+    _text("key", info=_FIXED),
     _text("kind"),
     _text("file"),
     _number("line"),
@@ -132,13 +135,12 @@ unit = Table(
     _text("received"),
     _text("status"),
     _text("issues"),
-    UniqueConstraint("hash", "source", "key"),
+    UniqueConstraint("key", "source", "hash"),  # what came together stands together
     Index("unit_status", "status"),
-    Index("unit_key", "key", "source"),
     Index("unit_received", "source", "received", "status"),
 )
 
-# The bytes of every unit, once: by the first unit of a hash, since hashes would come in anywhere.
+# The bytes of every unit.
 raw = Table(
     "raw",
     metadata,

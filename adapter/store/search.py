@@ -176,7 +176,7 @@ def _missing(parameter: Parameter, value: str) -> Test:
         raise BadSearch(parameter.name, ":missing takes true or false")
     here = [_TERM.c.param == parameter.key]
     if parameter.targets and "*" not in parameter.targets:
-        here.append(or_(*(_starts(f"{target}/") for target in parameter.targets)))
+        here.append(_TERM.c.extra.in_(parameter.targets))
     present = _RESOURCE.c.rid.in_(select(_TERM.c.rid).where(*here))
     return not_(present) if value == "true" else present
 
@@ -225,7 +225,7 @@ def _reference(parameter: Parameter, value: str, modifier: str) -> Test:
 
 def _numbers(*tests: Test) -> Select[Any]:
     """How index rows name these resources (terms.by_number)."""
-    return select(_AIM.c.kind.concat("/#").concat(cast(_AIM.c.rid, Text))).where(*tests)
+    return select(literal("@").concat(cast(_AIM.c.rid, Text))).where(*tests)
 
 
 def _escaped(text: str) -> str:

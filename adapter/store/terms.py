@@ -55,12 +55,12 @@ def reference_keys(kind: str) -> frozenset[str]:
     return frozenset(one.key for one in parameters(kind).values() if one.type == "reference")
 
 
-def by_number(kind: str, rid: int) -> str:
-    """How an index row names a stored resource it refers to; no id has such a character.
+def by_number(rid: int) -> str:
+    """How an index row names a stored resource it refers to; no reference has such a form.
 
     One that was not stored when the row was written it names as `Patient/abc`: ask for both.
     """
-    return f"{kind}/#{rid}"
+    return f"@{rid}"
 
 
 def terms(resource: Resource) -> set[Term]:
@@ -193,9 +193,12 @@ def _dates(leaf: Any) -> list[_Pair]:
 
 
 def _references(leaf: Any) -> list[_Pair]:
-    """Reference: ("Patient/abc", "")."""
+    """Reference: ("Patient/abc", "Patient"); of a URL ("https://x.example/Patient/abc", "")."""
     text = leaf.get("reference") if isinstance(leaf, dict) else None
-    return [(text.partition("/_history/")[0], "")] if isinstance(text, str) else []
+    if not isinstance(text, str):
+        return []
+    kind, mark, _ = text.partition("/")
+    return [(text.partition("/_history/")[0], kind if mark and kind.isalpha() else "")]
 
 
 def _uris(leaf: Any) -> list[_Pair]:

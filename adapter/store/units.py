@@ -15,6 +15,7 @@ from adapter.record import Entry, piece
 from adapter.store import alike, held, joining, linking, lists, merging, movements, pieces, renaming
 from adapter.store.fold import fold, merge, repeats
 from adapter.store.instants import moment, since
+from adapter.store.ledger import Entered, Mark
 from adapter.store.protocol import Receipt, Status
 from adapter.store.registers import Contribution, Register, Stamp
 from adapter.store.resolve import (
@@ -28,7 +29,7 @@ from adapter.store.resolve import (
 )
 from adapter.store.said import Told, told, told_by
 from adapter.store.terms import clip
-from adapter.store.work import Entered, Identity, Mark, Name, State, Work
+from adapter.store.work import Identity, Name, State, Work
 
 _TIE = 12  # hex digits of the hash that decide between two units of one instant
 
@@ -58,11 +59,13 @@ def commit_all(
     work: Work, arrivals: Sequence[Arrival], namespace: UUID, judges: Judges
 ) -> list[Receipt]:
     """Commit units one after the other, after looking up what all of them need at once."""
-    work.know_ledger(one.mark[0] for one in arrivals)
-    work.know_keys(one.mark[1:] for one in arrivals if one.outcome.unit.once)
-    fresh = [one.outcome for one in arrivals if one.outcome.ok and not _stored(work, one)]
-    _look_up(work, [entry for outcome in fresh for entry in outcome.entries])
-    work.know_states(name for outcome in fresh for name in _likely(work, outcome, namespace))
+    work.ledger.know_keys(one.mark[1:] for one in arrivals if one.outcome.unit.once)
+    work.ledger.know_marks(one.mark for one in arrivals)
+    for one in arrivals:
+        work.ledger.line(one.mark)
+    fresh = [one for one in arrivals if one.outcome.ok and not _stored(work, one)]
+    _look_up(work, [entry for one in fresh for entry in one.outcome.entries])
+    work.know_states(name for one in fresh for name in _likely(work, one, namespace))
     return [commit(work, one, namespace, judges) for one in arrivals]
 
 
@@ -71,15 +74,16 @@ def commit(
 ) -> Receipt:
     """Take a unit whole, or write to the ledger why not; `decision` is a person's (resolve.py)."""
     if _stored(work, one):
-        entered = work.entered(one.mark)
+        entered = work.ledger.entered(one.mark)
         return Receipt("duplicate", entered.unit if entered else 0)
     if not one.outcome.ok:
         return Receipt("refused", _enter(work, one, "refused", one.outcome.issues))
-    if not decision and one.outcome.unit.once and work.taken_before(one.mark):
+    if not decision and one.outcome.unit.once and work.ledger.taken_before(one.mark):
         text = "the sender's number for this message came before with other content"
         return _not_taken(work, one, Unresolved(Issue("error", "key-reused", text)))
     try:
-        resolver = Resolver(work, one.outcome.entries, namespace, judges, asked(one, decision))
+        wishes = asked(one, work.ledger.line(one.mark), decision)
+        resolver = Resolver(work, one.outcome.entries, namespace, judges, wishes)
         couples = _couples(work, one, resolver, decision)
         pairs = merging.pairs(work, one.outcome, resolver, judges if not decision else None)
         event = one.outcome.event
@@ -109,7 +113,7 @@ def _couples(work: Work, one: Arrival, resolver: Resolver, decision: str) -> lis
     return found
 
 
-def asked(one: Arrival, decision: str = "") -> Asked:
+def asked(one: Arrival, line: int, decision: str = "") -> Asked:
     """What a unit asks besides its entries: merges, and identifiers that move (HL7 v2 A43)."""
     losers = frozenset(loser for _, loser in one.outcome.merges)
     moves: dict[str, str] = {}
@@ -118,7 +122,7 @@ def asked(one: Arrival, decision: str = "") -> Asked:
         moves = dict(zip(people[::2], people[1::2], strict=False))
     known = frozenset(linking.people(one.outcome))
     changed = renaming.changes(one.outcome), one.stamp.as_of
-    return Asked(losers, moves, known, decision, changed, _sender(one.outcome))
+    return Asked(losers, moves, known, decision, changed, _sender(one.outcome), line)
 
 
 def _sender(outcome: Outcome) -> str:
@@ -147,14 +151,14 @@ def _strange(work: Work, entry: Entry) -> Iterable[str]:
     return alike.keys(entry.resource)
 
 
-def _likely(work: Work, outcome: Outcome, namespace: UUID) -> list[Name]:
+def _likely(work: Work, one: Arrival, namespace: UUID) -> list[Name]:
     """The resources that a unit will probably touch, so far as the lookups tell."""
-    asked_for = Asked(sender=_sender(outcome))
-    return Resolver(work, outcome.entries, namespace, None, asked_for).names()
+    wishes = Asked(sender=_sender(one.outcome), line=work.ledger.line(one.mark))
+    return Resolver(work, one.outcome.entries, namespace, None, wishes).names()
 
 
 def _stored(work: Work, one: Arrival) -> bool:
-    entered = work.entered(one.mark)
+    entered = work.ledger.entered(one.mark)
     return entered is not None and entered.status == "stored"
 
 
@@ -165,18 +169,18 @@ def _not_taken(work: Work, one: Arrival, why: Unresolved) -> Receipt:
     status: Status = "refused" if found.detail in ("reference", "contradiction") else "review"
     number = _enter(work, one, status, [*one.outcome.issues, found])
     if status == "review":
-        work.hold(number, held.pack(one.outcome), held.told(why.candidates))
+        work.ledger.hold(number, held.pack(one.outcome), held.told(why.candidates))
     return Receipt(status, number, issues=(found,))
 
 
 def _enter(work: Work, one: Arrival, status: Status, issues: Iterable[Issue]) -> int:
     """Write the ledger's line; a unit refused before keeps its number."""
     text = data.dumps([issue.outcome_issue() for issue in issues]).decode()
-    before, unit = work.entered(one.mark), one.outcome.unit
-    line = Entered(before.unit if before else work.number_of_unit(), status, text)
+    before, unit = work.ledger.entered(one.mark), one.outcome.unit
+    line = Entered(work.ledger.line(one.mark), status, text)
     if line != before:
         about = (unit.kind, clip(unit.at.source), unit.at.line, clip(unit.as_of), one.now)
-        work.enter(one.mark, line, about, one.raw)
+        work.ledger.enter(one.mark, line, about, one.raw)
     return line.unit
 
 

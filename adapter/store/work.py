@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -14,18 +13,17 @@ from adapter.record import Resource
 from adapter.store import alike, bulk, schema
 from adapter.store.fold import Precedence, fold
 from adapter.store.instants import moment
+from adapter.store.ledger import Ledger
 from adapter.store.memory import Memory
 from adapter.store.merged import Merged
 from adapter.store.packing import pack, pack_alone, pack_plain, spread, squeezed, unpack
-from adapter.store.protocol import Status, Stored
+from adapter.store.protocol import Stored
 from adapter.store.registers import Contributions, Stamp
 from adapter.store.said import Saying
 from adapter.store.terms import Term, by_number, clip, difference, reference_keys
 
 Name = tuple[str, str]  # kind, id
 Identity = tuple[str, str, str]  # value, system, kind: the primary key of `identifier`
-Mark = tuple[str, str, str]  # hash, source, key: what makes two units the same
-Key = tuple[str, str]  # source, key: a sender and its own number for a unit
 
 
 _STATES = (
@@ -35,10 +33,7 @@ _STATES = (
 )
 _VERSION = "SELECT json FROM version WHERE rid = ? AND version IN ()"
 _OWNERS = "SELECT value, system, kind, id FROM identifier WHERE value IN ()"
-_LEDGER = "SELECT hash, source, key, id, status, issues FROM unit WHERE hash IN ()"
-# A test of the status would let SQLite walk through its index, which is the whole ledger.
-_KEYS = "SELECT key, hash, id, status FROM unit WHERE source = ? AND key IN ()"
-_LAST_RESOURCE, _LAST_UNIT = "SELECT max(rid) FROM resource", "SELECT max(id) FROM unit"
+_LAST = "SELECT max(rid) FROM resource"
 
 
 _ONCE = frozenset(("Provenance",))  # what every unit makes anew
@@ -102,14 +97,6 @@ class State:
         return {"resourceType": self.kind, "id": self.id, **self.content}
 
 
-class Entered(NamedTuple):
-    """A line of the ledger: its number, and what became of the unit."""
-
-    unit: int
-    status: Status
-    issues: str
-
-
 @dataclass(slots=True)
 class _Net:
     """Rows to remove, and then to add, so that the last word on a row counts."""
@@ -141,12 +128,9 @@ class Work:
         self.broken = False
         self.merged = Merged(connection)
         self.alike = alike.Alike(connection)
+        self.ledger = Ledger(connection, self.memory)
         self._states: dict[Name, State | None] = {}
         self._owners: dict[Identity, str | None] = {}
-        self._ledger: dict[Mark, Entered] = {}
-        self._hashes: dict[str, bool] = {}  # hash -> its bytes are kept
-        self._taken: dict[Key, dict[str, int]] = {}  # what is not refused: hash -> unit
-        self._asked: set[Key] = set()
         self.news: list[str] = []  # fields in which the unit at hand says something else
         self._resources: dict[int, bulk.Row] = {}
         self._versions: list[bulk.Row] = []
@@ -154,9 +138,6 @@ class Work:
         self._terms = _Net()
         self._named: dict[Identity, str] = {}
         self._unnamed: set[Identity] = set()
-        self._units: dict[int, bulk.Row] = {}
-        self._raw: list[bulk.Row] = []
-        self._held: dict[int, bulk.Row] = {}
 
     # -- what is stored ---------------------------------------------------------------------
 
@@ -199,7 +180,7 @@ class Work:
         """A stored resource, or one to be stored by `save`."""
         state = self.state(kind, uid)
         if state is None:
-            state = State(kind, uid, self._number(_LAST_RESOURCE))
+            state = State(kind, uid, self.memory.draw(self.connection, _LAST))
             self._states[kind, uid] = state
         return state
 
@@ -229,58 +210,7 @@ class Work:
             self.know_owners([identity])
         return self._owners[identity]
 
-    def know_ledger(self, hashes: Iterable[str]) -> None:
-        """Look up which units of these hashes came before, in a few statements."""
-        wanted = {digest for digest in hashes if digest not in self._hashes}
-        self._hashes.update(dict.fromkeys(wanted, False))
-        for row in bulk.ask(self.connection, _LEDGER, wanted):
-            self._hashes[row[0]] = True
-            self._ledger[row[0], row[1], row[2]] = Entered(*row[3:])
-
-    def entered(self, mark: Mark) -> Entered | None:
-        """The ledger's line of a unit."""
-        if mark[0] not in self._hashes:
-            self.know_ledger([mark[0]])
-        return self._ledger.get(mark)
-
-    def know_keys(self, keys: Iterable[Key]) -> None:
-        """Look up what was taken under these keys of senders, in a few statements."""
-        wanted = {key for key in keys if key not in self._asked}
-        self._asked |= wanted
-        for source, some in bulk.by_first(wanted).items():
-            for key, digest, number, status in bulk.ask(self.connection, _KEYS, some, source):
-                if status != "refused":
-                    self._taken.setdefault((source, key), {}).setdefault(digest, number)
-
-    def taken_before(self, mark: Mark) -> bool:
-        """Whether other content under the same key of the same sender came before this unit."""
-        self.know_keys([mark[1:]])
-        taken = self._taken.get(mark[1:], {})
-        mine = taken.get(mark[0])
-        return any(
-            digest != mark[0] and (mine is None or number < mine)
-            for digest, number in taken.items()
-        )
-
     # -- what will be written ---------------------------------------------------------------
-
-    def number_of_unit(self) -> int:
-        """The next line of the ledger."""
-        return self._number(_LAST_UNIT)
-
-    def enter(self, mark: Mark, line: Entered, about: bulk.Row, raw: bytes) -> None:
-        """Write a line of the ledger, and keep the bytes; `about`: columns between."""
-        self._units[line.unit] = (line.unit, *mark, *about, line.status, line.issues)
-        self._ledger[mark] = line
-        if line.status != "refused":
-            self._taken.setdefault(mark[1:], {})[mark[0]] = line.unit
-        if not self._hashes.get(mark[0]):
-            self._hashes[mark[0]] = True
-            self._raw.append((line.unit, raw))
-
-    def hold(self, unit: int, outcome: str, candidates: str) -> None:
-        """Keep a unit for a person to decide on."""
-        self._held[unit] = (unit, outcome, candidates, "", "", "")
 
     def register(self, identity: Identity, uid: str) -> None:
         """Let an identifier name a resource."""
@@ -333,7 +263,7 @@ class Work:
     def _by_number(self, reference: str) -> str:
         kind, _, uid = reference.partition("/")
         state = self._states.get((kind, uid))
-        return by_number(kind, state.rid) if state is not None and state.version else reference
+        return by_number(state.rid) if state is not None and state.version else reference
 
     def _either_way(self, kind: str, found: set[Term]) -> set[Term]:
         """Index rows, those of references as they are written before and after the target is."""
@@ -345,7 +275,9 @@ class Work:
     def flush(self) -> None:
         """Send everything to the database; still inside the transaction."""
         run = self.connection
-        self.wrote = self.wrote or bool(self._units or self._resources or self._contributions)
+        self.wrote = self.wrote or bool(
+            self.ledger.changed or self._resources or self._contributions
+        )
         self.broken = True  # until all is sent: half of it must not be committed
         bulk.upsert(run, schema.resource, list(self._resources.values()))
         bulk.insert(run, schema.version, self._versions)
@@ -358,11 +290,9 @@ class Work:
         named = [(*identity, uid) for identity, uid in self._named.items()]
         bulk.insert(run, schema.identifier, named)
         self.merged.flush()
-        bulk.upsert(run, schema.unit, list(self._units.values()))
-        bulk.insert(run, schema.raw, self._raw)
-        bulk.upsert(run, schema.review, list(self._held.values()))
+        self.ledger.flush()
         for sent in (self._resources, self._contributions, self._named, self._unnamed,
-                     self._units, self._versions, self._raw, self._held):  # fmt: skip
+                     self._versions):  # fmt: skip
             sent.clear()
         self._terms, self.broken = _Net(), False
 
@@ -372,14 +302,6 @@ class Work:
             (rid, source, state.packed(source, dialect))
             for (rid, source), state in self._contributions.items()
         ]
-
-    def _number(self, query: str) -> int:
-        """The next number of a table; nobody else draws one before this transaction ends."""
-        last = self.memory.numbers(self.connection)
-        if query not in last:
-            last[query] = self.connection.exec_driver_sql(query).scalar() or 0
-        last[query] += 1
-        return last[query]
 
 
 def identity_of(kind: str, system: str, value: str) -> Identity:

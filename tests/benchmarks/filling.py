@@ -68,8 +68,8 @@ class Again:
         kind, _, uid = value.partition("/")
         if uid in self._known:
             value = f"{kind}/{self._id(copy, uid)}"
-        elif uid[:1] == "#" and int(uid[1:]) in self._ids:
-            value = f"{kind}/#{int(uid[1:]) + copy * self._rids}"
+        elif value[:1] == "@" and int(value[1:]) in self._ids:
+            value = f"@{int(value[1:]) + copy * self._rids}"
         elif param in NUMBERS:
             value = f"{value}{copy:05d}"
         return param, value, extra, rid + copy * self._rids

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -37,14 +38,16 @@ from tests.transport.client import LOOPBACK
 
 ROOT = Path(__file__).resolve().parents[2]
 _REAL = 200  # stays that are filled in by messages
+_BEGAN = datetime(2026, 7, 1, 8)  # of the first stay; each of the others begins a minute later
 # One stay of one person: what a hospital sends of it, updates three times of four.
 STORY = ("A04", "A08", "A08", "A01", "A08", "A08", "A08", "A03")
 
 
 def stay(number: int) -> Iterator[bytes]:
     """The messages of one invented stay, 1.0 KB each on average."""
+    begins = _BEGAN + timedelta(minutes=number % 500_000)
     for step, event in enumerate(STORY):
-        minute = f"202607{1 + number % 28:02d}{8 + step:02d}{number % 60:02d}00-0700"
+        minute = f"{begins + timedelta(hours=step):%Y%m%d%H%M}00-0700"
         ward = (
             "ED^1^A^MERCYTEST" if step < 3 else f"4WEST^{401 + number % 40}^B^MERCYTEST^^N^TOWER^4"
         )

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from adapter.issues import Issue
 from adapter.store import SqlStore
 from tests.store.made import CIN, FEED, PLAN, Made, patient, unit
+from tests.store.messages import converted, stay
 
 EARLY, LATE = "2026-03-02T08:00:00+00:00", "2026-03-03T08:00:00+00:00"
 
@@ -48,8 +50,6 @@ def test_a_key_belongs_to_its_sender(store: SqlStore) -> None:
 
 
 def test_a_key_of_a_refused_unit_is_free(store: SqlStore) -> None:
-    from adapter.issues import Issue
-
     outcome, raw = once(1, "Penhallow")
     outcome.issues.append(Issue("error", "required", "absent"))
     assert status(store, (outcome, raw), once(1)) == ["refused", "stored"]
@@ -58,6 +58,35 @@ def test_a_key_of_a_refused_unit_is_free(store: SqlStore) -> None:
 def test_a_key_that_may_come_again(store: SqlStore) -> None:
     units = [unit(patient((CIN, "90000001A")), key="1", raw=raw) for raw in (b"a", b"b")]
     assert status(store, *units) == ["stored", "stored"]
+
+
+def test_lines_are_numbered_in_order_of_arrival(store: SqlStore) -> None:
+    """Also where some are refused, and some came before."""
+    outcome, raw = once(1, "Penhallow")
+    outcome.issues.append(Issue("error", "required", "absent"))
+    again = once(2, "Fernsby", "LAB|MERCY|2")
+    units = [again, (outcome, raw), again, once(3, "Quill", "LAB|MERCY|3")]
+    receipts = store.commit_all(units, EARLY)
+    assert [one.unit for one in receipts] == [1, 2, 1, 3]
+    assert [store.raw(number) for number in (1, 2, 3)] == [b"Fernsby", b"Penhallow", b"Quill"]
+
+
+def test_the_provenance_of_a_message_is_named_by_its_line(store: SqlStore) -> None:
+    """Unless somebody has taken that name: then by its content."""
+    taken = {"resourceType": "Provenance", "id": "000000000002", "recorded": EARLY}
+    store.put(taken, EARLY)
+    messages = converted(*(stay(event, hour) for hour, event in enumerate(("A01", "A08", "A03"))))
+    names = [
+        ref.partition("/")[2]
+        for one in store.commit_all(messages, EARLY)
+        for ref in one.ids.values()
+        if ref.startswith("Provenance/")
+    ]
+    assert names[0::2] == ["000000000001", "000000000003"]
+    assert names[1] == messages[1][0].entries[-1].urn.removeprefix("urn:uuid:")
+    stored = store.read("Provenance", taken["id"])
+    assert stored is not None
+    assert (stored.version, stored.resource["recorded"]) == (1, EARLY)
 
 
 def test_what_each_source_sent(store: SqlStore) -> None:
