@@ -85,6 +85,19 @@ def slots(resource: Resource) -> dict[str, Slot]:
     return found
 
 
+def alone(resource: Resource) -> Resource:
+    """The fold of one source that says all of a resource at once, and no more."""
+    ordered = {name: resource[name] for name in sorted(resource) if name not in _NOT_OWNED}
+    said = resource.get("meta", {})
+    meta = {part: said[part] for part in META if part in said}
+    return {"meta": meta, **ordered} if meta else ordered
+
+
+def recorded(resource: Resource, stamp: Stamp) -> Contribution:
+    """What a source says that says a whole resource at once, with no cell for any of it."""
+    return {name: Register(stamp, value) for name, value in slots(resource).items()}
+
+
 def merge(contributions: Contributions, source: str, said: Contribution) -> bool:
     """Take in what a unit of a source says; per slot the newest stays. True if anything changed."""
     mine, changed = contributions.setdefault(source, {}), False

@@ -12,7 +12,7 @@ from zstandard import ZstdCompressionDict, ZstdCompressor, ZstdDecompressor
 
 from adapter import data
 from adapter.record import Origin, Resource
-from adapter.store.fold import slots
+from adapter.store.fold import recorded
 from adapter.store.registers import Contribution, Register, Stamp
 from adapter.store.said import Saying
 
@@ -43,29 +43,20 @@ def pack_alone(saying: Saying, stamp: Stamp) -> str:
     return f'{{"stamps":{stamps},"slots":{saying.text}}}'
 
 
-def pack_plain(said: Contribution, version: int) -> str | None:
-    """A contribution that is a version of its resource and nothing besides; None if it is more.
-
-    So is the Provenance of each unit: one source says it, at once, and no cell says where.
-    """
-    stamps = {register.stamp for register in said.values()}
-    if len(stamps) != 1 or any(one.origins or one.value is None for one in said.values()):
-        return None
-    if not all(name.replace(".", "").isalnum() for name in said):
-        return None  # of pieces, of movements, weak
-    return data.dumps({"stamps": [tuple(stamps.pop())], "version": version}).decode()
+def pack_record(stamp: Stamp) -> str:
+    """The contribution of a record (said.RECORD): all of it is the first version."""
+    return data.dumps({"stamps": [tuple(stamp)], "version": 1}).decode()
 
 
 def unpack(kept: str | bytes, version: Callable[[int], Resource]) -> Contribution:
-    """The contribution that `pack`, `pack_alone` or `pack_plain` wrote, squeezed or not.
+    """The contribution that `pack`, `pack_alone` or `pack_record` wrote, squeezed or not.
 
     `version` gives the content of a version of the resource, for those that are one.
     """
     packed = data.loads(spread(kept))
     stamps = [Stamp(*stamp) for stamp in packed["stamps"]]
     if "version" in packed:
-        said = slots(version(packed["version"]))
-        return {name: Register(stamps[0], value) for name, value in said.items()}
+        return recorded(version(packed["version"]), stamps[0])
     return {
         name: Register(stamps[index], value, tuple(Origin(*origin) for origin in origins))
         for name, (index, value, origins) in packed["slots"].items()

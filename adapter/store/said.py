@@ -60,7 +60,8 @@ class Told:
 
 _LAST: OrderedDict[str, Told] = OrderedDict()  # by urn
 _MOST = 2000
-_ONCE = frozenset((movements.KIND, "Provenance"))  # every message says something else of them
+RECORD = "Provenance"  # every unit makes one anew, and no unit tells of another's
+_ONCE = frozenset((movements.KIND, RECORD))  # every message says something else of them
 
 
 def told(entry: Entry, event: str, target: Callable[[str], str]) -> Told:

@@ -27,7 +27,7 @@ from adapter.store.resolve import (
     conditions,
     identities,
 )
-from adapter.store.said import Told, told, told_by
+from adapter.store.said import RECORD, Told, told, told_by
 from adapter.store.terms import clip
 from adapter.store.work import Identity, Name, State, Work
 
@@ -188,7 +188,7 @@ def _take(
     work: Work, one: Arrival, number: int, resolver: Resolver, real: Sequence[Told]
 ) -> list[str]:
     """Fold every entry in. Returns the references whose version went up."""
-    stamp, source = one.stamp._replace(unit=number), one.mark[1]
+    stamp = one.stamp._replace(unit=number)
     changed: dict[str, None] = {}
     silent = _already_one(one.outcome, resolver)
     wrong = _in_error(one.outcome, resolver)
@@ -198,16 +198,8 @@ def _take(
             continue
         kind, _, uid = resolver.ids[entry.urn].partition("/")
         state = work.state_or_new(kind, uid)
-        newer = state.says_again(source, resource.saying, stamp)
-        if newer:
-            work.contributed(state, source)
-        elif newer is None:
-            telling = linking.apart(_without(resource, wrong), state.ref)
-            said = told_by(one.outcome, entry, telling, stamp)
-            said.update({name: Register(stamp, None) for name in _taken_back(entry, wrong)})
-            said = linking.standing(said, state, source, linked)
-            changed.update(dict.fromkeys(_taken(work, one, state, said)))
-            _remember(state, source, resource, said)
+        telling = _Telling(one, stamp, entry, resource, wrong, linked)
+        changed.update(dict.fromkeys(_tell(work, telling, state)))
         for identity in identities(entry):
             if work.owner(identity) is None:
                 work.register(identity, uid)
@@ -215,6 +207,45 @@ def _take(
     for identity, uid in resolver.taken:
         changed.update(dict.fromkeys(_moved_to(work, identity, uid, one, stamp)))
     return list(changed)
+
+
+class _Telling(NamedTuple):
+    """An entry of a unit as of a time; `wrong`: diagnoses that the unit takes back."""
+
+    one: Arrival
+    stamp: Stamp
+    entry: Entry
+    told: Told
+    wrong: frozenset[str]
+    linked: dict[str, set[str]]
+
+
+def _tell(work: Work, telling: _Telling, state: State) -> Sequence[str]:
+    """Let a resource be what an entry says of it. Returns the references whose version went up."""
+    one, stamp, entry, told_of, wrong, linked = telling
+    source = one.mark[1]
+    if _is_record(entry, state):
+        work.record(state, told_of.resource, (source, stamp), one.now)
+        return (state.ref,)
+    newer = state.says_again(source, told_of.saying, stamp)
+    if newer is not None:
+        if newer:
+            work.contributed(state, source)
+        return ()
+    real = linking.apart(_without(told_of, wrong), state.ref)
+    said = told_by(one.outcome, entry, real, stamp)
+    said.update({name: Register(stamp, None) for name in _taken_back(entry, wrong)})
+    said = linking.standing(said, state, source, linked)
+    changed = _taken(work, one, state, said)
+    _remember(state, source, told_of, said)
+    return changed
+
+
+def _is_record(entry: Entry, state: State) -> bool:
+    """Whether an entry is stored as it is: what no unit but this one tells of, and no cell."""
+    if state.kind != RECORD or state.version:
+        return False
+    return not (entry.identity or entry.told or entry.cleared or entry.weak or entry.parts)
 
 
 def _taken(work: Work, one: Arrival, state: State, said: Contribution) -> list[str]:

@@ -11,15 +11,15 @@ from sqlalchemy import Connection
 from adapter import data
 from adapter.record import Resource
 from adapter.store import alike, bulk, schema
-from adapter.store.fold import Precedence, fold
+from adapter.store.fold import Precedence, alone, fold, recorded
 from adapter.store.instants import moment
 from adapter.store.ledger import Ledger
 from adapter.store.memory import Memory
 from adapter.store.merged import Merged
-from adapter.store.packing import pack, pack_alone, pack_plain, spread, squeezed, unpack
+from adapter.store.packing import pack, pack_alone, pack_record, spread, squeezed, unpack
 from adapter.store.protocol import Stored
 from adapter.store.registers import Contributions, Stamp
-from adapter.store.said import Saying
+from adapter.store.said import RECORD, Saying
 from adapter.store.terms import Term, by_number, clip, difference, reference_keys
 
 Name = tuple[str, str]  # kind, id
@@ -36,9 +36,6 @@ _OWNERS = "SELECT value, system, kind, id FROM identifier WHERE value IN ()"
 _LAST = "SELECT max(rid) FROM resource"
 
 
-_ONCE = frozenset(("Provenance",))  # what every unit makes anew
-
-
 @dataclass(slots=True)
 class State:
     """A resource as this transaction sees it; `version` 0 is not stored yet."""
@@ -51,10 +48,14 @@ class State:
     content: Resource = field(default_factory=dict)
     _said: Contributions = field(default_factory=dict)
     _alone: dict[str, tuple[Saying, Stamp]] = field(default_factory=dict)
+    _record: tuple[str, Stamp] | None = None
 
     @property
     def contributions(self) -> Contributions:
         """What each source says of it; whoever asks may change it."""
+        if self._record is not None:
+            source, stamp = self._record
+            self._said[source], self._record = recorded(self.content, stamp), None
         for source, (saying, stamp) in self._alone.items():
             self._said[source] = saying.at(stamp)
         self._alone.clear()
@@ -63,6 +64,10 @@ class State:
     def says_only(self, source: str, saying: Saying, stamp: Stamp) -> None:
         """Remember that a source says this and nothing else, as of one time."""
         self._alone[source] = saying, stamp
+
+    def recorded(self, source: str, stamp: Stamp) -> None:
+        """Remember that what it is now is what a source says of it, and nothing else."""
+        self._record = source, stamp
 
     def says_again(self, source: str, saying: Saying | None, stamp: Stamp) -> bool | None:
         """Whether it is news that the source says once more all that it said, and nothing else.
@@ -82,9 +87,9 @@ class State:
         alone = self._alone.get(source)
         if alone:
             return pack_alone(*alone)
-        said = self._said.get(source, {})
-        plain = pack_plain(said, 1) if self.version == 1 and len(self._said) == 1 else None
-        return plain or squeezed(pack(said), dialect)
+        if self._record is not None:
+            return pack_record(self._record[1])
+        return squeezed(pack(self._said.get(source, {})), dialect)
 
     @property
     def ref(self) -> str:
@@ -192,7 +197,7 @@ class Work:
         return [
             (name, state)
             for name, state in self._states.items()
-            if state is not None and state.version and name[0] not in _ONCE
+            if state is not None and state.version and name[0] != RECORD
         ]
 
     def know_owners(self, identities: Iterable[Identity]) -> None:
@@ -227,6 +232,12 @@ class Work:
         """What these sources say of a resource has changed."""
         for source in sources:
             self._contributions[state.rid, source] = state
+
+    def record(self, state: State, said: Resource, by: tuple[str, Stamp], now: str) -> None:
+        """Store a resource that is new; `by`: the source that says all of it, and as of when."""
+        self.save(state, alone(said), now)
+        state.recorded(*by)
+        self.contributed(state, by[0])
 
     def save(self, state: State, content: Resource, now: str, deleted: bool = False) -> Stored:
         """Make `content` the next version of a resource."""

@@ -10,7 +10,7 @@ from adapter import data
 from adapter.record import Origin
 from adapter.store import schema
 from adapter.store.fold import slots
-from adapter.store.packing import TRAINED, pack, pack_alone, pack_plain, spread, squeezed, unpack
+from adapter.store.packing import TRAINED, pack, pack_alone, pack_record, spread, squeezed, unpack
 from adapter.store.registers import Register, Stamp
 from adapter.store.said import Saying
 
@@ -37,25 +37,7 @@ def test_what_was_kept_before_is_still_read() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        SAID,
-        {"name": SAID["name"]},
-        {"gender?": Register(STAMP, {"gender": "male"})},
-        {"telecom/home": Register(STAMP, {"": []})},
-        {
-            "gender": Register(STAMP, {"gender": "male"}),
-            "name": Register(STAMP._replace(unit=8), {}),
-        },
-    ],
-    ids=["cleared", "from a cell", "weak", "a piece", "two times"],
-)
-def test_more_than_a_version_is_packed_whole(said) -> None:
-    assert pack_plain(said, 1) is None
-
-
-def test_a_version_told_at_once_is_not_kept_twice() -> None:
+def test_a_record_is_not_kept_twice() -> None:
     content = {
         "meta": {"tag": [{"code": "a"}]},
         "_recorded": {"id": "x"},
@@ -63,8 +45,8 @@ def test_a_version_told_at_once_is_not_kept_twice() -> None:
     }
     said = {name: Register(STAMP, value) for name, value in slots(content).items()}
     versions = {1: {"resourceType": "Provenance", "id": "p", **content}}
-    kept = pack_plain(said, 1)
-    assert kept and "reason" not in kept and unpack(kept, versions.__getitem__) == said
+    kept = pack_record(STAMP)
+    assert "reason" not in kept and unpack(kept, versions.__getitem__) == said
 
 
 def test_a_saying_is_packed_as_its_registers_are_at_any_time() -> None:
