@@ -1,4 +1,8 @@
-"""Many rows in one call: statements compiled once, rows as plain tuples in column order."""
+"""Many rows in one call: statements compiled once, rows as plain tuples in column order.
+
+They go to the driver itself: what SQLAlchemy does around each takes longer than to run it. The
+driver's errors come through (engine.py tells them).
+"""
 
 from __future__ import annotations
 
@@ -37,9 +41,7 @@ def delete(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
 def ask(connection: Connection, text: str, values: Iterable[Any], *before: Any) -> list[Row]:
     """The rows of a query for values of any number: `()` in its text stands for them.
 
-    `before` are values of the places before it. It is no query of SQLAlchemy, but the driver's: to
-    put one together takes longer than to run it, and so does its result. The driver's errors come
-    through (engine.py tells them).
+    `before` are values of the places before it.
     """
     found: list[Row] = []
     rest = list(values)
@@ -101,7 +103,8 @@ def chunks(values: Iterable[Any]) -> Iterable[list[Any]]:
 
 def _run(connection: Connection, sql: str, rows: Sequence[Row]) -> None:
     if rows:
-        connection.exec_driver_sql(sql, list(rows))
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.executemany(sql, rows)
 
 
 @cache

@@ -20,7 +20,7 @@ from sqlalchemy import (
     make_url,
     select,
 )
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from adapter.errors import SettingError, StoreError
@@ -55,6 +55,13 @@ def _refusals() -> tuple[type[Exception], ...]:
     """What databases raise: SQLAlchemy's errors, and those of the drivers that are loaded."""
     psycopg = sys.modules.get("psycopg")
     return (SQLAlchemyError, sqlite3.Error, *([psycopg.Error] if psycopg else []))
+
+
+def clashes() -> tuple[type[Exception], ...]:
+    """What databases raise for a row that is there already."""
+    psycopg = sys.modules.get("psycopg")
+    drivers = [psycopg.IntegrityError] if psycopg else []
+    return (IntegrityError, sqlite3.IntegrityError, *drivers)
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, select
-from sqlalchemy.exc import IntegrityError
 
 from adapter import data
 from adapter.errors import NotUnique, StoreError, VersionConflict
@@ -20,6 +19,7 @@ from adapter.record import Resource
 from adapter.store import alike, bulk, deciding, direct, held, reads, schema, sent, units
 from adapter.store import search as searching
 from adapter.store.engine import (
+    clashes,
     in_memory,
     laid,
     lay,
@@ -262,14 +262,14 @@ class SqlStore:
             try:
                 with self._writing(retried=True) as work:
                     return write(work)
-            except IntegrityError:
+            except clashes():
                 continue
         with self._writing() as work:
             return write(work)
 
     @contextmanager
     def _writing(self, retried: bool = False) -> Iterator[Work]:
-        """A transaction of this thread; IntegrityError comes through when it will be retried."""
+        """A transaction of this thread; a clash comes through when it will be retried."""
         if getattr(self._mine, "work", None) is not None:
             raise StoreError("a batch inside a batch")
         if not self._lock.acquire(timeout=self._rules.timeout):
@@ -341,11 +341,11 @@ def _marked(work: Work) -> Iterator[None]:
 @contextmanager
 def _passing(retried: bool) -> Iterator[None]:
     """Tell database errors as StoreError, but let a retry see that a row was not unique."""
-    unique: IntegrityError | None = None
+    unique: Exception | None = None
     with told():
         try:
             yield
-        except IntegrityError as error:
+        except clashes() as error:
             if not retried:
                 raise
             unique = error

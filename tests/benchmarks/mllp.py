@@ -4,8 +4,8 @@
 of its own; each connection waits for its answer before it sends on, as interface engines do. The
 mix is that of a hospital: registrations, admissions, discharges, and updates most of all.
 `--stays N` fills another store with N stays (filling.py) and compares the cost of a message there
-with that in the first, empty one: 200,000 take two minutes and 3 GB. The figures of one round go
-out for each 20,000 messages when there are many.
+with that in the first, empty one, round by round in turn: 200,000 take two minutes and 3 GB. The
+figures of one round go out for each 20,000 messages when there are many.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from statistics import median
+from typing import NamedTuple
 
 from adapter import settings
 from adapter import store as stores
@@ -211,13 +213,30 @@ def send(port: int, feeds: list[Iterator[bytes]], number: int) -> tuple[float, l
     return seconds, sorted(times)
 
 
-def _line(label: str, seconds: float, times: list[float], used: float, memory: float) -> None:
+class Round(NamedTuple):
+    """What a round of messages came to: a second, milliseconds each, megabytes."""
+
+    rate: float
+    p50: float
+    p99: float
+    used: float
+    memory: float
+
+
+def _round(served: Served, feeds: list[Iterator[bytes]], label: str, number: int) -> Round:
+    """Send a number of messages, print what came of it."""
+    before = served.use()[1]
+    seconds, times = send(served.port, feeds, number)
+    memory, used = served.use()
     count = len(times)
     p50, p99 = (1000 * times[min(int(count * share), count - 1)] for share in (0.5, 0.99))
+    found = Round(count / seconds, p50, p99, 1000 * (used - before) / count, memory)
     print(
-        f"{label:<26} {count:>8} {count / seconds:>9.0f} {p50:>8.1f} {p99:>8.1f} "
-        f"{1000 * used / count:>9.2f} {memory:>8.0f}"
+        f"{label:<26} {count:>8} {found.rate:>9.0f} {p50:>8.1f} {p99:>8.1f} "
+        f"{found.used:>9.2f} {memory:>8.0f}",
+        flush=True,
     )
+    return found
 
 
 def fill(path: Path, stays: int) -> None:
@@ -237,33 +256,48 @@ def fill(path: Path, stays: int) -> None:
 
 
 def main(number: int, connections: int, stays: int) -> None:
-    """Print the table."""
+    """Print the table; rounds on the filled store come in turn with those on the other."""
     with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{Path(folder) / 'mllp.sqlite'}"
+        small, filled = (Path(folder) / f"{name}.sqlite" for name in ("mllp", "filled"))
         size = sum(map(len, stay(1))) / len(STORY)
         print(f"{connections} connections, {size:.0f} bytes a message, SQLite, each answer durable")
+        if stays:
+            fill(filled, stays)
         print(f"{'':<26} {'messages':>8} {'a second':>9} {'p50 ms':>8} {'p99 ms':>8} "
               f"{'CPU ms':>9} {'RSS MB':>8}")  # fmt: skip
-        feeds = [messages(0, n, connections) for n in range(connections)]
+        stores = {"": small} | ({f", {stays} stays": filled} if stays else {})
+        served = {label: Served(f"sqlite:///{path}") for label, path in stores.items()}
+        feeds = {
+            label: [messages(0, n, connections) for n in range(connections)] for label in stores
+        }
+        for label, one in served.items():
+            _round(one, feeds[label], f"warm-up{label}", min(800, number))
         size = max(number // 5, 8) if number < 100_000 else 20_000
-        rounds = [("warm-up", min(800, number))] + [("", size)] * (number // size)
-        _rounds(url, feeds, rounds)
+        rounds = [
+            [_round(one, feeds[label], f"round {place}{label}", size)
+             for label, one in served.items()]
+            for place in range(1, number // size + 1)
+        ]  # fmt: skip
+        for one in served.values():
+            one.close()
         if stays:
-            filled, last = Path(folder) / "filled.sqlite", min(number // 5, 20_000)
-            fill(filled, stays)
-            rounds = [("warm-up", 800), (f"with {stays} more stays", last)]
-            _rounds(f"sqlite:///{filled}", feeds, rounds)
-        print(f"{Path(folder, 'mllp.sqlite').stat().st_size / 1e6:.0f} MB in the database")
+            _compare(
+                *(
+                    Round(*map(median, zip(*some, strict=True)))
+                    for some in zip(*rounds, strict=True)
+                )
+            )
+        print(f"{small.stat().st_size / 1e6:.0f} MB in the database")
 
 
-def _rounds(url: str, feeds: list[Iterator[bytes]], rounds: list[tuple[str, int]]) -> None:
-    served = Served(url)
-    for place, (label, count) in enumerate(rounds):
-        before = served.use()[1]
-        seconds, times = send(served.port, feeds, count)
-        memory, used = served.use()
-        _line(label or f"round {place}", seconds, times, used - before, memory)
-    served.close()
+def _compare(small: Round, filled: Round) -> None:
+    """Print what a message costs in the filled store, as a multiple of what it costs in the other.
+
+    Of the medians of their rounds.
+    """
+    print(f"with the stays: {filled.rate / small.rate:.2f} of the rate, "
+          f"{filled.used / small.used:.2f} of the processor time, "
+          f"{filled.p99 / small.p99:.2f} of the p99")  # fmt: skip
 
 
 if __name__ == "__main__":
