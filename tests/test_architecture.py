@@ -290,3 +290,27 @@ def test_files_and_functions_stay_small() -> None:
 def test_no_room_for_odds_and_ends() -> None:
     names = {part for module in modules() for part in module.name.split(".")}
     assert names & NO_NAMES == set()
+
+
+def compiled() -> Iterator[Module]:
+    """The modules that the build hook compiles."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    hook = settings["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]
+    found, left = ({f for p in hook[key] for f in ROOT.glob(p)} for key in ("include", "exclude"))
+    names = {".".join(f.relative_to(ROOT).with_suffix("").parts) for f in found - left}
+    yield from (module for module in modules() if module.name in names)
+
+
+def test_compiled_classes_inherit_from_nothing_written_in_c() -> None:
+    """Compiled, one of threading.local had one set of attributes for all threads, and crashed."""
+    ours = {n.name for m in modules() for n in ast.walk(m.tree) if isinstance(n, ast.ClassDef)}
+    known = ours | {"NamedTuple", "Protocol", "Exception", "Generic"}
+    classes = [
+        (f"{module.name}.{node.name}", ast.unparse(base).partition("[")[0])
+        for module in compiled()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ClassDef)
+        for base in node.bases
+    ]
+    assert len(classes) > 50
+    assert [(name, base) for name, base in classes if base not in known] == []

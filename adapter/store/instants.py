@@ -24,7 +24,7 @@ def instant(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26]
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def span(text: str) -> Range | None:
     """The time that a FHIR date, dateTime or instant covers; None when it is none.
 

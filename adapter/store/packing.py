@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import local
+from typing import NamedTuple
 
 from zstandard import ZstdCompressionDict, ZstdCompressor, ZstdDecompressor
 
@@ -70,22 +71,30 @@ _COMMON.precompute_compress(level=LEVEL)
 _PLAIN = frozenset(("postgresql",))  # databases that keep texts as they are
 
 
-class _Tools(local):
-    """What squeezes and spreads: one of each a thread, since none may be used by two at once."""
+class Tools(NamedTuple):
+    """What squeezes and spreads."""
 
-    def __init__(self) -> None:
-        self.squeeze = ZstdCompressor(level=LEVEL, dict_data=_COMMON).compress
-        self.spread = ZstdDecompressor(dict_data=_COMMON).decompress
+    squeezer: ZstdCompressor
+    spreader: ZstdDecompressor
 
 
-_TOOLS = _Tools()
+_OWN = local()
+
+
+def tools() -> Tools:
+    """Those of this thread: none may be used by two at once."""
+    found: Tools | None = getattr(_OWN, "tools", None)
+    if found is None:
+        squeezer = ZstdCompressor(level=LEVEL, dict_data=_COMMON)
+        found = _OWN.tools = Tools(squeezer, ZstdDecompressor(dict_data=_COMMON))
+    return found
 
 
 def squeezed(text: bytes, dialect: str) -> str | bytes:
     """A text as the database keeps it: a Zstandard frame upon what such texts have in common."""
-    return text.decode() if dialect in _PLAIN else _TOOLS.squeeze(text)
+    return text.decode() if dialect in _PLAIN else tools().squeezer.compress(text)
 
 
 def spread(kept: str | bytes) -> str | bytes:
     """A kept text, whether it was squeezed or not."""
-    return _TOOLS.spread(kept) if isinstance(kept, bytes) else kept
+    return tools().spreader.decompress(kept) if isinstance(kept, bytes) else kept

@@ -103,7 +103,7 @@ def _near(kind: str) -> dict[str, set[str]]:
     return {name: group for name, group in found.items() if len(group) > 1}
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def fold_text(text: str) -> str:
     """A text without case, accents and doubled spaces, as string search compares it."""
     if not text.isascii():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
+from threading import Barrier
 
 import pytest
 
@@ -10,7 +12,17 @@ from adapter import data
 from adapter.record import Origin
 from adapter.store import schema
 from adapter.store.fold import slots
-from adapter.store.packing import TRAINED, pack, pack_alone, pack_record, spread, squeezed, unpack
+from adapter.store.packing import (
+    TRAINED,
+    Tools,
+    pack,
+    pack_alone,
+    pack_record,
+    spread,
+    squeezed,
+    tools,
+    unpack,
+)
 from adapter.store.registers import Register, Stamp
 from adapter.store.said import Saying
 
@@ -63,6 +75,22 @@ def test_another_dictionary_is_another_schema() -> None:
         "4",
         "0c009b4dc229a5e6b39ea320bc64fd17f17840dadf0c35d1af5558698bab33e3",
     )
+
+
+def test_each_thread_squeezes_with_tools_of_its_own() -> None:
+    """Also compiled: two threads at one compressor spoil each other's texts."""
+    own = tools()
+    texts = [data.dumps({"text": f"{number} " * 20_000}) for number in range(8)]
+
+    def there_and_back(text: bytes) -> Tools:
+        assert all(spread(squeezed(text, "sqlite")) == text for _ in range(50))
+        return tools()
+
+    with ThreadPoolExecutor(8, initializer=Barrier(8).wait) as pool:
+        used = list(pool.map(there_and_back, texts))
+    assert len(used) == 8
+    assert not any(one.squeezer is own.squeezer or one.spreader is own.spreader for one in used)
+    assert tools() is own
 
 
 def test_a_resource_takes_little_room() -> None:
