@@ -27,7 +27,7 @@ from adapter.store import schema
 from adapter.store.instants import span
 from adapter.store.protocol import BadSearch, Page, Stored
 from adapter.store.reads import current, referred
-from adapter.store.terms import Parameter, clip, fold_text, parameters, terms
+from adapter.store.terms import NUMBERED, Parameter, clip, fold_text, parameters, terms
 
 Params = Sequence[tuple[str, str]]
 Test = ColumnElement[bool]
@@ -225,7 +225,7 @@ def _reference(parameter: Parameter, value: str, modifier: str) -> Test:
 
 def _numbers(*tests: Test) -> Select[Any]:
     """How index rows name these resources (terms.by_number)."""
-    return select(literal("@").concat(cast(_AIM.c.rid, Text))).where(*tests)
+    return select(literal(NUMBERED).concat(cast(_AIM.c.rid, Text))).where(*tests)
 
 
 def _escaped(text: str) -> str:

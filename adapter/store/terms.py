@@ -55,12 +55,15 @@ def reference_keys(kind: str) -> frozenset[str]:
     return frozenset(one.key for one in parameters(kind).values() if one.type == "reference")
 
 
+NUMBERED = "@"  # begins the name of a stored resource; a text that begins so refers to nothing
+
+
 def by_number(rid: int) -> str:
-    """How an index row names a stored resource it refers to; no reference has such a form.
+    """How an index row names a stored resource it refers to.
 
     One that was not stored when the row was written it names as `Patient/abc`: ask for both.
     """
-    return f"@{rid}"
+    return f"{NUMBERED}{rid}"
 
 
 def terms(resource: Resource) -> set[Term]:
@@ -195,7 +198,7 @@ def _dates(leaf: Any) -> list[_Pair]:
 def _references(leaf: Any) -> list[_Pair]:
     """Reference: ("Patient/abc", "Patient"); of a URL ("https://x.example/Patient/abc", "")."""
     text = leaf.get("reference") if isinstance(leaf, dict) else None
-    if not isinstance(text, str):
+    if not isinstance(text, str) or text.startswith(NUMBERED):
         return []
     kind, mark, _ = text.partition("/")
     return [(text.partition("/_history/")[0], kind if mark and kind.isalpha() else "")]

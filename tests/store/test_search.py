@@ -286,9 +286,9 @@ def test_a_reference_is_found_whenever_its_target_was_stored(store) -> None:
 
 
 def test_a_contained_resource_is_nobody_else(store) -> None:
-    """Index rows name what is stored by its row number: `#1` within a resource is none."""
+    """Index rows name what is stored by its row number (`@1`): no text of a reference does."""
     store.put({"resourceType": "Organization", "id": "o"}, NOW)
-    for uid, owner in (("out", "Organization/o"), ("in", "#1")):
+    for uid, owner in (("out", "Organization/o"), ("in", "#1"), ("forged", "@1")):
         store.put({"resourceType": "Task", "id": uid, "owner": {"reference": owner}}, NOW)
     for owner in ("o", "Organization/o"):
         assert [task["id"] for task in store.each("Task", [("owner", owner)])] == ["out"]
