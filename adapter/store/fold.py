@@ -87,10 +87,14 @@ def slots(resource: Resource) -> dict[str, Slot]:
 
 def alone(resource: Resource) -> Resource:
     """The fold of one source that says all of a resource at once, and no more."""
-    ordered = {name: resource[name] for name in sorted(resource) if name not in _NOT_OWNED}
     said = resource.get("meta", {})
     meta = {part: said[part] for part in META if part in said}
-    return {"meta": meta, **ordered} if meta else ordered
+    return _in_order({n: v for n, v in resource.items() if n not in _NOT_OWNED}, meta)
+
+
+def _in_order(elements: Resource, meta: Slot) -> Resource:
+    ordered = dict(sorted(elements.items()))
+    return {"meta": dict(sorted(meta.items())), **ordered} if meta else ordered
 
 
 def recorded(resource: Resource, stamp: Stamp) -> Contribution:
@@ -157,8 +161,7 @@ def fold(kind: str, contributions: Contributions, order: Precedence) -> Resource
         (meta if name.startswith("meta.") else result).update(value)
     if "clinicalStatus" in result and _never_was(result):
         del result["clinicalStatus"]  # R4 con-5, ait-2: by whomever it is said
-    ordered = dict(sorted(result.items()))
-    return {"meta": dict(sorted(meta.items())), **ordered} if meta else ordered
+    return _in_order(result, meta)
 
 
 def _never_was(resource: Resource) -> bool:

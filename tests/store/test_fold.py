@@ -10,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter.record import Origin, Resource
-from adapter.store.fold import API, fold, merge, outdate, overwrite, precedence, slots, winners
+from adapter.store.fold import (
+    API,
+    alone,
+    fold,
+    merge,
+    outdate,
+    overwrite,
+    precedence,
+    recorded,
+    slots,
+    winners,
+)
 from adapter.store.packing import pack, unpack
 from adapter.store.registers import WEAK, Contributions, Register, Stamp
 
@@ -264,3 +275,20 @@ def test_packing_keeps_everything(some) -> None:
             for name, register in said.items()
         }
         assert unpack(pack(told).decode(), {}.__getitem__) == told
+
+
+def test_a_record_is_what_its_fold_would_be() -> None:
+    """What is stored as it is, and what is weighed, are one."""
+    resource = {
+        "resourceType": "Provenance",
+        "id": "p",
+        "recorded": "2026-07-01T08:00:00Z",
+        "_recorded": {"id": "x"},
+        "agent": [{"who": {"reference": "Organization/o"}}],
+        "occurredDateTime": "2026-07-01",
+        "meta": {"versionId": "4", "tag": [{"code": "a"}], "profile": ["http://p.example"]},
+    }
+    said = recorded(resource, Stamp("2026-07-01T08:00:00.000000", "ab"))
+    folded = fold("Provenance", {"feed:a": said}, ORDER)
+    assert list(alone(resource).items()) == list(folded.items())
+    assert list(folded) == ["meta", "_recorded", "agent", "occurredDateTime", "recorded"]
