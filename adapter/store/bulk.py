@@ -6,7 +6,7 @@ driver's errors come through (engine.py tells them).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import cache
 from typing import Any
@@ -48,8 +48,7 @@ def ask(connection: Connection, text: str, values: Iterable[Any], *before: Any) 
     if not rest:
         return found
     with closing(connection.connection.cursor()) as cursor:
-        for some in chunks(rest):
-            some += some[-1:] * (_size(len(some)) - len(some))
+        for some in _filled(rest):
             cursor.execute(_asking(connection.dialect.name, text, len(some)), (*before, *some))
             found += cursor.fetchall()
     return found
@@ -59,17 +58,20 @@ def ask_rows(connection: Connection, text: str, rows: Iterable[Row]) -> list[Row
     """The same for rows of values, all of one width: `VALUES ()` in its text stands for them."""
     found: list[Row] = []
     with closing(connection.connection.cursor()) as cursor:
-        for some in chunks(rows):
-            some += some[-1:] * (_size(len(some)) - len(some))
+        for some in _filled(rows):
             sql = _asking_rows(connection.dialect.name, text, len(some), len(some[0]))
             cursor.execute(sql, [value for row in some for value in row])
             found += cursor.fetchall()
     return found
 
 
-def _size(number: int) -> int:
-    """As many or a few more, so that few different texts are needed, each prepared once."""
-    return 1 << (number - 1).bit_length()
+def _filled(values: Iterable[Any]) -> Iterator[list[Any]]:
+    """Values in lists that one statement takes, the last of each repeated up to a power of two.
+
+    So few different texts are needed, each prepared once.
+    """
+    for some in chunks(values):
+        yield some + some[-1:] * ((1 << (len(some) - 1).bit_length()) - len(some))
 
 
 @cache

@@ -53,15 +53,18 @@ def in_memory(made: Engine) -> bool:
 
 def _refusals() -> tuple[type[Exception], ...]:
     """What databases raise: SQLAlchemy's errors, and those of the drivers that are loaded."""
-    psycopg = sys.modules.get("psycopg")
-    return (SQLAlchemyError, sqlite3.Error, *([psycopg.Error] if psycopg else []))
+    return (SQLAlchemyError, *_of_drivers("Error"))
 
 
 def clashes() -> tuple[type[Exception], ...]:
     """What databases raise for a row that is there already."""
-    psycopg = sys.modules.get("psycopg")
-    drivers = [psycopg.IntegrityError] if psycopg else []
-    return (IntegrityError, sqlite3.IntegrityError, *drivers)
+    return (IntegrityError, *_of_drivers("IntegrityError"))
+
+
+def _of_drivers(name: str) -> tuple[type[Exception], ...]:
+    """The error of a name (PEP 249) of each driver that is loaded."""
+    loaded = [sqlite3, *filter(None, [sys.modules.get("psycopg")])]
+    return tuple(getattr(driver, name) for driver in loaded)
 
 
 @contextmanager

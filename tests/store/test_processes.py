@@ -18,7 +18,8 @@ from sqlalchemy.exc import IntegrityError
 from adapter import store as stores
 from adapter.errors import SettingError, StoreError
 from adapter.identity.match import resolve
-from adapter.store import SqlStore, schema
+from adapter.store import SqlStore, bulk, schema
+from adapter.store.work import Work
 from tests.store.loader import ROWS
 from tests.store.made import CIN, NOW, row
 
@@ -104,6 +105,27 @@ def test_the_database_itself_keeps_identifiers_unique(url, store) -> None:
     )
     with store._engine.connect() as connection, pytest.raises(IntegrityError):
         connection.execute(again)
+
+
+@pytest.mark.parametrize(("clashes", "ends"), [(0, 1), (1, 2), (2, 3), (3, None)])
+def test_a_write_that_clashes_is_tried_again(store, clashes, ends) -> None:
+    """A writer outside the lock may take a row between look-up and write; who loses looks again."""
+    store.commit(*row(1), NOW)
+    tries: list[Work] = []
+
+    def write(work: Work) -> int:
+        tries.append(work)
+        if len(tries) <= clashes:
+            bulk.insert(work.connection, schema.identifier, [("90000001A", CIN, "Patient", "x")])
+        return len(tries)
+
+    if ends:
+        assert store._write(write) == ends
+    else:
+        with pytest.raises(StoreError, match="the database refused"):
+            store._write(write)
+    assert len(tries) == (ends or 3)
+    assert store.commit(*row(2), NOW).status == "stored"
 
 
 @pytest.mark.parametrize("table", ["unit", "identifier", "term"])
