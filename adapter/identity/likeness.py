@@ -8,14 +8,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from adapter import data
+from adapter import data, terms
 from adapter.record import Resource
 
 Item = dict[str, Any]
 
 _SSN = "SS"
-_SETS = ("shared", "own", "members", "numbers", "documents", "weak")
-_NOBODY = re.compile(r"(\d)\1{9}|0{3}\d{7}|\d{3}0{7}|1234567890")
+_SETS = ("shared", "own", "members", "numbers", "documents", "weak", "nameless", "fillers")
+_NOBODY = re.compile(r"(\d)\1{9}|0{3}\d{7}|\d{3}(\d)\2{6}|1234567890|\d{3}5551212")
+_NO_SSN = re.compile(r"(\d)\1{8}|123456789|0{3}\d{6}|\d{3}00\d{4}|\d{5}0{4}")
+_GAPS = re.compile(r"[\s-]+")
+_SEXES = frozenset(("female", "male"))
 
 
 class Weights(NamedTuple):
@@ -31,6 +34,8 @@ class Weights(NamedTuple):
     numbers: frozenset[str]
     documents: frozenset[str]
     weak: frozenset[str]
+    nameless: frozenset[str]
+    fillers: frozenset[str]
 
 
 @cache
@@ -73,7 +78,7 @@ def likeness(said: Resource, stored: Resource) -> Likeness:
     """
     found = {name: compare(said, stored) for name, compare in _TESTS.items()}
     agrees = tuple(name for name, same in found.items() if same and name in weights().weight)
-    against = ("birth", "name", "own")
+    against = ("birth", "name", "own", "number", "sex", "order")
     return Likeness(_score(agrees), agrees, tuple(n for n in against if found.get(n) is False))
 
 
@@ -113,18 +118,38 @@ def _births(person: Resource) -> frozenset[str]:
 
 
 def _names(person: Resource) -> frozenset[tuple[str, str]]:
-    """Every family name with its first given name."""
+    """Every family name with its first given name, if that is one."""
     found = (
         (folded(str(name.get("family", ""))), folded(str((name.get("given") or [""])[0])))
         for name in person.get("name", ())
     )
-    return frozenset(pair for pair in found if all(pair))
+    return frozenset(pair for pair in found if all(pair) and pair[1] not in weights().nameless)
 
 
-def families(person: Resource) -> frozenset[str]:
-    """Every family name, folded."""
-    names = (folded(str(name.get("family", ""))) for name in person.get("name", ()))
-    return frozenset(name for name in names if name)
+def families_agree(one: Resource, other: Resource) -> bool | None:
+    """Whether two people share a family name, or all words of one; None when one has none.
+
+    Garcia is Garcia Lopez, and de la Cruz is Delacruz.
+    """
+    here, there = _families(one), _families(other)
+    if not here or not there:
+        return None
+    if {"".join(words) for words in here} & {"".join(words) for words in there}:
+        return True
+    return any(set(a) <= set(b) or set(b) <= set(a) for a in here for b in there)
+
+
+def _families(person: Resource) -> list[tuple[str, ...]]:
+    """The words of every family name, folded."""
+    names = (str(name.get("family", "")) for name in person.get("name", ()))
+    found = (tuple(filter(None, map(folded, _GAPS.split(name)))) for name in names)
+    return [words for words in found if words]
+
+
+def firsts(person: Resource) -> frozenset[str]:
+    """Every first given name, folded."""
+    found = (folded(str((name.get("given") or [""])[0])) for name in person.get("name", ()))
+    return frozenset(name for name in found if name)
 
 
 def _addresses(person: Resource) -> frozenset[tuple[str, str]]:
@@ -155,15 +180,23 @@ def _phones(person: Resource) -> frozenset[str]:
 
 def _emails(person: Resource) -> frozenset[str]:
     rows = (row for row in person.get("telecom", ()) if row.get("system") == "email")
-    return frozenset(filter(None, (str(row.get("value", "")).casefold() for row in rows)))
+    found = (str(row.get("value", "")).casefold() for row in rows)
+    return frozenset(text for text in found if text and not _filler(text.partition("@")[0]))
+
+
+def _filler(text: str) -> bool:
+    """Whether a text stands where nothing is known: `NONE`, `N/A`, `00000`."""
+    plain = folded(text)
+    return plain in weights().fillers or (len(plain) > 3 and len(set(plain)) == 1)
 
 
 def _identifiers(person: Resource) -> Iterator[tuple[str, str, str]]:
-    """(type, system, value) of every identifier that has them."""
+    """(type, system, value) of every identifier that has them; a CIN is one without a type too."""
     for item in person.get("identifier", ()):
-        if item.get("system") and item.get("value"):
+        if item.get("system") and item.get("value") and not _filler(str(item["value"])):
             codings = item.get("type", {}).get("coding", ())
-            for code in [str(coding.get("code", "")) for coding in codings] or [""]:
+            bare = "MA" if item["system"] == terms.system("cin") else ""
+            for code in [str(coding.get("code", "")) for coding in codings] or [bare]:
                 yield code, str(item["system"]), str(item["value"])
 
 
@@ -179,26 +212,58 @@ def members(person: Resource) -> frozenset[tuple[str, str]]:
     return frozenset((s, v) for code, s, v in _identifiers(person) if code in wanted)
 
 
+def only_by_member_number(said: Resource, stored: Resource) -> bool:
+    """Whether what two records share of identifiers are numbers of Medi-Cal or a plan alone."""
+    there = {(system, value) for _, system, value in _identifiers(stored)}
+    shared = [one for one in _identifiers(said) if one[1:] in there]
+    others = {one[1:] for one in shared} - members(said)
+    return bool(shared) and not others
+
+
 def _documents(person: Resource) -> frozenset[tuple[str, str]]:
     wanted = weights().documents
     return frozenset((s, v) for code, s, v in _identifiers(person) if code in wanted)
 
 
 def _ssn4(person: Resource) -> frozenset[str]:
-    found = (re.sub(r"\D", "", v)[-4:] for code, _, v in _identifiers(person) if code == _SSN)
-    return frozenset(text for text in found if len(text) == 4 and text != "0000")
+    """The last four digits; nobody has 666 before them, and 9 begins what is no such number."""
+    found = (re.sub(r"\D", "", v) for code, _, v in _identifiers(person) if code == _SSN)
+    known = (text for text in found if not _NO_SSN.fullmatch(text))
+    return frozenset(text[-4:] for text in known if len(text) >= 4 and text[-4:] != "0000")
 
 
 def _own(said: Resource, stored: Resource) -> bool | None:
     """False when a system that gives a person one number gave these two different ones."""
     if _numbers(said) & _numbers(stored):
         return True
-    own = weights().own
+    return False if _givers(said, weights().own) & _givers(stored, weights().own) else None
+
+
+def _number(said: Resource, stored: Resource) -> bool | None:
+    """False when a system that numbers people, of whatever type, has no number for both."""
+    kinds = weights().numbers | {""}
+    shared = _givers(said, kinds) & _givers(stored, kinds)
+    if not shared:
+        return None
     here, there = (
-        {(code, system) for code, system, _ in _identifiers(person) if code in own}
-        for person in (said, stored)
+        {one for one in _identifiers(person) if one[:2] in shared} for person in (said, stored)
     )
-    return False if here & there else None
+    return bool(here & there)
+
+
+def _givers(person: Resource, kinds: frozenset[str]) -> set[tuple[str, str]]:
+    """(type, system) of the identifiers of some types."""
+    return {(code, system) for code, system, _ in _identifiers(person) if code in kinds}
+
+
+def _sexes(person: Resource) -> frozenset[str]:
+    return _SEXES & {str(person.get("gender", ""))}
+
+
+def _orders(person: Resource) -> frozenset[int]:
+    """Which of twins: the number, where it is told."""
+    order = person.get("multipleBirthInteger")
+    return frozenset([order]) if isinstance(order, int) else frozenset()
 
 
 _TESTS: dict[str, Test] = {
@@ -211,4 +276,7 @@ _TESTS: dict[str, Test] = {
     "name": _meet(_names),
     "birth": _meet(_births),
     "own": _own,
+    "number": _number,
+    "sex": _meet(_sexes),
+    "order": _meet(_orders),
 }

@@ -1,28 +1,39 @@
 """Who an entry is: by the identifiers it shares, else by how alike it is to whom we know.
 
-Our roster first: whoever has the identifier of a stored record is that record, unless birth date
-and family name both say otherwise. Who has none is compared with the records that the store's index
-finds alike, and linked from the weight on that FAST calls certain (mappings/matching.toml).
+Our roster first. Whoever has a record number of a stored person is that person, unless birth date
+and family name both say otherwise; a member number alone, which is mistyped and lent, needs both to
+agree. Who has none is compared with the records that the store's index finds alike, and linked from
+the weight on that FAST calls certain (mappings/matching.toml).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from adapter.identity.likeness import Likeness, families, likeness, members
+from adapter.identity.likeness import (
+    Likeness,
+    families_agree,
+    firsts,
+    likeness,
+    members,
+    only_by_member_number,
+)
 from adapter.issues import Candidate, Doubt, Issue
 from adapter.record import Entry, Resource
 
 Find = Callable[[Resource], Sequence[Resource]]
 
 
-def resolve(entry: Entry, candidates: Sequence[Resource], find: Find | None = None) -> str | Doubt:
+def resolve(
+    entry: Entry, candidates: Sequence[Resource], find: Find | None = None, heard: bool = False
+) -> str | Doubt:
     """The id of the stored resource that an entry is about, `""` for a new one, or why not sure.
 
     `candidates` are the distinct stored resources that share an identifier with the entry, `find`
-    gives people who may be the same. More than one candidate: `identity-conflict`. One person with
-    another birth date and another family name, or nobody by identifier but somebody alike:
-    `identity-unsure`, since a wrong merge shows one member's care to another (45 CFR 164.502(a)).
+    gives people who may be the same; `heard`: from others than the plan whose member it is. More
+    than one candidate, or one with another member number: `identity-conflict`. One whom too little
+    confirms, or nobody by identifier but somebody alike: `identity-unsure`, since a wrong merge
+    shows one member's care to another (45 CFR 164.502(a)).
     """
     kind, said = entry.resource["resourceType"], entry.resource
     if not candidates:
@@ -31,10 +42,54 @@ def resolve(entry: Entry, candidates: Sequence[Resource], find: Find | None = No
         text = f"the identifiers belong to several {kind} resources"
         people = ranked(said, candidates) if kind == "Patient" else []
         return Doubt(Issue("error", "identity-conflict", text), people)
-    if kind == "Patient" and another(said, candidates[0]):
-        text = "an identifier of a stored person, but with another birth date and family name"
-        return Doubt(Issue("error", "identity-unsure", text), ranked(said, candidates))
+    if kind == "Patient":
+        doubt = _doubt(said, candidates[0], find, heard)
+        if doubt is not None:
+            return doubt
     return str(candidates[0]["id"])
+
+
+def _doubt(said: Resource, stored: Resource, find: Find | None, heard: bool) -> Doubt | None:
+    """What speaks against a person who has an identifier of a stored one being that one."""
+    people, unsure = [stored], ""
+    if _members(said, stored):
+        text = "an identifier of a stored person, but another member number"
+        return Doubt(Issue("error", "identity-conflict", text), ranked(said, people))
+    if another(said, stored):
+        unsure = "an identifier of a stored person, but with another birth date and family name"
+    elif only_by_member_number(said, stored):
+        if not (_confirmed(said, stored) if heard else _bearable(said, stored)):
+            unsure = "the member number of a stored person, but birth date and names do not agree"
+        elif firsts(said) and firsts(stored) and not firsts(said) & firsts(stored):
+            people += _better(said, stored, find)
+            if len(people) > 1 or "sex" in likeness(said, stored).differs:
+                unsure = "the member number of a stored person, but like a brother or sister"
+    return (
+        Doubt(Issue("error", "identity-unsure", unsure), ranked(said, people)) if unsure else None
+    )
+
+
+def _confirmed(said: Resource, stored: Resource) -> bool:
+    """Whether birth date and family name agree (FAST: member identifier, with both)."""
+    return _same_birth(said, stored) is True and families_agree(said, stored) is True
+
+
+def _bearable(said: Resource, stored: Resource) -> bool:
+    """Whether no two of birth date, family name and given name differ: a plan mends one of them."""
+    given = bool(firsts(said) & firsts(stored)) if firsts(said) and firsts(stored) else None
+    facts = (_same_birth(said, stored), families_agree(said, stored), given)
+    return facts.count(False) < 2
+
+
+def _same_birth(said: Resource, stored: Resource) -> bool | None:
+    births = said.get("birthDate"), stored.get("birthDate")
+    return births[0] == births[1] if all(births) else None
+
+
+def _better(said: Resource, stored: Resource, find: Find | None) -> list[Resource]:
+    """Others whose name and birth date both agree: twins share all but the given name."""
+    others = (one for one in (find(said) if find is not None else ()) if one["id"] != stored["id"])
+    return [one for one in others if {"name", "birth"} <= {*likeness(said, one).agrees}]
 
 
 def _stranger(said: Resource, find: Find) -> str | Doubt:
@@ -61,12 +116,7 @@ def _candidate(uid: str, like: Likeness) -> Candidate:
 
 def another(said: Resource, stored: Resource) -> bool:
     """True when birth date and family name are known on both sides and both differ."""
-    births = said.get("birthDate"), stored.get("birthDate")
-    names = families(said), families(stored)
-    return (
-        all(births) and births[0] != births[1]
-        and all(names) and not names[0] & names[1]
-    )  # fmt: skip
+    return _same_birth(said, stored) is False and families_agree(said, stored) is False
 
 
 def may_merge(survivor: Resource, loser: Resource) -> Doubt | None:

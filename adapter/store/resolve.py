@@ -16,7 +16,7 @@ from adapter.store.said import references
 from adapter.store.work import Identity, Name, Work, identity_of
 
 Find = Callable[[Resource], Sequence[Resource]]
-SamePerson = Callable[[Entry, Sequence[Resource], Find], str | Doubt]
+SamePerson = Callable[[Entry, Sequence[Resource], Find, bool], str | Doubt]
 MayMerge = Callable[[Resource, Resource], Doubt | None]
 
 _CONDITION = "?identifier="
@@ -62,7 +62,7 @@ class Asked:
 
 
 def no_conflict(
-    entry: Entry, candidates: Sequence[Resource], find: Find | None = None
+    entry: Entry, candidates: Sequence[Resource], find: Find | None = None, heard: bool = False
 ) -> str | Doubt:
     """The least rule: identifiers of one entry may not belong to several stored resources."""
     if len(candidates) > 1:
@@ -205,8 +205,9 @@ class Resolver:
     def _judged(self, judges: Judges, kind: str, entry: Entry, known: Sequence[str]) -> str:
         """The id of the resource that an entry is about, "" for a new one. Raises Unresolved."""
         alone = entry.urn in self._asked.losers or entry.urn in self._asked.known
-        find = self._find if not alone else _nobody
-        found = judges.same_person(entry, [self._candidate(kind, uid) for uid in known], find)
+        find, heard = (_nobody, False) if alone else (self._find, bool(self._asked.sender))
+        people = [self._candidate(kind, uid) for uid in known]
+        found = judges.same_person(entry, people, find, heard)
         if not found and entry.urn in self._asked.known:
             found = Doubt(Issue("error", "identity-unsure", "a person who is not stored"), [])
         if isinstance(found, str):

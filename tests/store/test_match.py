@@ -7,7 +7,7 @@ import pytest
 from adapter.identity.match import resolve
 from adapter.issues import Doubt
 from adapter.record import Entry
-from tests.store.made import CIN, patient
+from tests.store.made import CIN, identifier, patient
 
 STORED = {
     "resourceType": "Patient", "id": "p1", "birthDate": "1980-05-17",
@@ -27,9 +27,75 @@ STORED = {
         ("Marrowby", "1955-11-02", "identity-unsure"),
     ],
 )
-def test_one_candidate(family, birth, expected) -> None:
-    found = resolve(patient((CIN, "90000001A"), family=family, birthDate=birth), [STORED])
+@pytest.mark.parametrize("heard", [True, False])
+def test_by_a_record_number(family, birth, heard, expected) -> None:
+    """Who gave the number knows whom it names, unless birth date and family name both differ."""
+    said = patient((CIN, "90000001A"), ("urn:m", "7", "MR"), family=family, birthDate=birth)
+    stored = {**STORED, "identifier": said.resource["identifier"]}
+    found = resolve(said, [stored], None, heard)
     assert (found.issue.detail if isinstance(found, Doubt) else found) == expected
+
+
+MEMBER = {
+    **STORED,
+    "identifier": [identifier(CIN, "90000001A")],
+    "name": [{"family": "Garcia Lopez", "given": ["Ana"]}],
+    "gender": "female",
+}
+
+
+@pytest.mark.parametrize(
+    ("family", "given", "birth", "by_plan", "by_others"),
+    [
+        ("Garcia Lopez", "Ana", "1980-05-17", "p1", "p1"),
+        ("GARCÍA", "ANA", "1980-05-17", "p1", "p1"),
+        ("Lopez-Garcia", "Anita", "1980-05-17", "p1", "p1"),
+        ("Garcia Ruiz", "Ana", "1980-05-17", "p1", "identity-unsure"),
+        ("Garcia", "Ana", "1980-05-18", "p1", "identity-unsure"),
+        ("Garcia", "Ana", None, "p1", "identity-unsure"),
+        ("", "Ana", "1980-05-17", "p1", "identity-unsure"),
+        ("Garcia", "Jose", "1955-11-02", "identity-unsure", "identity-unsure"),
+        ("Marrowby", "Tess", "1980-05-17", "identity-unsure", "identity-unsure"),
+        ("Garcia", "Baby Girl", "2026-07-10", "identity-unsure", "identity-unsure"),
+    ],
+)
+def test_by_a_member_number_alone(family, given, birth, by_plan, by_others) -> None:
+    """A plan mends one thing of its member; of others birth date and family name must agree."""
+    said = patient((CIN, "90000001A"), name=[{"family": family, "given": [given]}], birthDate=birth)
+    for heard, expected in ((False, by_plan), (True, by_others)):
+        found = resolve(said, [MEMBER], None, heard)
+        assert (found.issue.detail if isinstance(found, Doubt) else found) == expected
+
+
+@pytest.mark.parametrize("heard", [True, False])
+@pytest.mark.parametrize(
+    ("given", "gender", "known", "expected"),
+    [
+        ("Anita", "female", [], "p1"),
+        ("Eva", "female", ["Eva"], "identity-unsure"),
+        ("Eva", "female", ["Ana"], "p1"),
+        ("Jose", "male", [], "identity-unsure"),
+    ],
+)
+def test_twins_share_all_but_a_name(given, gender, known, heard, expected) -> None:
+    name = [{"family": "Garcia Lopez", "given": [given]}]
+    said = patient((CIN, "90000001A"), name=name, gender=gender, birthDate="1980-05-17")
+    others = [
+        {**MEMBER, "id": "p2", "identifier": [], "name": [{**name[0], "given": [one]}]}
+        for one in known
+    ]
+    found = resolve(said, [MEMBER], lambda person: [MEMBER, *others], heard)
+    assert (found.issue.detail if isinstance(found, Doubt) else found) == expected
+
+
+def test_another_member_number_is_another_member() -> None:
+    said = patient((CIN, "90000002B"), ("urn:m", "7", "MR"), birthDate="1980-05-17")
+    stored = {
+        **STORED,
+        "identifier": [identifier(CIN, "90000001A"), identifier("urn:m", "7", "MR")],
+    }
+    found = resolve(said, [stored])
+    assert isinstance(found, Doubt) and found.issue.detail == "identity-conflict"
 
 
 def test_nobody_stored_is_somebody_new() -> None:
