@@ -14,7 +14,10 @@ Say = Callable[..., None]
 
 
 def review(house: Pipeline, options: Namespace, say: Say) -> int:
-    """List, or decide one: `accept` (who is meant), `new` (nobody known), `refuse`."""
+    """List, or decide one: `accept` (who is meant), `new` (nobody known), `refuse`.
+
+    A unit with another doubt waits again.
+    """
     if options.action == "list":
         return _list(house.store.waiting(), say)
     what = options.action

@@ -46,8 +46,9 @@ def shown(one: Held) -> dict[str, Any]:
 def decide(server: Server, unit: str, body: bytes) -> bytes:
     """POST /review/{unit}: `{"decision": "accept", "ref": "Patient/x", "by": "name"}`.
 
-    `accept` says who is meant, `new` that nobody known is, `refuse` takes the unit out. Answers
-    what became of it. Raises Refusal 400 for anything else, 404 when the unit does not wait.
+    `accept` says who is meant, `new` that nobody known is, `refuse` takes the unit out; of a merge
+    `accept` says that it is right, `new` that it is none. It waits again if there is another doubt.
+    Answers what became of it. Raises Refusal 400 for anything else, 404 when the unit does not wait.
     """
     asked = _read(body)
     by, what = asked.get("by"), asked.get("decision")

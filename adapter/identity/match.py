@@ -119,14 +119,17 @@ def another(said: Resource, stored: Resource) -> bool:
     return _same_birth(said, stored) is False and families_agree(said, stored) is False
 
 
-def may_merge(survivor: Resource, loser: Resource) -> Doubt | None:
+def may_merge(survivor: Resource, loser: Resource, stay: bool = False) -> Doubt | None:
     """What speaks against a merge that a sender tells: they are two people for others.
 
     Two members of one plan or of Medi-Cal (a different number of the same system and type), or
-    another birth date and another family name.
+    another birth date and another family name. `stay`: what speaks against telling of the first
+    what is a stay of the second.
     """
     if survivor.get("resourceType") != "Patient":
         return None
+    if stay:
+        return _may_move(survivor, loser)
     found = ranked(survivor, [loser])
     if _members(survivor, loser):
         text = "a merge of two people who have different member numbers"
@@ -135,6 +138,20 @@ def may_merge(survivor: Resource, loser: Resource) -> Doubt | None:
         text = "a merge of two people with other birth dates and family names"
         return Doubt(Issue("error", "identity-unsure", text), found)
     return None
+
+
+def _may_move(said: Resource, stored: Resource) -> Doubt | None:
+    """What speaks against one record's stay being told of another: it is no duplicate of it.
+
+    Name or birth date must agree and neither differ, and no plan tell the two apart; a visit number
+    may be given to two people.
+    """
+    like = likeness(said, stored)
+    known = {"name", "birth"} & {*like.agrees} and not {"name", "birth"} & {*like.differs}
+    if known and not _members(said, stored):
+        return None
+    text = "the visit number of another person's stay"
+    return Doubt(Issue("error", "identity-unsure", text), ranked(said, [stored]))
 
 
 def _members(one: Resource, other: Resource) -> bool:

@@ -8,14 +8,13 @@ from uuid import UUID
 from adapter import data
 from adapter.outcome import Outcome
 from adapter.record import Resource
-from adapter.store import alike, held, schema, units
+from adapter.store import alike, held, linking, merging, schema, units
 from adapter.store.ledger import Entered
-from adapter.store.protocol import Receipt, Stored
+from adapter.store.protocol import NEW, REFUSE, Receipt, Stored
 from adapter.store.reads import referred
-from adapter.store.resolve import NEW, Judges
+from adapter.store.resolve import Judges
 from adapter.store.work import Work, identity_of
 
-REFUSE = "refuse"
 _MOST = 50
 
 
@@ -31,23 +30,29 @@ class Decision(NamedTuple):
 def decide(work: Work, by: Decision, namespace: UUID, judges: Judges) -> Receipt | None:
     """Take a waiting unit as a person decided, or out; None when it does not wait.
 
+    A decision answers the doubt that the unit waits for; it waits again if there is another.
     A unit that must not be stored whatever a person says (a reference to nothing) is told as such.
     """
     work.flush()
     found = held.kept(work.connection, by.unit)
     if found is None:
         return None
-    outcome, raw = found
-    if by.what == REFUSE:
-        receipt = _refused(work, by, outcome, raw)
+    if by.what == REFUSE or (by.what == NEW and _of_two(found.about)):
+        receipt = _refused(work, by, found.outcome, found.raw)
     else:
-        one = units.arrival(outcome, raw, by.now)
-        receipt = units.commit(work, one, namespace, judges, by.what)
+        one = units.arrival(found.outcome, found.raw, by.now)
+        answers = {**found.answers, found.about: by.what}
+        receipt = units.commit(work, one, namespace, judges, answers)
     table = schema.review
     work.flush()
     row = {"decision": by.what, "who": by.who, "decided": by.now}
     work.connection.execute(table.update().where(table.c.unit == by.unit).values(**row))
     return receipt
+
+
+def _of_two(about: str) -> bool:
+    """Whether a doubt is if two are one, or were: when they are not, nothing is left to be told."""
+    return about.startswith(merging.MERGE) or about == linking.OWNED
 
 
 def _refused(work: Work, by: Decision, outcome: Outcome, raw: bytes) -> Receipt:
@@ -73,6 +78,3 @@ def similar(work: Work, person: Resource) -> list[Stored]:
     uids = {*owners, *work.alike.ids(alike.keys({**person, "resourceType": alike.KIND}))}
     survivors = sorted({work.merged.survivor(alike.KIND, uid) for uid in uids})[:_MOST]
     return referred(work.connection, [f"{alike.KIND}/{uid}" for uid in survivors])
-
-
-__all__ = ["NEW", "REFUSE", "Decision", "decide", "similar"]

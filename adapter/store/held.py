@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
@@ -12,10 +12,11 @@ from adapter.issues import Candidate, Issue
 from adapter.outcome import Outcome, Unit
 from adapter.record import Entry, Location
 from adapter.store import schema
-from adapter.store.protocol import Held
+from adapter.store.protocol import NEW, REFUSE, Held
 from adapter.store.reads import raw
 
 _UNIT, _REVIEW = schema.unit, schema.review
+_REFUSALS = (REFUSE, NEW)  # of a merge that is none nothing is left
 _WAITING = (
     select(
         _UNIT.c.id, _UNIT.c.source, _UNIT.c.kind, _UNIT.c.file, _UNIT.c.line, _UNIT.c.received,
@@ -35,15 +36,36 @@ def waiting(connection: Connection) -> list[Held]:
     ]
 
 
-def kept(connection: Connection, unit: int) -> tuple[Outcome, bytes] | None:
-    """A unit that waits, as it was converted, with its bytes; None when it does not wait."""
+class Kept(NamedTuple):
+    """A unit that waits: as it was converted, its bytes, and what was answered of which doubt.
+
+    `about`  the doubt that it waits for
+    """
+
+    outcome: Outcome
+    raw: bytes
+    answers: dict[str, str]
+    about: str
+
+
+def kept(connection: Connection, unit: int) -> Kept | None:
+    """A unit that waits; None when it does not wait."""
     query = (
         select(_REVIEW.c.outcome)
         .join(_UNIT, _UNIT.c.id == _REVIEW.c.unit)
         .where(_REVIEW.c.unit == unit, _UNIT.c.status == "review")
     )
     outcome, found = connection.execute(query).scalar(), raw(connection, unit)
-    return None if outcome is None or found is None else (unpack(outcome), found)
+    if outcome is None or found is None:
+        return None
+    packed = data.loads(outcome)
+    return Kept(_outcome(packed), found, packed.get("answers", {}), packed.get("about", ""))
+
+
+def refused(connection: Connection, unit: int) -> bool:
+    """Whether a unit that was refused was so by a person, not for what it holds."""
+    query = select(_REVIEW.c.decision).where(_REVIEW.c.unit == unit)
+    return connection.execute(query).scalar() in _REFUSALS
 
 
 def told(candidates: Sequence[Candidate]) -> str:
@@ -58,11 +80,13 @@ def _candidates(text: str) -> list[Candidate]:
     ]
 
 
-def pack(outcome: Outcome) -> str:
-    """An outcome as JSON text; its bytes are kept apart."""
+def pack(outcome: Outcome, answers: Mapping[str, str], about: str) -> str:
+    """An outcome as JSON text, with what was answered of it; its bytes are kept apart."""
     unit = outcome.unit
     return data.dumps({
         "unit": [tuple(unit.at), unit.kind, unit.source, unit.key, unit.as_of, unit.received],
+        "answers": dict(answers),
+        "about": about,
         "event": outcome.event,
         "merges": outcome.merges,
         "lists": outcome.lists,
@@ -89,9 +113,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
     }
 
 
-def unpack(text: str) -> Outcome:
-    """The outcome that `pack` wrote."""
-    packed = data.loads(text)
+def _outcome(packed: dict[str, Any]) -> Outcome:
     at, kind, source, key, as_of, received = packed["unit"]
     unit = Unit(Location(*at), kind, source, key, as_of, received=received)
     return Outcome(

@@ -15,6 +15,7 @@ from adapter.store.resolve import Resolver, Unresolved, identities
 from adapter.store.said import Told
 from adapter.store.work import State, Work
 
+OWNED = "owned"  # the doubt whether a link may be taken back that somebody else told
 _EVENT, _LINKS = "A37", "A24"
 _TYPE = "seealso"
 Couple = tuple[str, str]  # ids of two people
@@ -67,7 +68,7 @@ def owned(work: Work, found: Sequence[Couple], source: str, stamp: Stamp) -> Non
         if others(work, couple, source, stamp):
             text = "a link that another sender told is not taken back; nothing was changed"
             people = [Candidate(uid, 0, (), ()) for uid in couple]
-            raise Unresolved(Issue("error", "identity-conflict", text), people)
+            raise Unresolved(Issue("error", "identity-conflict", text), people, OWNED)
 
 
 def meant(outcome: Outcome, resolver: Resolver) -> dict[str, set[str]]:

@@ -6,7 +6,7 @@ are not carried out: of one with itself, in a circle, of two that other facts ke
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select
@@ -22,6 +22,7 @@ from adapter.store.said import led
 from adapter.store.terms import by_number, parameters, shipped
 from adapter.store.work import Name, State, Work
 
+MERGE = "merge "  # begins the doubt whether two are one
 _OWN = "#"  # a source after this mark: what a merge itself says of the survivor
 # Elements that stay with the loser: they say what it is, not what the person or stay is.
 _STAY = frozenset(("active", "link", "partOf", "status", "status" + WEAK, "active" + WEAK))
@@ -55,16 +56,24 @@ class Telling(NamedTuple):
     now: str
 
 
-def pairs(work: Work, outcome: Outcome, resolver: Resolver, judges: Judges | None) -> list[Pair]:
+def pairs(
+    work: Work, outcome: Outcome, resolver: Resolver, judges: Judges, answers: Mapping[str, str]
+) -> list[Pair]:
     """The merges that a unit tells. Raises Unresolved for one that may not be.
 
-    Without judges a person has decided that the two are one.
+    Where a person has answered that doubt, the two are one.
     """
     entries = {entry.urn: entry for entry in outcome.entries}
-    return [
-        _pair(work, resolver, judges, entries[survivor], entries[loser])
-        for survivor, loser in outcome.merges
-    ]
+    found = []
+    for survivor, loser in outcome.merges:
+        about = f"{MERGE}{survivor} {loser}"
+        asked = None if about in answers else judges
+        try:
+            found.append(_pair(work, resolver, asked, entries[survivor], entries[loser]))
+        except Unresolved as error:
+            error.about = about
+            raise
+    return found
 
 
 def _pair(work: Work, resolver: Resolver, judges: Judges | None, on: Entry, off: Entry) -> Pair:
@@ -93,7 +102,7 @@ def _judged(work: Work, judges: Judges, pair: Pair) -> None:
     if len(subjects) > 1:
         text = "a merge of what belongs to two people"
         raise Unresolved(Issue("error", "identity-conflict", text))
-    doubt: Doubt | None = judges.may_merge(on.resource, off.resource)
+    doubt: Doubt | None = judges.may_merge(on.resource, off.resource, False)
     if doubt is not None:
         raise Unresolved(doubt.issue, doubt.candidates)
 

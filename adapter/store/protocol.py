@@ -12,6 +12,8 @@ from adapter.issues import Candidate, Issue
 from adapter.outcome import Outcome
 from adapter.record import Resource
 
+NEW, REFUSE = "new", "refuse"  # what a person decides: none of the known; take it out
+
 
 class BadSearch(AdapterError):
     """A search parameter is unknown or malformed; the text names the parameter, never its value."""

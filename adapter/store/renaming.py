@@ -44,7 +44,7 @@ def former(entry: Entry) -> set[Identity]:
 
 def one(
     work: Work,
-    may_merge: Callable[[Resource, Resource], Doubt | None],
+    may_merge: Callable[[Resource, Resource, bool], Doubt | None],
     pair: Join,
     since: str,
 ) -> bool:
@@ -60,7 +60,7 @@ def one(
     if kind == alike.KIND:
         shared = alike.keys(was.resource) & alike.keys(now.resource)
         born = any(key.startswith("b ") for key in shared)
-        return born and not may_merge(was.resource, now.resource)
+        return born and not may_merge(was.resource, now.resource, False)
     owners = [_person(work, state.content.get("subject")) for state in (was, now)]
     return bool(owners[0]) and owners[0] == owners[1]
 

@@ -12,28 +12,35 @@ from adapter.errors import StoreError
 from adapter.issues import Candidate, Doubt, Issue
 from adapter.record import Entry, Resource
 from adapter.store import alike, renaming
+from adapter.store.protocol import NEW
 from adapter.store.said import references
 from adapter.store.work import Identity, Name, Work, identity_of
 
 Find = Callable[[Resource], Sequence[Resource]]
 SamePerson = Callable[[Entry, Sequence[Resource], Find, bool], str | Doubt]
-MayMerge = Callable[[Resource, Resource], Doubt | None]
+MayMerge = Callable[[Resource, Resource, bool], Doubt | None]
 
 _CONDITION = "?identifier="
+_STAY = "Encounter"
 _NAMED = "identifier"  # keeps ids made from identifiers apart from ids made from keys
-NEW = "new"  # a decision: none of the candidates
 
 
 class Unresolved(Exception):
-    """A unit may not be stored as it is; carries the issue. Never leaves this package."""
+    """A unit may not be stored as it is; carries the issue. Never leaves this package.
 
-    def __init__(self, issue: Issue, candidates: Sequence[Candidate] = ()) -> None:
+    `about`  names the doubt among those of the unit, so that what a person answers is of this one
+    """
+
+    def __init__(self, issue: Issue, candidates: Sequence[Candidate] = (), about: str = "") -> None:
         super().__init__(issue.detail)
-        self.issue, self.candidates = issue, tuple(candidates)
+        self.issue, self.candidates, self.about = issue, tuple(candidates), about
 
 
 class Judges(NamedTuple):
-    """Who decides who is who: whose record an entry is, and whether two may become one."""
+    """Who decides who is who: whose record an entry is, and whether two may become one.
+
+    `may_merge` says, if asked so, whether a stay of the second may be told of the first.
+    """
 
     same_person: SamePerson
     may_merge: MayMerge
@@ -46,19 +53,23 @@ class Asked:
     `losers`    those that were merged into another: they are themselves, not whom they became
     `moves`     from whom an identifier comes, by whom it goes to
     `known`     those who must be stored, and have an identifier that says so
-    `decision`  what a person decided: `Patient/abc`, or NEW
+    `answers`   what a person decided of each doubt: `Patient/abc`, or NEW
     `changes`   what gets another number (renaming.py), and since when
     `sender`    whose stays these are: admitted at one time elsewhere it is another stay
     `line`      its line in the ledger
+    `heard`     it comes from others than the plan whose member it is of
+    `moves_on`  it says that stays go to another person, or that two people are one
     """
 
     losers: frozenset[str] = frozenset()
     moves: Mapping[str, str] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
-    decision: str = ""
+    answers: Mapping[str, str] = field(default_factory=dict)
     changes: tuple[frozenset[str], str] = (frozenset(), "")
     sender: str = ""
     line: int = 0
+    heard: bool = False
+    moves_on: bool = False
 
 
 def no_conflict(
@@ -71,7 +82,7 @@ def no_conflict(
     return str(candidates[0]["id"]) if candidates else ""
 
 
-def may_always_merge(survivor: Resource, loser: Resource) -> Doubt | None:
+def may_always_merge(survivor: Resource, loser: Resource, stay: bool = False) -> Doubt | None:
     """The least rule: a sender knows whom it merges."""
     return None
 
@@ -123,6 +134,8 @@ class Resolver:
         self._entries = {entry.urn: entry for entry in entries}
         self._named: dict[Identity, str] = {}  # by the entries of this unit
         self._open: set[str] = set()
+        self._apart: set[str] = set()  # stays under a number that is another person's
+        self._disputed: dict[str, set[tuple[str, str]]] = {}  # identifiers that stay another's
         for entry in entries:
             self._resolve(entry)
 
@@ -158,6 +171,8 @@ class Resolver:
             uid = self._by_identity(kind, entry)
         else:
             uid = self._without_number(kind, entry) or self._by_key(kind, entry)
+        if kind == alike.KIND and self._asked.heard and self.judges is not None:
+            uid = self._with_stays(self.judges, entry, uid)
         self.ids[entry.urn] = f"{kind}/{uid}"
         return self.ids[entry.urn]
 
@@ -169,6 +184,8 @@ class Resolver:
         return self._chosen(self.judges, kind, entry, names)
 
     def _chosen(self, judges: Judges, kind: str, entry: Entry, names: Sequence[Identity]) -> str:
+        if kind == _STAY and self._resolve_subject(entry) and entry.urn in self._apart:
+            return self._another_stay(entry, names)
         giver = self._giver(entry)
         follow = entry.urn not in self._asked.losers
         owners = {name: self.owner(name, follow) for name in names}
@@ -180,7 +197,81 @@ class Resolver:
             if owner and owner == giver:
                 self.taken.append((name, uid))
             self._named.setdefault(name, uid)
+        if entry.urn in self._asked.answers:
+            others = {name[1::-1] for name, owner in owners.items() if owner not in (None, uid)}
+            self._disputed[entry.urn] = others
         return uid
+
+    def undisputed(self, entry: Entry) -> Entry:
+        """An entry without the identifiers that stay another's, whatever a person decided."""
+        others = self._disputed.get(entry.urn)
+        if not others:
+            return entry
+        items = [
+            item
+            for item in entry.resource["identifier"]
+            if (item.get("system"), item.get("value")) not in others
+        ]
+        resource = {**entry.resource, "identifier": items}
+        if not items:
+            del resource["identifier"]
+        return Entry(
+            resource, entry.urn, entry.identity, entry.key, entry.told, entry.cleared, entry.weak,
+            entry.parts,
+        )  # fmt: skip
+
+    def _resolve_subject(self, stay: Entry) -> str:
+        """The id of whom a stay is told of, `""` of nobody in this unit."""
+        person = self._entries.get(_subject(stay.resource))
+        return self._resolve(person) if person is not None else ""
+
+    def _with_stays(self, judges: Judges, entry: Entry, uid: str) -> str:
+        """The id of a person, none of whose stays here is another's. Raises Unresolved.
+
+        A visit number may be given twice, or be `1`: one person's stay is not told to another.
+        """
+        for stay in self._entries.values():
+            if stay.resource["resourceType"] != _STAY or _subject(stay.resource) != entry.urn:
+                continue
+            other = self._whose(stay)
+            if not other or other == uid:
+                continue
+            if self.work.state(_STAY, self._mint_apart(stay, uid)) is not None:
+                self._apart.add(stay.urn)
+            else:
+                uid = self._moved(judges, entry, stay, (uid, other))
+        return uid
+
+    def _moved(self, judges: Judges, entry: Entry, stay: Entry, people: tuple[str, str]) -> str:
+        """Whose the stay is that the one has here, and the other in the store."""
+        uid, other = people
+        doubt = judges.may_merge(entry.resource, self._candidate(alike.KIND, other), True)
+        if doubt is None or self._asked.moves_on:
+            return uid
+        about = f"stay {entry.urn}"
+        answer = self._answer(alike.KIND, about)
+        if answer is None:
+            raise Unresolved(doubt.issue, doubt.candidates, about)
+        if not answer:
+            self._apart.add(stay.urn)
+        return answer or uid
+
+    def _whose(self, stay: Entry) -> str:
+        """The id of whom a stay is stored of, `""` of nobody."""
+        uid = next((uid for name in identities(stay) if (uid := self.owner(name))), None)
+        state = self.work.state(_STAY, uid) if uid else None
+        _, _, person = _subject(state.content).partition("/") if state is not None else ("", "", "")
+        return self.work.merged.survivor(alike.KIND, person) if person else ""
+
+    def _another_stay(self, entry: Entry, names: Sequence[Identity]) -> str:
+        uid = self._mint_apart(entry, self._resolve_subject(entry).partition("/")[2])
+        self._disputed[entry.urn] = set()
+        for name in names:
+            self._named.setdefault(name, self.owner(name) or uid)
+        return uid
+
+    def _mint_apart(self, stay: Entry, person: str) -> str:
+        return _mint(self._namespace, "apart", *stay.identity[0], person)
 
     def _renamed(
         self, judges: Judges, entry: Entry, owners: Mapping[Identity, str | None], known: list[str]
@@ -205,19 +296,26 @@ class Resolver:
     def _judged(self, judges: Judges, kind: str, entry: Entry, known: Sequence[str]) -> str:
         """The id of the resource that an entry is about, "" for a new one. Raises Unresolved."""
         alone = entry.urn in self._asked.losers or entry.urn in self._asked.known
-        find, heard = (_nobody, False) if alone else (self._find, bool(self._asked.sender))
+        find, heard = (_nobody, False) if alone else (self._find, self._asked.heard)
         people = [self._candidate(kind, uid) for uid in known]
         found = judges.same_person(entry, people, find, heard)
         if not found and entry.urn in self._asked.known:
             found = Doubt(Issue("error", "identity-unsure", "a person who is not stored"), [])
         if isinstance(found, str):
             return found
-        decided, _, uid = self._asked.decision.partition("/")
+        answer = self._answer(kind, entry.urn)
+        if answer is None:
+            raise Unresolved(found.issue, found.candidates, entry.urn)
+        return answer
+
+    def _answer(self, kind: str, about: str) -> str | None:
+        """The id that a person named of a doubt, of a merged one the survivor's; `""` for none of
+        the known, None when nobody was asked or what was named is not there."""
+        decided, _, uid = self._asked.answers.get(about, "").partition("/")
         if decided == NEW:
             return ""
-        if decided != kind or not uid:
-            raise Unresolved(found.issue, found.candidates)
-        return uid
+        uid = self.work.merged.survivor(kind, uid) if decided == kind and uid else ""
+        return uid if uid and self.work.state(kind, uid) is not None else None
 
     def _find(self, person: Resource) -> list[Resource]:
         """People who may be the same, by index; whoever was merged as whom they became."""
@@ -254,7 +352,7 @@ class Resolver:
         if not entry.key:
             return self._by_line(kind) or entry.urn.removeprefix("urn:uuid:")
         parts = [self._part(part) for part in entry.key]
-        parts += [self._asked.sender] if kind == "Encounter" and self._asked.sender else []
+        parts += [self._asked.sender] if kind == _STAY and self._asked.sender else []
         uid = _mint(self._namespace, kind, *parts)
         if self.judges is None or self.work.state(kind, uid) is not None:
             return uid
@@ -286,6 +384,11 @@ class Resolver:
     def _part(self, part: str) -> str:
         other = self._entries.get(part)
         return self._resolve(other) if other is not None else part
+
+
+def _subject(stay: Resource) -> str:
+    subject = stay.get("subject")
+    return str(subject.get("reference", "")) if isinstance(subject, dict) else ""
 
 
 def _nobody(person: Resource) -> list[Resource]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -31,6 +31,11 @@ from adapter.store.said import RECORD, Told, told, told_by
 from adapter.store.terms import clip
 from adapter.store.work import Identity, Name, State, Work
 
+Answers = Mapping[str, str]  # a person's, by doubt (Unresolved.about)
+NO_ANSWERS: Answers = {}
+
+_HEARD = frozenset(("adt", "message"))  # what hospitals and exchanges say of members
+_MOVES = frozenset(("A43", "A44", "A45"))  # events that give stays to another person
 _TIE = 12  # hex digits of the hash that decide between two units of one instant
 
 
@@ -63,33 +68,36 @@ def commit_all(
     work.ledger.know_marks(one.mark for one in arrivals)
     for one in arrivals:
         work.ledger.line(one.mark)
-    fresh = [one for one in arrivals if one.outcome.ok and not _stored(work, one)]
+    fresh = [one for one in arrivals if one.outcome.ok and not _ended(work, one)]
     _look_up(work, [entry for one in fresh for entry in one.outcome.entries])
     work.know_states(name for one in fresh for name in _likely(work, one, namespace))
     return [commit(work, one, namespace, judges) for one in arrivals]
 
 
 def commit(
-    work: Work, one: Arrival, namespace: UUID, judges: Judges, decision: str = ""
+    work: Work, one: Arrival, namespace: UUID, judges: Judges, answers: Answers = NO_ANSWERS
 ) -> Receipt:
-    """Take a unit whole, or write to the ledger why not; `decision` is a person's (resolve.py)."""
-    if _stored(work, one):
+    """Take a unit whole, or write to the ledger why not; `answers` are a person's (resolve.py)."""
+    if _ended(work, one):
         entered = work.ledger.entered(one.mark)
         return Receipt("duplicate", entered.unit if entered else 0)
     if not one.outcome.ok:
         return Receipt("refused", _enter(work, one, "refused", one.outcome.issues))
-    if not decision and one.outcome.unit.once and work.ledger.taken_before(one.mark):
+    if one.outcome.unit.once and work.ledger.taken_before(one.mark):
         text = "the sender's number for this message came before with other content"
         return _not_taken(work, one, Unresolved(Issue("error", "key-reused", text)))
     try:
-        wishes = asked(one, work.ledger.line(one.mark), decision)
+        wishes = asked(one, work.ledger.line(one.mark), answers)
         resolver = Resolver(work, one.outcome.entries, namespace, judges, wishes)
-        couples = _couples(work, one, resolver, decision)
-        pairs = merging.pairs(work, one.outcome, resolver, judges if not decision else None)
+        couples = _couples(work, one, resolver, answers)
+        pairs = merging.pairs(work, one.outcome, resolver, judges, answers)
         event = one.outcome.event
-        real = [told(entry, event, resolver.target) for entry in one.outcome.entries]
+        real = [
+            told(resolver.undisputed(entry), event, resolver.target)
+            for entry in one.outcome.entries
+        ]
     except Unresolved as error:
-        return _not_taken(work, one, error)
+        return _not_taken(work, one, error, answers)
     number = _enter(work, one, "stored", one.outcome.issues)
     work.memory.hint(resolver.ids)
     work.news.clear()
@@ -105,15 +113,17 @@ def commit(
     return Receipt("stored", number, dict(resolver.ids), tuple(changed), news=news)
 
 
-def _couples(work: Work, one: Arrival, resolver: Resolver, decision: str) -> list[linking.Couple]:
+def _couples(
+    work: Work, one: Arrival, resolver: Resolver, answers: Answers
+) -> list[linking.Couple]:
     """Who is unlinked from whom. Raises Unresolved for what a person must decide first."""
     found = linking.couples(one.outcome, resolver)
-    if not decision:
+    if linking.OWNED not in answers:
         linking.owned(work, found, one.mark[1], one.stamp)
     return found
 
 
-def asked(one: Arrival, line: int, decision: str = "") -> Asked:
+def asked(one: Arrival, line: int, answers: Answers = NO_ANSWERS) -> Asked:
     """What a unit asks besides its entries: merges, and identifiers that move (HL7 v2 A43)."""
     losers = frozenset(loser for _, loser in one.outcome.merges)
     moves: dict[str, str] = {}
@@ -122,7 +132,11 @@ def asked(one: Arrival, line: int, decision: str = "") -> Asked:
         moves = dict(zip(people[::2], people[1::2], strict=False))
     known = frozenset(linking.people(one.outcome))
     changed = renaming.changes(one.outcome), one.stamp.as_of
-    return Asked(losers, moves, known, decision, changed, _sender(one.outcome), line)
+    heard = one.outcome.unit.kind in _HEARD
+    moves_on = bool(losers or changed[0]) or one.outcome.event in _MOVES
+    return Asked(
+        losers, moves, known, answers, changed, _sender(one.outcome), line, heard, moves_on
+    )
 
 
 def _sender(outcome: Outcome) -> str:
@@ -157,19 +171,23 @@ def _likely(work: Work, one: Arrival, namespace: UUID) -> list[Name]:
     return Resolver(work, one.outcome.entries, namespace, None, wishes).names()
 
 
-def _stored(work: Work, one: Arrival) -> bool:
+def _ended(work: Work, one: Arrival) -> bool:
+    """Whether a unit was stored before, or a person refused it: it changes nothing again."""
     entered = work.ledger.entered(one.mark)
-    return entered is not None and entered.status == "stored"
+    if entered is None or entered.status == "review":
+        return False
+    return entered.status == "stored" or held.refused(work.connection, entered.unit)
 
 
-def _not_taken(work: Work, one: Arrival, why: Unresolved) -> Receipt:
+def _not_taken(work: Work, one: Arrival, why: Unresolved, answers: Answers = NO_ANSWERS) -> Receipt:
     """A unit that a person must look at, or that cannot be."""
     issue = why.issue
     found = issue if issue.at is not None else issue._replace(at=one.outcome.unit.at)
     status: Status = "refused" if found.detail in ("reference", "contradiction") else "review"
     number = _enter(work, one, status, [*one.outcome.issues, found])
     if status == "review":
-        work.ledger.hold(number, held.pack(one.outcome), held.told(why.candidates))
+        kept = held.pack(one.outcome, answers, why.about)
+        work.ledger.hold(number, kept, held.told(why.candidates))
     return Receipt(status, number, issues=(found,))
 
 
