@@ -48,7 +48,7 @@ def decide(server: Server, unit: str, body: bytes) -> bytes:
 
     `accept` says who is meant, `new` that nobody known is, `refuse` takes the unit out; of a merge
     `accept` says that it is right, `new` that it is none. It waits again if there is another doubt.
-    Answers what became of it. Raises Refusal 400 for anything else, 404 when the unit does not wait.
+    Answers what became of it. Raises Refusal 400 for anything else, 404 when it does not wait.
     """
     asked = _read(body)
     by, what = asked.get("by"), asked.get("decision")

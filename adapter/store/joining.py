@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+from adapter.record import Resource
 from adapter.store import direct, linking, merging
 from adapter.store.renaming import Join
 from adapter.store.work import State, Work, identity_of
@@ -27,15 +28,30 @@ def join(work: Work, pair: Join, unit: int, now: str) -> list[str]:
     for source, said in off.contributions.items():
         merging.take_over(work, on, source, said)
     linking.forget_own(work, on)
+    stay = _stay(off.content)
     before = {ref for ref in merging.referring(work, on.ref) if ref[0] in _KEYED}
     direct.delete(work, off.kind, off.id, now)
     merging.saved(work, on, now)
     changed = merging.repointed(work, (off.ref, on.ref), off.ref, now, everywhere=True)
+    changed += _led_on(work, stay, (off.ref, on.ref), now)
     for twin in _twins(work, on, before):
-        changed += join(work, twin, unit, now)
-        merging.lead_on(work, on, f"{twin.kind}/{twin.goes}", f"{twin.kind}/{twin.stays}")
-    merging.saved(work, on, now)  # a stay lists its diagnoses
+        changed += [ref for ref in join(work, twin, unit, now) if ref not in changed]
     return [on.ref, off.ref, *changed]
+
+
+def _stay(content: Resource) -> str:
+    stay = content.get("encounter")
+    return str(stay.get("reference", "")) if isinstance(stay, dict) else ""
+
+
+def _led_on(work: Work, stay: str, lead: tuple[str, str], now: str) -> list[str]:
+    """A stay lists its diagnoses, and no index tells which."""
+    kind, _, uid = stay.partition("/")
+    state = work.state(kind, work.merged.survivor(kind, uid)) if uid else None
+    if state is None or state.deleted:
+        return []
+    merging.lead_on(work, state, *lead)
+    return [state.ref] if merging.saved(work, state, now) else []
 
 
 def _rename(work: Work, off: State, on: State) -> None:

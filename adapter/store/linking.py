@@ -122,7 +122,7 @@ def _sides(
 def apart(said: Told, ref: str) -> Told:
     """What is said of a person without links to that very person: two records became one."""
     links = said.resource.get("link", ())
-    kept = [one for one in links if (one.get("type"), _end(one)) != (_TYPE, ref)]
+    kept = [one for one in links if _end(one) != ref]
     if len(kept) == len(links):
         return said
     others = {name: value for name, value in said.resource.items() if name != "link"}

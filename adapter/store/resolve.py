@@ -50,7 +50,7 @@ class Judges(NamedTuple):
 class Asked:
     """What a unit asks besides its entries, by their urns.
 
-    `losers`    those that were merged into another: they are themselves, not whom they became
+    `merges`    (urn of the survivor, urn of the loser) of each merge that it tells
     `moves`     from whom an identifier comes, by whom it goes to
     `known`     those who must be stored, and have an identifier that says so
     `answers`   what a person decided of each doubt: `Patient/abc`, or NEW
@@ -61,7 +61,7 @@ class Asked:
     `moves_on`  it says that stays go to another person, or that two people are one
     """
 
-    losers: frozenset[str] = frozenset()
+    merges: Sequence[tuple[str, str]] = ()
     moves: Mapping[str, str] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
     answers: Mapping[str, str] = field(default_factory=dict)
@@ -133,6 +133,8 @@ class Resolver:
         self._asked = asked or Asked()
         self._entries = {entry.urn: entry for entry in entries}
         self._named: dict[Identity, str] = {}  # by the entries of this unit
+        # those that were merged into another: they are themselves, not whom they became
+        self._losers = {loser for _, loser in self._asked.merges}
         self._open: set[str] = set()
         self._apart: set[str] = set()  # stays under a number that is another person's
         self._disputed: dict[str, set[tuple[str, str]]] = {}  # identifiers that stay another's
@@ -187,9 +189,14 @@ class Resolver:
         if kind == _STAY and self._resolve_subject(entry) and entry.urn in self._apart:
             return self._another_stay(entry, names)
         giver = self._giver(entry)
-        follow = entry.urn not in self._asked.losers
+        follow = entry.urn not in self._losers
+        others = self._others(entry)
+        names = [name for name in names if name not in others] or names
         owners = {name: self.owner(name, follow) for name in names}
         known = list(dict.fromkeys(uid for uid in owners.values() if uid and uid != giver))
+        if len(known) > 1 and others:
+            here = {self.owner(name, False) for name in others.difference(names)}
+            known = [uid for uid in known if uid not in here] or known
         if len(known) > 1 and entry.urn in self._asked.changes[0]:
             known = self._renamed(judges, entry, owners, known)
         uid = self._judged(judges, kind, entry, known) or self._new_id(names[0])
@@ -198,9 +205,21 @@ class Resolver:
                 self.taken.append((name, uid))
             self._named.setdefault(name, uid)
         if entry.urn in self._asked.answers:
-            others = {name[1::-1] for name, owner in owners.items() if owner not in (None, uid)}
-            self._disputed[entry.urn] = others
+            theirs = {name[1::-1] for name, owner in owners.items() if owner not in (None, uid)}
+            self._disputed[entry.urn] = theirs
         return uid
+
+    def _others(self, entry: Entry) -> set[Identity]:
+        """The numbers of those that an entry becomes one with: they name these, not it.
+
+        Senders repeat in PID-3 what MRG-1 says, and the number of a plan in both.
+        """
+        found: set[Identity] = set()
+        for pair in self._asked.merges:
+            if entry.urn in pair:
+                other = self._entries[pair[pair[0] == entry.urn]]
+                found.update(identities(other))
+        return found
 
     def undisputed(self, entry: Entry) -> Entry:
         """An entry without the identifiers that stay another's, whatever a person decided."""
@@ -295,7 +314,7 @@ class Resolver:
 
     def _judged(self, judges: Judges, kind: str, entry: Entry, known: Sequence[str]) -> str:
         """The id of the resource that an entry is about, "" for a new one. Raises Unresolved."""
-        alone = entry.urn in self._asked.losers or entry.urn in self._asked.known
+        alone = entry.urn in self._losers or entry.urn in self._asked.known
         find, heard = (_nobody, False) if alone else (self._find, self._asked.heard)
         people = [self._candidate(kind, uid) for uid in known]
         found = judges.same_person(entry, people, find, heard)

@@ -125,7 +125,6 @@ def _couples(
 
 def asked(one: Arrival, line: int, answers: Answers = NO_ANSWERS) -> Asked:
     """What a unit asks besides its entries: merges, and identifiers that move (HL7 v2 A43)."""
-    losers = frozenset(loser for _, loser in one.outcome.merges)
     moves: dict[str, str] = {}
     if one.outcome.event == "A43":  # each group: who gets it, who had it
         people = [e.urn for e in one.outcome.entries if e.resource["resourceType"] == alike.KIND]
@@ -133,9 +132,17 @@ def asked(one: Arrival, line: int, answers: Answers = NO_ANSWERS) -> Asked:
     known = frozenset(linking.people(one.outcome))
     changed = renaming.changes(one.outcome), one.stamp.as_of
     heard = one.outcome.unit.kind in _HEARD
-    moves_on = bool(losers or changed[0]) or one.outcome.event in _MOVES
+    moves_on = bool(one.outcome.merges or changed[0]) or one.outcome.event in _MOVES
     return Asked(
-        losers, moves, known, answers, changed, _sender(one.outcome), line, heard, moves_on
+        one.outcome.merges,
+        moves,
+        known,
+        answers,
+        changed,
+        _sender(one.outcome),
+        line,
+        heard,
+        moves_on,
     )
 
 

@@ -287,3 +287,38 @@ def test_people_are_linked_and_unlinked(store) -> None:
     assert not any("link" in one for one in store.each("Patient"))
     load(store, message("A08", 14, pid("M1"), pv1()))
     assert len(list(store.each("Patient"))) == 2
+
+
+MEMBER = "~90000001A^^^MEDI-CAL^MA"
+
+
+@pytest.mark.parametrize(
+    ("pid3", "mrg1"),
+    [("M1^^^MERCY^MR" + MEMBER, "M2^^^MERCY^MR"),
+     ("M1^^^MERCY^MR", "M2^^^MERCY^MR" + MEMBER),
+     ("M1^^^MERCY^MR" + MEMBER, "M2^^^MERCY^MR" + MEMBER)],
+    ids=["in PID-3", "in MRG-1", "in both"],
+)  # fmt: skip
+def test_a_plan_s_number_that_is_told_of_both_ends_with_the_survivor(pid3, mrg1) -> None:
+    """Whoever had it before, and whenever the merge comes."""
+    some = [
+        message("A01", 6, pid("M1"), pv1(visit="V1")),
+        message("A01", 7, pid(f3="M2^^^MERCY^MR" + MEMBER), pv1(visit="V2")),
+        message("A40", 9, pid(f3=pid3), f"MRG|{mrg1}"),
+    ]
+    for order in itertools.permutations(some):
+        store = stores.open("sqlite://", resolve, uuid.UUID(int=3), 5, replay, may_merge)
+        assert set(load(store, *order)) == {"stored"}
+        (last,) = (one for one in store.each("Patient") if one.get("active") is not False)
+        assert sorted(value for value, _ in numbers(last)) == ["90000001A", "M1", "M2"]
+        assert subjects(store) == {f"Patient/{last['id']}"}
+        store.close()
+
+
+def test_who_is_one_person_here_already_does_not_replace_himself(store) -> None:
+    for number, visit in (("M1", "V1"), ("M2", "V2")):
+        both = f"{number}^^^MERCY^MR{MEMBER}"
+        load(store, message("A01", 6, pid(f3=both), pv1(visit=visit)))
+    assert load(store, merged("M1", "M2")) == ["stored"]
+    (only,) = store.each("Patient")
+    assert "link" not in only and only.get("active") is not False

@@ -117,3 +117,15 @@ def test_a_person_looks_at_what_is_not_sure(before: list[bytes], change: bytes) 
     for order in itertools.permutations(before):
         became, found = stored(*order, change)
         assert became == ["stored", "stored", "review"] and found == expected
+
+
+def test_a_stay_keeps_its_diagnosis() -> None:
+    """Told under both numbers it was stored twice; `stored` looks for what leads nowhere."""
+    ill = "DG1|1||F20.9^x^I10|||A"
+    became, found = stored(
+        message("A03", 9, pid("M5"), pv1("V1"), ill),
+        message("A01", 1, pid("M1"), pv1("V1"), ill),
+        message("A47", 5, pid("M5"), "MRG|M1^^^MERCY^MR"),
+    )
+    assert set(became) == {"stored"} and len(found["Condition"]) == 1
+    assert len(found["Encounter"][0]["diagnosis"]) == 1
