@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from unicodedata import normalize
 
 from sqlalchemy import Connection
 
@@ -13,10 +14,13 @@ from adapter.store import bulk
 KIND = "Patient"
 ELEMENTS = ("birthDate", "name", "telecom")  # what the keys are made of
 PARAM = "Patient.~alike"  # of the index rows; no search parameter has such a name
-VERSION = 1  # of the keys: another one writes the index anew
+VERSION = 2  # of the keys: another one writes the index anew
 _MOST = 20  # a key of more people names nobody: a shelter's telephone
 _LONGEST = 200
-_MARKS, _OTHERS = re.compile(r"[\W_]"), re.compile(r"\D")  # no letter or digit; no digit
+_MARKS, _OTHERS = (
+    re.compile(r"[\W_]"),
+    re.compile(r"\D"),
+)  # no letter or digit, accents too; no digit
 
 # One more than the most says that they are too many: the rest need not be read.
 _ROWS = (
@@ -36,7 +40,7 @@ def _births(person: Resource) -> Iterator[str]:
     birth = str(person.get("birthDate", ""))
     if len(birth) == 10:
         for name in person.get("name", ()):
-            family = _MARKS.sub("", str(name.get("family", "")).casefold())
+            family = _MARKS.sub("", normalize("NFKD", str(name.get("family", "")).casefold()))
             if family:
                 yield f"b {birth} {family}"
 

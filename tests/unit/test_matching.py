@@ -217,6 +217,13 @@ def test_a_member_is_found_without_a_common_number(store) -> None:
     assert member in again.ids.values()
 
 
+@pytest.mark.parametrize(("here", "there"), [("Ñandú", "NANDU"), ("Nandu", "ÑANDÚ")])
+def test_a_member_is_found_however_accents_are_written(store, here, there) -> None:
+    member = roster(store, name=[{"family": here, "given": ["José"]}])
+    (receipt,) = load(store, admit("M1", name=f"{there}^JOSE", f13=HOME))
+    assert receipt.status == "stored" and member in receipt.ids.values()
+
+
 def test_what_is_unsure_waits_with_its_candidates(store) -> None:
     member = roster(store)
     (receipt,) = load(store, admit("M1"))
