@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from adapter.mapping.model import Map, Rule
-from adapter.record import piece
+from adapter.record import PIECEWISE, piece
 
 # Elements of which each child is told by a field of its own.
 _BY_CHILD = ("period", "hospitalization")
+# Told as a whole list, though single items of it may be deleted.
+_WHOLE = ("diagnosis",)
 # What converters and builders write that no constant beside them shows.
 _SAMPLES: dict[str, dict[str, Any]] = {
     "work_phone": {"use": "work"},
@@ -19,6 +21,12 @@ _SAMPLES: dict[str, dict[str, Any]] = {
     "citizenship": {"url": "/patient-citizenship"},
     "nationality": {"url": "/patient-nationality"},
     "species": {"url": "/patient-animal"},
+    "important_person": {"url": "/patient-importance"},
+    "subscriber_number": {"url": "/extension-Coverage.subscriberId"},
+    "observation_id": {"url": "/observation-v2-subid"},
+    "specimens": {"url": "/extension-Observation.specimen"},
+    "episode_text": {"url": "/resource-instance-description"},
+    "prior_temporary": {"url": "/extension-EncounterHistory.location"},
 }
 
 
@@ -26,7 +34,8 @@ def cleared(item: Map, rule: Rule) -> str:
     """The path that a null of the rule's field deletes, `""` for none.
 
     `gender`; `period.end`; `location[temporary]`; an item as it is told again: `telecom/work`.
-    An identifier is never deleted for being absent: it may lead to the person once more.
+    An identifier is never deleted for being absent: it may lead to the person once more. Nor are
+    the items of a list that other fields tell, where nobody knows which of them the field told.
     """
     first, *rest = rule.to.steps
     if first.key == "identifier":
@@ -36,8 +45,10 @@ def cleared(item: Map, rule: Rule) -> str:
         return ".".join([first.key, *children])
     if first.key == "location":
         return f"location[{first.slot}]"
+    if first.key in _WHOLE or first.key not in PIECEWISE:
+        return first.key
     name = piece(first.key, _sample(item, rule))
-    return f"{first.key}/{name}" if name else first.key
+    return f"{first.key}/{name}" if name else ""
 
 
 def _sample(item: Map, rule: Rule) -> dict[str, Any]:

@@ -128,6 +128,6 @@ def clear(item: Map, rule: Rule) -> Callable[[Run], None]:
             draft_of(run).cleared.append(path)
             run.issue("information", "cleared", f"{item.resource}.{root} is to be deleted")
         else:
-            run.issue("information", "unmapped", "an identifier is not deleted")
+            run.issue("information", "unmapped", f"no {item.resource}.{root} is deleted")
 
     return run_clear

@@ -72,10 +72,18 @@ def _joined(mine: Contribution, since: Callable[[str], str]) -> Contribution:
 
 
 def _upon(plain: Register | None, element: str, registers: dict[str, Register]) -> Register:
-    """Pieces upon what was said of the whole element; those that are older no longer count."""
+    """Pieces upon what was said of the whole element; those that are older no longer count.
+
+    What a message says itself stands over its deletion of the rest.
+    """
     if plain is None:
         return _join(element, registers)
-    newer = {name: r for name, r in registers.items() if r.stamp.order > plain.stamp.order}
+    since = plain.stamp.order
+    newer = {
+        name: register
+        for name, register in registers.items()
+        if register.stamp.order > since or (plain.value is None and register.stamp.order == since)
+    }
     if not newer:
         return plain
     joined = _join(element, newer)
