@@ -38,6 +38,7 @@ class Outcome:
     """One unit converted. Refused whole (`ok` false, `bundle` None) when an issue failed it.
 
     `event`   the trigger event of an HL7 v2 message (MSH-9.2), `""` for any other unit
+    `at`      when what it tells happened, as FHIR dateTime with the sender's precision and offset
     `merges`  (urn of the survivor, urn of the loser) of each merge that the unit tells
     `lists`   (segment, urn of the person, urns of all it names) of each list that the unit tells
               as a whole
@@ -47,6 +48,7 @@ class Outcome:
     entries: list[Entry] = field(default_factory=list)
     issues: list[Issue] = field(default_factory=list)
     event: str = ""
+    at: str = ""
     merges: tuple[tuple[str, str], ...] = ()
     lists: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 

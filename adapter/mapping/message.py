@@ -32,7 +32,7 @@ def convert(message: Message, feed: Feed, unit: Unit) -> Outcome:
     run.facts["facility"] = message.facility
     run.sender = sender(feed, message.facility)
     _check_segments(run, event, message)
-    unit.as_of = order.place(message, feed.zone)
+    unit.as_of, happened = order.place(message, feed.zone)
     for line, text in enumerate(prepared(message.segments, feed), unit.at.line):
         if text:
             run.line = line
@@ -41,7 +41,7 @@ def convert(message: Message, feed: Feed, unit: Unit) -> Outcome:
     groups.close(run, event, spans)
     merges.alone(run, event.means, spans)
     outcome = finish(run)
-    outcome.event = event.code
+    outcome.event, outcome.at = event.code, happened
     _check_told(outcome, event, message)
     whole_lists.tell(lists, outcome)
     outcome.issues = _once(outcome.issues)

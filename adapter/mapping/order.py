@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapter.mapping.times import utc
+from adapter.mapping.times import date_time, utc
 from adapter.record import Message
 
 # Events that take another back. Their EVN-6 is when that one occurred (HL7 v2.9 chapter 3.4.1.6):
@@ -10,23 +10,32 @@ from adapter.record import Message
 CANCELS = frozenset(
     ("A11", "A12", "A13", "A25", "A26", "A27", "A32", "A33", "A38", "A52", "A53", "A55", "A62")
 )
+_VISIT = {"A01": 44, "A03": 45, "A04": 44}  # the field of PV1 that tells when it occurred, too
 _DAY = 8  # digits of a date
 
 
-def place(message: Message, zone: str) -> str:
-    """An instant in UTC and what follows it as text that sorts by time, "" when no time is told.
+def place(message: Message, zone: str) -> tuple[str, str]:
+    """An instant in UTC and what follows it as text that sorts by time; and when, as FHIR dateTime.
 
     EVN-6 (occurred), else EVN-2 (recorded), else MSH-7 (sent); ties by EVN-2, MSH-7, MSH-13. A day
-    without a time of day gives way to the instant of the same day when it was recorded.
+    without a time of day gives way to an instant of the same day: when it was recorded, sent, when
+    the stay began or ended (PV1-44, PV1-45). With none, a day before that of its recording stands
+    for its end. Both are "" when no time is told.
     """
     recorded, occurred = _told(message)
     sent = utc(message.sent, zone) if message.sent else ""
-    noted = utc(recorded, zone) if recorded else ""
+    noted, text = _when(recorded, "", message, zone) if recorded else ("", "")
     first = noted
-    if occurred and message.event not in CANCELS and not _vaguer(occurred, recorded):
-        first = utc(occurred, zone) or noted
-    first = first or sent
-    return f"{first} {noted or first} {sent} {message.sequence:>15}".rstrip() if first else ""
+    if occurred and message.event not in CANCELS:
+        happened, told = _when(occurred, recorded, message, zone)
+        if happened:
+            first, text = happened, told
+    if not first:
+        first, text = sent, message.sent
+    if not first:
+        return "", ""
+    order = f"{first} {noted or first} {sent} {message.sequence:>15}".rstrip()
+    return order, date_time(text, zone)[0]
 
 
 def _told(message: Message) -> tuple[str, str]:
@@ -38,6 +47,30 @@ def _told(message: Message) -> tuple[str, str]:
     return "", ""
 
 
-def _vaguer(occurred: str, recorded: str) -> bool:
-    """Whether the first is only the day of the second."""
-    return len(occurred) == _DAY < len(recorded) and recorded.startswith(occurred)
+def _when(text: str, recorded: str, message: Message, zone: str) -> tuple[str, str]:
+    """The instant of a DTM, or of what says it more closely, and the text that says so."""
+    if _timed(text):
+        return utc(text, zone), text
+    for finer in (recorded, message.sent, _visit(message)):
+        if _timed(finer) and finer.startswith(text[:_DAY]):
+            found = utc(finer, zone)
+            if found:
+                return found, finer
+    day, last = text[:_DAY], recorded or message.sent
+    if day.isdigit() and len(day) == _DAY <= len(last) and day < last[:_DAY]:
+        return utc(f"{day}235959.999{text[_DAY:]}", zone), text
+    return utc(text, zone), text
+
+
+def _timed(text: str) -> bool:
+    """Whether a DTM has a time of day."""
+    return text[_DAY : _DAY + 2].isdigit()
+
+
+def _visit(message: Message) -> str:
+    """When the stay began or ended, of a message of that event."""
+    field = _VISIT.get(message.event, 0)
+    for text in message.segments if field else ():
+        if text.startswith("PV1|"):
+            return (text.split("|", field + 1) + [""] * field)[field]
+    return ""

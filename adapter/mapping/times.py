@@ -184,6 +184,7 @@ def utc(text: str, zone: str) -> str:
         if len(value) == _SECOND and value[-3:] == ":00":  # no fraction, an offset of whole hours
             return f"{_utc_hour(value[:13] + value[19:])}{value[13:19]}.000+00:00"
         when = datetime.fromisoformat(value)
-        return when.astimezone(UTC).isoformat(timespec="milliseconds")
+        found = when.astimezone(UTC).isoformat(timespec="microseconds")
+        return found.replace("000+", "+")  # milliseconds, and what is finer if it is told
     except (BadValue, ValueError, OverflowError):
         return ""

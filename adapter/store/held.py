@@ -88,6 +88,7 @@ def pack(outcome: Outcome, answers: Mapping[str, str], about: str) -> str:
         "answers": dict(answers),
         "about": about,
         "event": outcome.event,
+        "at": outcome.at,
         "merges": outcome.merges,
         "lists": outcome.lists,
         "issues": [_issue(one) for one in outcome.issues],
@@ -121,6 +122,7 @@ def _outcome(packed: dict[str, Any]) -> Outcome:
         entries=[_unpacked(one) for one in packed["entries"]],
         issues=list(_issues(packed["issues"])),
         event=packed["event"],
+        at=packed.get("at", ""),
         merges=tuple((survivor, loser) for survivor, loser in packed["merges"]),
         lists=tuple((name, owner, tuple(urns)) for name, owner, urns in packed["lists"]),
     )

@@ -7,7 +7,6 @@ from typing import Any
 
 from adapter.outcome import Outcome
 from adapter.record import Entry, Movement, Origin, Resource, new
-from adapter.store.instants import moment, since
 from adapter.store.registers import WEAK, Contribution, Contributions, Register, Stamp
 
 MARK = "@"  # begins the name of a movement's register; its place in time follows
@@ -34,18 +33,6 @@ def newest(movements: Sequence[Movement]) -> dict[str, tuple[Any, int, bool]]:
     return found
 
 
-def happened(outcome: Outcome) -> str:
-    """When what a message tells took place, with its sender's offset; else in UTC, else ""."""
-    instant = since(outcome.unit.as_of).partition(" ")[0]
-    for entry in reversed(outcome.entries):
-        if instant and entry.resource["resourceType"] == "Provenance":
-            times = (str(entry.resource.get(n, "")) for n in ("occurredDateTime", "recorded"))
-            found = next((text for text in times if moment(text) == instant), "")
-            if found:
-                return found
-    return outcome.unit.as_of.partition(" ")[0]
-
-
 def movement(
     outcome: Outcome, entry: Entry, resource: Resource, rows: Sequence[Origin]
 ) -> dict[str, Any]:
@@ -53,7 +40,7 @@ def movement(
     places = [row.field for row in rows if row.element == "location" and row.field.startswith("PV")]
     return {
         "event": outcome.event if _named(entry) else "",
-        "at": happened(outcome),
+        "at": outcome.at or outcome.unit.as_of.partition(" ")[0],
         "says": {
             **{name: resource[name] for name in _KEPT if name in resource},
             **_planned(resource),
