@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from adapter.program import ahead, places
+from adapter.program.course import ENDED, LIVE, OF_THE_END, PLANNED, Before, Stay
 from adapter.program.effects import Effect, effects, undoable
 from adapter.program.places import Places
 from adapter.record import Movement, new
 
 Json = dict[str, Any]
 
-_ENDED = frozenset(("finished", "cancelled", "entered-in-error"))
-_LIVE = frozenset(("arrived", "triaged", "in-progress", "onleave"))
-_PLANNED = frozenset(("planned",))
 _NONE = Effect()
-_OF_THE_END = ("dischargeDisposition", "destination")
 
 
 class Element(NamedTuple):
@@ -30,52 +26,6 @@ class Element(NamedTuple):
     value: Any
     by: int
     weak: bool = False
-
-
-class Before(NamedTuple):
-    """What the stay was before an event that another may take back; where it was `after` it."""
-
-    event: str
-    number: int
-    status: str
-    coding: Json | None
-    places: Places
-    plan: Json
-    after: Places = Places()
-
-    @property
-    def plans(self) -> bool:
-        """Whether the event only told what is to come."""
-        effect = effects().get(self.event, _NONE)
-        return not (effect.status or effect.move)
-
-    def without(self, paths: tuple[str, ...]) -> Before:
-        """The same, with nothing planned at these paths."""
-        return self._replace(plan={n: v for n, v in self.plan.items() if n not in paths})
-
-
-@dataclass(slots=True)
-class Stay:
-    """The stay so far; `by` names the movement that last changed an element.
-
-    `alone`  elements of which no part has a life of its own: length, the end that is planned
-    `calm`   the movement that last took the plan of a discharge back
-    """
-
-    status: str = ""
-    status_since: str = ""
-    statuses: list[Json] = field(default_factory=list)
-    coding: Json | None = None
-    class_since: str = ""
-    classes: list[Json] = field(default_factory=list)
-    period: Json = field(default_factory=dict)
-    hospitalization: Json = field(default_factory=dict)
-    alone: Json = field(default_factory=dict)
-    places: Places = field(default_factory=Places)
-    weak: Json = field(default_factory=dict)
-    before: list[Before] = field(default_factory=list)
-    by: dict[str, int] = field(default_factory=dict)
-    calm: int = -1
 
 
 def replay(movements: Iterable[Movement]) -> dict[str, Element]:
@@ -129,19 +79,19 @@ def _keep(course: _Course) -> None:
 def _step(stay: Stay, number: int, movement: Movement) -> None:
     effect = effects().get(movement.event, _NONE)
     says = {name: value for name, value in movement.says.items() if name not in movement.weak}
-    if says.get("status") == "finished" and effect.status in _LIVE:
+    if says.get("status") == "finished" and effect.status in LIVE:
         effect = Effect("finished", None)  # it is the visit before, of which another is the rest
     _take_weak(stay, number, movement)
     undone = _undone(stay, effect)
-    was = Before(movement.event, number, stay.status, stay.coding, stay.places, _plan(stay))
+    was = Before(movement.event, number, stay.status, stay.coding, stay.places, ahead.plan(stay))
     _take_status(stay, number, _wanted(stay, effect, says, undone), movement.at)
-    if was.status in _ENDED and stay.status not in _ENDED:
+    if was.status in ENDED and stay.status not in ENDED:
         _reopened(stay, number)
     _take_class(stay, number, _class(stay, effect, says, undone), movement.at)
-    cleared = _cleared(stay, effect, movement.cleared, undone)
+    cleared = ahead.cleared(stay, effect, movement.cleared, undone)
     _take_times(stay, number, says, cleared)
     _take_alone(stay, number, says, cleared)
-    _take_plan(stay, number, effect, was, undone and undone.without(cleared))
+    ahead.take(stay, number, effect, was, undone and undone.without(cleared))
     _take_places(stay, number, movement, says, undone)
     if movement.event in undoable():
         stay.before.append(new(Before, (*was[:-1], stay.places)))
@@ -185,10 +135,10 @@ def _wanted(stay: Stay, effect: Effect, says: Json, undone: Before | None) -> st
     if not effect.status or not effect.may_replace(stay.status):
         return ""
     ends = says.get("period", {}).get("end")
-    if stay.status == "finished" and ends and not effect.undoes and effect.status in _LIVE:
+    if stay.status == "finished" and ends and not effect.undoes and effect.status in LIVE:
         return ""  # told after the end, with its end: no new beginning
     if undone is not None and _unchanged(stay, "status", undone):
-        restored = _LIVE if effect.status in _LIVE else _LIVE | {"finished"}
+        restored = LIVE if effect.status in LIVE else LIVE | {"finished"}
         if undone.status in restored:
             return undone.status
     if effect.status != "said":
@@ -213,7 +163,7 @@ def _take_status(stay: Stay, number: int, status: str, at: str) -> None:
 def _reopened(stay: Stay, number: int) -> None:
     """A stay that goes on has no end, no disposition and no destination."""
     stay.period = {name: stay.period[name] for name in stay.period if name != "end"}
-    kept = {n: v for n, v in stay.hospitalization.items() if n not in _OF_THE_END}
+    kept = {n: v for n, v in stay.hospitalization.items() if n not in OF_THE_END}
     stay.hospitalization = kept
     stay.by["period"] = stay.by["hospitalization"] = number
 
@@ -279,56 +229,6 @@ def _take_alone(stay: Stay, number: int, says: Json, cleared: tuple[str, ...]) -
             stay.alone[name], stay.by[name] = says[name], number
 
 
-# --- what a pending discharge plans
-
-
-def _plan(stay: Stay) -> Json:
-    """What is told of the discharge, by its path."""
-    ends = stay.hospitalization
-    found = {f"hospitalization.{name}": ends[name] for name in _OF_THE_END if name in ends}
-    if "end" in stay.period:
-        found["period.end"] = stay.period["end"]
-    return {**found, **stay.alone}
-
-
-def _cleared(
-    stay: Stay, effect: Effect, paths: tuple[str, ...], undone: Before | None
-) -> tuple[str, ...]:
-    """What a message deletes; a plan is not deleted where what stood before it comes back.
-
-    Nor twice: told again, a cancel finds what the first left. A null of its own deletes anyway.
-    """
-    if effect.move != "unplan":
-        return paths
-    if stay.status in _ENDED:
-        paths = tuple(path for path in paths if path not in ahead.AHEAD)
-    if undone is not None or stay.by.get("plan", -1) <= stay.calm:
-        nulls = ahead.nulls(paths)
-        return tuple(path for path in paths if path not in ahead.PLAN or path in nulls)
-    return paths
-
-
-def _take_plan(stay: Stay, number: int, effect: Effect, was: Before, undone: Before | None) -> None:
-    if undone is not None and effect.move == "unplan":
-        _plan_again(stay, number, undone.plan)
-    if _plan(stay) != was.plan:
-        stay.by["plan"] = number
-    if effect.move == "unplan":
-        stay.calm = number
-
-
-def _plan_again(stay: Stay, number: int, plan: Json) -> None:
-    """What was told of the discharge before its plan; what is told of a real end stays."""
-    for path in (ahead.PLANNED_END,) if stay.status in _ENDED else ahead.PLAN:
-        root, _, child = path.partition(".")
-        box = {"period": stay.period, "hospitalization": stay.hospitalization}.get(root, stay.alone)
-        name = child or path
-        if box.get(name) != plan.get(path):
-            stay.by[root] = number
-            box.pop(name, None)
-            box.update({name: plan[path]} if path in plan else {})
-
-
 # --- places
 
 
@@ -343,14 +243,14 @@ def _take_places(
         off.add("temporary")
     if effect.undoes:  # what it takes back it may name: the place left is the one never reached
         said = {part: item for part, item in said.items() if part not in off | {"prior"}}
-    if undone is not None and stay.status in _ENDED:
+    if undone is not None and stay.status in ENDED:
         said = {}
     off -= said.keys()
     for part in sorted(off):
         now = places.left(now, part, at)
-    ended = stay.status in _ENDED
+    ended = stay.status in ENDED
     if not ended or stay.by.get("status") == number:
-        now = places.moved(now, said, at, stay.status in _PLANNED)
+        now = places.moved(now, said, at, stay.status in PLANNED)
     if ended:
         now = places.closed(now, stay.period.get("end") or at, at)
     if now != before:

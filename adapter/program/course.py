@@ -1,0 +1,62 @@
+"""A stay as far as it is told, and what it was before each event that another may take back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from adapter.program.effects import Effect, effects
+from adapter.program.places import Places
+
+Json = dict[str, Any]
+
+ENDED = frozenset(("finished", "cancelled", "entered-in-error"))
+LIVE = frozenset(("arrived", "triaged", "in-progress", "onleave"))
+PLANNED = frozenset(("planned",))
+OF_THE_END = ("dischargeDisposition", "destination")  # elements of the hospitalization
+
+
+class Before(NamedTuple):
+    """What the stay was before an event that another may take back; where it was `after` it."""
+
+    event: str
+    number: int
+    status: str
+    coding: Json | None
+    places: Places
+    plan: Json
+    after: Places = Places()
+
+    @property
+    def plans(self) -> bool:
+        """Whether the event only told what is to come."""
+        effect = effects().get(self.event, Effect())
+        return not (effect.status or effect.move)
+
+    def without(self, paths: tuple[str, ...]) -> Before:
+        """The same, with nothing planned at these paths."""
+        return self._replace(plan={n: v for n, v in self.plan.items() if n not in paths})
+
+
+@dataclass(slots=True)
+class Stay:
+    """The stay so far; `by` names the movement that last changed an element.
+
+    `alone`  elements of which no part has a life of its own: length, the end that is planned
+    `calm`   the movement that last took the plan of a discharge back
+    """
+
+    status: str = ""
+    status_since: str = ""
+    statuses: list[Json] = field(default_factory=list)
+    coding: Json | None = None
+    class_since: str = ""
+    classes: list[Json] = field(default_factory=list)
+    period: Json = field(default_factory=dict)
+    hospitalization: Json = field(default_factory=dict)
+    alone: Json = field(default_factory=dict)
+    places: Places = field(default_factory=Places)
+    weak: Json = field(default_factory=dict)
+    before: list[Before] = field(default_factory=list)
+    by: dict[str, int] = field(default_factory=dict)
+    calm: int = -1
