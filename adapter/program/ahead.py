@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapter.program.course import ENDED, OF_THE_END, Before, Stay
+from adapter.program.course import ENDED, OF_THE_END, Before, Stay, fit
 from adapter.program.effects import Effect
 
 Json = dict[str, Any]
@@ -43,7 +43,7 @@ def cleared(
 
 
 def take(stay: Stay, number: int, effect: Effect, was: Before, undone: Before | None) -> None:
-    """Note what an event does to the plan; the one that takes it back restores what stood before."""
+    """Note what an event does to the plan; one that takes it back restores what stood before."""
     if undone is not None and effect.move == "unplan":
         _plan_again(stay, number, undone.plan)
     if plan(stay) != was.plan:
@@ -61,7 +61,10 @@ def _plan_again(stay: Stay, number: int, before: Json) -> None:
         if box.get(name) != before.get(path):
             stay.by[root] = number
             box.pop(name, None)
-            box.update({name: before[path]} if path in before else {})
+            old = {name: before[path]} if path in before else {}
+            box.update(old)
+            if root == "period":
+                fit(stay, old)
 
 
 def _nulls(paths: tuple[str, ...]) -> frozenset[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from adapter.program.effects import Effect, effects
-from adapter.program.places import Places
+from adapter.program.places import Places, in_order
 
 Json = dict[str, Any]
 
@@ -42,6 +42,7 @@ class Before(NamedTuple):
 class Stay:
     """The stay so far; `by` names the movement that last changed an element.
 
+    `aside`  start or end, while the other was told since and they cannot both be right
     `alone`  elements of which no part has a life of its own: length, the end that is planned
     `calm`   the movement that last took the plan of a discharge back
     """
@@ -53,6 +54,7 @@ class Stay:
     class_since: str = ""
     classes: list[Json] = field(default_factory=list)
     period: Json = field(default_factory=dict)
+    aside: Json = field(default_factory=dict)
     hospitalization: Json = field(default_factory=dict)
     alone: Json = field(default_factory=dict)
     places: Places = field(default_factory=Places)
@@ -60,3 +62,11 @@ class Stay:
     before: list[Before] = field(default_factory=list)
     by: dict[str, int] = field(default_factory=dict)
     calm: int = -1
+
+
+def fit(stay: Stay, said: Json) -> None:
+    """Take in what is said of start and end; what it cannot be right beside comes back with it."""
+    every = {**stay.aside, **stay.period, **said}
+    right = in_order(every.get("start", ""), every.get("end", ""))
+    stay.period = every if right else dict(said)
+    stay.aside = {name: every[name] for name in every if name not in stay.period}

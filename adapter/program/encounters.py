@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from adapter.program import ahead, places
-from adapter.program.course import ENDED, LIVE, OF_THE_END, PLANNED, Before, Stay
+from adapter.program.course import ENDED, LIVE, OF_THE_END, PLANNED, Before, Stay, fit
 from adapter.program.effects import Effect, effects, undoable
 from adapter.program.places import Places
 from adapter.record import Movement, new
@@ -162,7 +162,7 @@ def _take_status(stay: Stay, number: int, status: str, at: str) -> None:
 
 def _reopened(stay: Stay, number: int) -> None:
     """A stay that goes on has no end, no disposition and no destination."""
-    stay.period = {name: stay.period[name] for name in stay.period if name != "end"}
+    _forget(stay, "end")
     kept = {n: v for n, v in stay.hospitalization.items() if n not in OF_THE_END}
     stay.hospitalization = kept
     stay.by["period"] = stay.by["hospitalization"] = number
@@ -207,18 +207,27 @@ def _take_times(stay: Stay, number: int, says: Json, cleared: tuple[str, ...]) -
     """Absent keeps, cleared goes, said replaces: child by child."""
     for path in cleared:
         root, _, child = path.partition(".")
-        box = {"period": stay.period, "hospitalization": stay.hospitalization}.get(root)
-        if box is not None:
+        if root in ("period", "hospitalization"):
             stay.by[root] = number
-            for name in [child] if child else list(box):
-                box.pop(name, None)
+            _forget(stay, child) if root == "period" else _lose(stay.hospitalization, child)
     if "period" in says:
-        period = {**stay.period, **says["period"]}
-        right = places.in_order(period.get("start", ""), period.get("end", ""))
-        stay.period, stay.by["period"] = (period if right else says["period"]), number
+        fit(stay, says["period"])
+        stay.by["period"] = number
     if "hospitalization" in says:
         stay.hospitalization = {**stay.hospitalization, **says["hospitalization"]}
         stay.by["hospitalization"] = number
+
+
+def _forget(stay: Stay, child: str) -> None:
+    """A period without its start or end, or without both (`""`)."""
+    _lose(stay.period, child)
+    _lose(stay.aside, child)
+    fit(stay, {})
+
+
+def _lose(box: Json, child: str) -> None:
+    for name in [child] if child else list(box):
+        box.pop(name, None)
 
 
 def _take_alone(stay: Stay, number: int, says: Json, cleared: tuple[str, ...]) -> None:

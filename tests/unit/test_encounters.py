@@ -295,6 +295,34 @@ def test_absent_keeps_and_cleared_goes() -> None:
     assert "period" not in found
 
 
+SLIP = move("A03", 20, end=2)  # before its start
+
+
+@pytest.mark.parametrize(
+    ("events", "start", "end"),
+    [
+        ([SLIP], None, 2),
+        ([SLIP, move("A08", 21, end=20)], 8, 20),
+        ([SLIP, move("A08", 21, start=1)], 1, 2),
+        ([SLIP, move("A08", 21, start=9)], 9, None),
+        ([SLIP, move("A08", 21, start=9), move("A08", 22, end=20)], 9, 20),
+        ([SLIP, move("A08", 21, start=9), move("A13", 22)], 9, None),
+        ([SLIP, move("A08", 21, cleared=("period.end",))], 8, None),
+        ([SLIP, move("A08", 21, cleared=("period.start",)), move("A08", 22, end=20)], None, 20),
+        ([SLIP, move("A13", 21)], 8, None),
+        ([SLIP, move("A13", 21), move("A03", 22, end=22)], 8, 22),
+        ([move("A16", 9, end=2), move("A25", 10)], 8, None),
+        ([move("A08", 9, start=30), move("A08", 10, end=20), move("A08", 11, start=7)], 7, 20),
+    ],
+)
+def test_a_start_and_an_end_that_cannot_both_be_right(events, start, end) -> None:
+    """The newer is shown alone; the other comes back when one of them is mended or taken back."""
+    hours = {"start": start, "end": end}
+    expected = {name: at(hour) for name, hour in hours.items() if hour is not None}
+    for told in ([ADMIT, *events], [*reversed(events), ADMIT], [ADMIT, *events, *events]):
+        assert state(*told)["period"] == expected
+
+
 def test_the_movement_that_made_an_element_is_named() -> None:
     found = replay([LEFT, ADMIT, move("A08", 22)])
     by = {name: element.by for name, element in found.items()}
@@ -334,7 +362,7 @@ def stays(draw: st.DrawFn) -> list[Movement]:
                     "temp": st.just("xr"),
                     "next": st.just("w9"),
                     "start": st.just(min(hours)),
-                    "end": st.just(hour),
+                    "end": st.sampled_from([hour, hour, 0]),
                     "dischargeDisposition": st.just("home"),
                     "plan": st.integers(1, 3),
                     "length": st.integers(1, 3),
@@ -373,6 +401,16 @@ def test_an_older_message_never_undoes_an_end(events: list[Movement]) -> None:
     assert all(row["status"] == "completed" for row in found.get("location", ()))
     update = move("A08", 51, cls="I", here="w7", start=1)
     assert state(*events, end, update)["status"] == "finished"
+
+
+@given(stays())
+def test_no_slip_loses_the_start(events: list[Movement]) -> None:
+    starts = {
+        one.says["period"]["start"] for one in events if "start" in one.says.get("period", {})
+    }
+    period = state(*events, move("A08", 50, end=50))["period"]
+    assert {period["start"]} == starts if starts else "start" not in period
+    assert period["end"] == at(50)
 
 
 @given(stays())
