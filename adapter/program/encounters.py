@@ -81,6 +81,10 @@ def _step(stay: Stay, number: int, movement: Movement) -> None:
     says = {name: value for name, value in movement.says.items() if name not in movement.weak}
     if says.get("status") == "finished" and effect.status in LIVE:
         effect = Effect("finished", None)  # it is the visit before, of which another is the rest
+    if _late(stay, effect):
+        says = {name: says[name] for name in says if name not in ("class", "location")}
+        kept = tuple(path for path in movement.cleared if not _part(path))
+        movement = movement._replace(cleared=kept)
     _take_weak(stay, number, movement)
     undone = _undone(stay, effect)
     was = Before(movement.event, number, stay.status, stay.coding, stay.places, ahead.plan(stay))
@@ -95,6 +99,12 @@ def _step(stay: Stay, number: int, movement: Movement) -> None:
     _take_places(stay, number, movement, says, undone)
     if movement.event in undoable():
         stay.before.append(new(Before, (*was[:-1], stay.places)))
+
+
+def _late(stay: Stay, effect: Effect) -> bool:
+    """Whether an event only tells of a plan, and the stay is beyond it: admitted, or over."""
+    planned = effect.status in PLANNED or (effect.status == "cancelled" and effect.over is not None)
+    return planned and stay.status not in PLANNED and not effect.may_replace(stay.status)
 
 
 def _take_weak(stay: Stay, number: int, movement: Movement) -> None:
@@ -259,7 +269,8 @@ def _take_places(
         now = places.left(now, part, at)
     ended = stay.status in ENDED
     if not ended or stay.by.get("status") == number:
-        now = places.moved(now, said, at, stay.status in PLANNED)
+        never = ended and stay.status != "finished"  # what was planned did not come to be
+        now = places.moved(now, said, at, never or stay.status in PLANNED)
     if ended:
         now = places.closed(now, stay.period.get("end") or at, at)
     if now != before:

@@ -163,13 +163,29 @@ CASES: list[tuple[str, list[Movement], str]] = [
     ("planned, then here", [move("A05", 2, cls="P", here="w1"), ADMIT],
      "in-progress | IMP | planned:2-8 | PRENC:2-8 | w1=active:8-"),
     ("planned", [move("A05", 2, cls="P", here="w1")], "planned | PRENC |  |  | w1=planned:-"),
-    ("pre-admission told late takes nothing back", [ADMIT, move("A05", 9, cls="I")],
+    ("pre-admission told late takes nothing back", [ADMIT, move("A05", 9, cls="P", here="w2")],
      "in-progress | IMP |  |  | w1=active:8-"),
+    ("pre-admission told late, its place taken away",
+     [ADMIT, move("A05", 9, cls="P", cleared=("location[assigned]",))],
+     "in-progress | IMP |  |  | w1=active:8-"),
+    ("pre-admission told after the end", [ADMIT, LEFT, move("A05", 22, cls="P", here="w2")],
+     "finished | IMP | in-progress:8-20 |  | w1=completed:8-20"),
+    ("pre-admission told again", [move("A05", 2, cls="P", here="w1"), move("A05", 3, here="w2")],
+     "planned | PRENC |  |  | w2=planned:-"),
+    ("pre-admission cancelled after the admission",
+     [move("A05", 2, cls="P", here="w1"), ADMIT, move("A38", 9, cls="P", here="w1")],
+     "in-progress | IMP | planned:2-8 | PRENC:2-8 | w1=active:8-"),
+    ("the admission of a planned stay cancelled",
+     [move("A05", 2, cls="P", here="w1"), ADMIT, move("A11", 9, cls="I", here="w1")],
+     "cancelled | PRENC | planned:2-8 in-progress:8-9 | PRENC:2-8 IMP:8-9"),
+    ("a planned stay entered in error", [move("A05", 2, cls="P", here="w1"), move("A23", 3)],
+     "entered-in-error | PRENC | planned:2-3"),
     ("pre-admission cancelled", [move("A05", 2, cls="P", here="w1"), move("A38", 3)],
      "cancelled | PRENC | planned:2-3"),
     ("pending admission cancelled", [move("A14", 2, cls="P"), move("A27", 3)],
      "cancelled | PRENC | planned:2-3"),
-    ("a pending admission is not the one that took place", [move("A14", 2), ADMIT, move("A27", 9)],
+    ("a pending admission is not the one that took place",
+     [move("A14", 2), ADMIT, move("A27", 9, cls="P", here="w2")],
      "in-progress | IMP | planned:2-8 |  | w1=active:8-"),
     ("pending transfer", [ADMIT, move("A15", 9, next="w2")],
      "in-progress | IMP |  |  | w1=active:8- w2=reserved:-"),
@@ -401,6 +417,13 @@ def test_an_older_message_never_undoes_an_end(events: list[Movement]) -> None:
     assert all(row["status"] == "completed" for row in found.get("location", ()))
     update = move("A08", 51, cls="I", here="w7", start=1)
     assert state(*events, end, update)["status"] == "finished"
+
+
+@given(stays(), st.sampled_from(["A05", "A14", "A27", "A38"]))
+def test_no_plan_changes_a_stay_that_has_begun(events: list[Movement], event: str) -> None:
+    begun = [*events, move("A01", 50, cls="I", here="w1")]
+    plan = move(event, 51, cls="P", here="w2", cleared=("location[temporary]",))
+    assert state(*begun, plan) == state(*begun)
 
 
 @given(stays())
