@@ -71,7 +71,7 @@ def _listed(house: Pipeline, say: Say) -> int:
 
 def _line(letter: Letter) -> str:
     tried = f"tried {letter.attempts} times, {letter.fault}" if letter.attempts else "not tried"
-    what = letter.event.partition(":")[0]
+    what = letter.event.partition("@")[0].partition(":")[0]
     next_try = f", next {letter.due}" if letter.state == "waiting" else ""
     stay = f"Encounter/{letter.encounter}"
     return f"{letter.state} {letter.sense} {what} {stay}, made {letter.made}: {tried}{next_try}"

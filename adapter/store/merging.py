@@ -199,7 +199,8 @@ def repointed(
     """Lead references on, in everything that refers to `near`. Returns what changed.
 
     The two ends of `lead` themselves keep what they say of each other, and so do Patients; history
-    is not written anew. `everywhere`: nothing but the two ends is left out.
+    is not written anew. `everywhere`: nothing but the two ends is left out. Nor do Tasks follow a
+    stay to another person: whoever was to do something for the one has nothing to do for the other.
     """
     old, new = lead
     rows = referring(work, near, everywhere)
@@ -209,7 +210,8 @@ def repointed(
         state = work.state(kind, uid)
         if state is None or state.ref in lead:
             continue
-        if kind == old.partition("/")[0] == "Patient" and not everywhere:
+        person = old.partition("/")[0] == "Patient" and not everywhere
+        if person and (kind == "Patient" or (kind == "Task" and near not in lead)):
             continue
         lead_on(work, state, old, new)
         changed += [state.ref] if saved(work, state, now) else []

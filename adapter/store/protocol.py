@@ -119,6 +119,7 @@ class Letter(NamedTuple):
     """One message about a stay to a care team's system; times are UTC, `""` when there is none.
 
     `id`        that of the message Bundle: who takes it twice knows it by this
+    `event`     what happened, to whom: `admit@<id of the Patient>`
     `at`        when the event was; with `encounter`, `event` and `revision` it is unique
     `sense`     `new`, `update` or `withdrawal` of what was said before
     `due`       when to try next; `told`: when it was delivered

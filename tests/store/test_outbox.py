@@ -149,14 +149,14 @@ def test_notices_are_derived_on_each_database(store: SqlStore) -> None:
         store.put(one, notices.stamp(now))
     assert notices.derive(store, now, DESK) == 2 and notices.derive(store, now, DESK) == 0
     events = [(one.event, one.recipient) for one in store.outbox.letters("waiting")]
-    assert events == [("admit", "harbor"), ("discharge", "harbor")]
+    assert events == [("admit@p1", "harbor"), ("discharge@p1", "harbor")]
     assert store.search("Task", [], 0).total == 4
     first = store.outbox.claim(notices.stamp(now), T9, 9)
-    assert [one.event for one in first] == ["admit"]
+    assert [one.event for one in first] == ["admit@p1"]
     store.put(stay("cancelled"), notices.stamp(now))
     assert notices.derive(store, now, DESK) == 1  # the discharge had not gone out
     states = [(one.event, one.sense, one.state) for one in store.outbox.letters()]
     assert states == [
-        ("admit", "new", "waiting"), ("discharge", "new", "withdrawn"),
-        ("admit", "withdrawal", "waiting"),
+        ("admit@p1", "new", "waiting"), ("discharge@p1", "new", "withdrawn"),
+        ("admit@p1", "withdrawal", "waiting"),
     ]  # fmt: skip

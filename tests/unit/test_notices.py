@@ -209,7 +209,7 @@ def step(store: SqlStore, encounter: Json | None = None, now: datetime = NOW) ->
 
 
 def short(letter: Letter) -> str:
-    return f"{letter.sense} {letter.event.partition(':')[0]}"
+    return f"{letter.sense} {letter.event.partition('@')[0].partition(':')[0]}"
 
 
 def deliver(store: SqlStore) -> list[Letter]:
@@ -297,6 +297,95 @@ def test_what_might_have_gone_out_counts_as_told(store) -> None:
     step(store, stay())
     store.outbox.claim(stamp(), stamp(NOW + timedelta(minutes=2)), 5)
     assert step(store, stay("cancelled")) == ["withdrawal admit"]
+
+
+BRUNO = {"id": "p2", "name": [{"family": "Placeholder", "given": ["Bruno"]}]}
+OTHER = patient("90000078A", **BRUNO, identifier=[{"system": CIN, "value": "90000078A"}])
+
+
+def whose(letter: Letter) -> list[str]:
+    """Who is named in a message."""
+    found = (row["resource"] for row in json.loads(letter.body)["entry"])
+    return [one["name"][0]["family"] for one in found if one["resourceType"] == "Patient"]
+
+
+def asked(store: SqlStore) -> list[tuple[str, str, str]]:
+    tasks = store.each("Task")
+    return sorted(
+        (one["for"]["reference"], one["code"]["coding"][0]["code"], one["status"]) for one in tasks
+    )
+
+
+def test_a_stay_that_was_another_person_s(store) -> None:
+    store.put(OTHER, stamp())
+    store.put(roster("90000077A"), stamp())
+    condition = {"resourceType": "Condition", "id": "c1", "subject": {"reference": "Patient/p2"}}
+    store.put(condition | {"encounter": {"reference": "Encounter/s1"}}, stamp())
+    step(store, stay())
+    deliver(store)
+    moved = stay(subject={"reference": "Patient/p2"}, serviceType={"text": "his alone"})
+    assert step(store, moved) == ["withdrawal admit"]
+    (message,) = deliver(store)
+    assert whose(message) == ["Quillfeather"] and "his alone" not in message.body
+    kinds = [row["resource"]["resourceType"] for row in json.loads(message.body)["entry"]]
+    assert kinds == ["MessageHeader", "Encounter", "Patient", "Organization"]
+    encounter = json.loads(message.body)["entry"][1]["resource"]
+    assert encounter["status"] == "entered-in-error" and "subject" in encounter
+    assert asked(store) == [("Patient/p1", "discharge-planning", "cancelled")]
+    assert step(store, moved | {"length": {"value": 1}}) == []
+
+
+def test_a_stay_that_becomes_another_member_s(store) -> None:
+    store.put(OTHER, stamp())
+    store.put(roster("90000077A"), stamp())
+    store.put(roster("90000078A", plan="sunset"), stamp())
+    step(store, stay("finished"))
+    deliver(store)
+    moved = stay("finished", subject={"reference": "Patient/p2"})
+    assert step(store, moved) == [
+        "withdrawal admit", "withdrawal discharge", "new admit", "new discharge"
+    ]  # fmt: skip
+    told = deliver(store)
+    assert [(one.recipient, whose(one)) for one in told] == [
+        ("harbor", ["Quillfeather"]), ("harbor", ["Quillfeather"]),
+        ("bay", ["Placeholder"]), ("bay", ["Placeholder"]),
+    ]  # fmt: skip
+    everything = sorted(("discharge-planning", *AFTER))
+    assert asked(store) == [
+        *(("Patient/p1", code, "cancelled") for code in everything),
+        *(("Patient/p2", code, "requested") for code in everything),
+    ]
+    assert step(store, stay("finished")) == [
+        "withdrawal admit", "withdrawal discharge", "new admit", "new discharge"
+    ]  # fmt: skip
+    assert asked(store) == [
+        *(("Patient/p1", code, "requested") for code in everything),
+        *(("Patient/p2", code, "cancelled") for code in everything),
+    ]
+
+
+def test_a_stay_that_moves_before_anybody_was_told(store) -> None:
+    store.put(OTHER, stamp())
+    step(store, stay())
+    assert step(store, stay(subject={"reference": "Patient/p2"})) == ["new admit"]
+    assert [one.state for one in store.outbox.letters()] == ["withdrawn", "waiting"]
+    (message,) = deliver(store)
+    assert whose(message) == ["Placeholder"]
+
+
+def test_a_person_who_becomes_one_with_another_is_the_same(store) -> None:
+    step(store, stay())
+    deliver(store)
+    gone = patient() | {"active": False, "identifier": []}
+    link = [{"other": {"reference": "Patient/p2"}, "type": "replaced-by"}]
+    store.put(gone | {"link": link}, stamp())
+    store.put(patient(id="p2"), stamp())
+    assert step(store, stay(subject={"reference": "Patient/p2"})) == []
+    store.delete("Patient", "p1", stamp())
+    assert step(store, stay("finished", subject={"reference": "Patient/p2"})) == ["new discharge"]
+    assert [one.partition(" ")[2] for one in map(short, store.outbox.letters())] == [
+        "admit", "discharge"
+    ]  # fmt: skip
 
 
 def test_a_deleted_stay_is_withdrawn(store) -> None:
@@ -543,7 +632,8 @@ def told(messages: list[bytes], each: bool) -> tuple[list[str], dict[str, str]]:
             step(made)
             deliver(made)
     step(made)
-    live = {one.event: one for one in made.outbox.letters() if one.state != "withdrawn"}
+    kept = (one for one in made.outbox.letters() if one.state != "withdrawn")
+    live = {one.event: one for one in kept}
     found = sorted(short(one) for one in live.values() if one.sense != "withdrawal"), work(made)
     made.close()
     return found
@@ -574,6 +664,21 @@ def moved(minute: int, facility: str, bed: str) -> bytes:
     return message("A02", minute, bed=bed).replace(
         f"4WEST^{bed}^B^MERCYTEST".encode(), f"4WEST^{bed}^B^{facility}".encode()
     )
+
+
+def test_a_visit_that_is_moved_to_another_person(store) -> None:
+    house = Pipeline(store, lambda: NOW)
+    other = message("A45", 40).replace(b"90000077A", b"90000079A")
+    other = other.replace(b"QUILLFEATHER^ODETTE", b"PLACEHOLDER^BRUNO").replace(b"1980", b"1972")
+    mrg = b"\rMRG|90000077A^^^MEDI-CAL^MA||||V90001^^^MERCYTEST^VN\rPV1|"
+    list(house.adt(STORY[1], "default", "m"))
+    assert step(store) == ["new admit"]
+    deliver(store)
+    (result,) = house.adt(other.replace(b"\rPV1|", mrg), "default", "m")
+    assert result.status == "stored" and step(store) == ["withdrawal admit"]
+    (withdrawal,) = deliver(store)
+    assert "PLACEHOLDER" not in withdrawal.body.upper()
+    assert asked(store) == [("Patient/p1", "discharge-planning", "cancelled")]
 
 
 @pytest.mark.parametrize(
