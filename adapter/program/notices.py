@@ -123,6 +123,9 @@ def _announce(case: Case, event: Event, found: Member | None) -> int:
     """An event that nobody was told of, or only until it was withdrawn."""
     to = rosters.recipient(found, case.desk.recipients) if found else None
     before = case.told.get(case.key(event), ())
+    for one in before:
+        if one.state != "waiting":
+            case.store.outbox.recall(one.id)  # that it did not happen need not be said any more
     draft = Letter("", "", "", "", 0, "new", to.name if to else "", "waiting")
     return _post(case, event, before, draft._replace(state=_state(draft)))
 
@@ -145,9 +148,9 @@ def _withdraw(case: Case, before: Sequence[Letter]) -> int:
 
 
 def _gone_out(case: Case, before: Sequence[Letter]) -> bool:
-    """Whether a recipient may know of the event; what was never tried is taken back."""
+    """Whether a recipient may know of the event; what has not arrived is taken back."""
     kept = [one for one in before if not case.store.outbox.recall(one.id)]
-    return any(one.attempts for one in kept)
+    return any(one.attempts or one.state == "waiting" for one in kept)
 
 
 def _state(last: Letter) -> LetterState:

@@ -6,7 +6,19 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, Select, and_, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from adapter.store import reads, schema
 from adapter.store.protocol import Letter, LetterState, Stored
@@ -93,11 +105,22 @@ class SqlOutbox:
         return self._write(write)
 
     def recall(self, uid: str) -> bool:
-        """Take a message back that was never tried; False when it may have gone out."""
-        unsent = and_(_TABLE.c.id == uid, _TABLE.c.attempts == 0)
-        states = ("waiting", "unaddressed")
-        changed = update(_TABLE).where(unsent, _TABLE.c.state.in_(states)).values(state="withdrawn")
-        return self._write(lambda work: work.connection.execute(changed).rowcount > 0)
+        """Take a message back that is no longer true; False when it may have gone out.
+
+        What waits to be tried again stays: what comes after it makes it right.
+        """
+        unsent = and_(_TABLE.c.attempts == 0, _TABLE.c.state.in_(("waiting", "unaddressed")))
+        given_up = _TABLE.c.state.in_(("stopped", "failed"))
+
+        def write(work: Work) -> bool:
+            mine = select(_TABLE.c.attempts).where(_TABLE.c.id == uid, or_(unsent, given_up))
+            attempts = work.connection.execute(mine).scalar()
+            if attempts is not None:
+                taken_back = update(_TABLE).where(_TABLE.c.id == uid).values(state="withdrawn")
+                work.connection.execute(taken_back)
+            return attempts == 0
+
+        return self._write(write)
 
     def claim(self, now: str, until: str, count: int) -> list[Letter]:
         """Messages that are due, with bodies, oldest first; nobody else gets them before `until`.
@@ -129,14 +152,22 @@ class SqlOutbox:
         """Let stopped and failed messages go again, to another recipient if named; how many.
 
         `recipient`  only those to this one; `to` also addresses those that had no recipient
+
+        Those about which something was said since are no longer true: they are taken back.
         """
         states = ["stopped", "failed", *(["unaddressed"] if to else [])]
         query = update(_TABLE).where(_TABLE.c.state.in_(states), _TABLE.c.body != "")
+        stale = query.where(_superseded()).values(state="withdrawn")
         if recipient:
             query = query.where(_TABLE.c.recipient.in_((recipient, "") if to else (recipient,)))
         values: dict[str, Any] = {"state": "waiting", "due": now, "fault": "", "made": _made(now)}
         values |= {"recipient": to} if to else {}
-        return self._write(lambda work: work.connection.execute(query.values(**values)).rowcount)
+
+        def write(work: Work) -> int:
+            work.connection.execute(stale)
+            return work.connection.execute(query.values(**values)).rowcount
+
+        return self._write(write)
 
     def _letters(self, query: Select[Any]) -> list[Letter]:
         with self._read() as connection:
@@ -149,6 +180,18 @@ _UNIQUE = ("encounter", "event", "at", "revision")
 def _made(now: str) -> Any:
     """A message that had given up gets its whole time again."""
     return case((_TABLE.c.state == "failed", now), else_=_TABLE.c.made)
+
+
+def _superseded() -> ColumnElement[bool]:
+    """Whether a later message tells of the same event; a stay has transfers of several times."""
+    later = _TABLE.alias("later")
+    same = or_(later.c.at == _TABLE.c.at, ~_TABLE.c.event.startswith("transfer"))
+    return exists().where(
+        later.c.encounter == _TABLE.c.encounter,
+        later.c.event == _TABLE.c.event,
+        later.c.number > _TABLE.c.number,
+        same,
+    )
 
 
 def _shown() -> Select[Any]:

@@ -164,7 +164,10 @@ class Outbox(Protocol):
         """Put a message in; False when one of its id or (stay, event, time, revision) is there."""
 
     def recall(self, uid: str) -> bool:
-        """Take a message back that was never tried; False when it may have gone out."""
+        """Take a message back that is no longer true; False when it may have gone out.
+
+        What waits to be tried again stays: what comes after it makes it right.
+        """
 
     def claim(self, now: str, until: str, count: int) -> list[Letter]:
         """Messages that are due, with bodies, oldest first; nobody else gets them before `until`.
@@ -179,7 +182,10 @@ class Outbox(Protocol):
         """The version of each resource of a type by id, deleted ones left out."""
 
     def retry(self, now: str, recipient: str = "", to: str = "") -> int:
-        """Let stopped and failed messages go again, to another recipient if named; how many."""
+        """Let stopped and failed messages go again, to another recipient if named; how many.
+
+        Those about which something was said since are no longer true: they are taken back.
+        """
 
 
 class Reader(Protocol):

@@ -118,6 +118,30 @@ def test_only_what_was_never_tried_is_taken_back(store: SqlStore) -> None:
     assert not box.recall("m2")
 
 
+def test_what_is_no_longer_true_is_taken_back(store: SqlStore) -> None:
+    box = store.outbox
+    for number, state in enumerate(("stopped", "failed", "delivered", "waiting")):
+        box.post(letter(number, state=state, encounter=f"s{number}"))
+        box.post(letter(number + 5, state=state, attempts=2, encounter=f"s{number + 5}"))
+    assert [box.recall(f"m{number}") for number in range(4)] == [True, True, False, True]
+    assert not any(box.recall(f"m{number}") for number in range(5, 9))  # may have gone out
+    assert ids(box.letters("withdrawn")) == ["m0", "m5", "m1", "m6", "m3"]
+    assert box.retry(T2) == 0
+
+
+def test_what_something_was_said_of_since_does_not_go_again(store: SqlStore) -> None:
+    box = store.outbox
+    box.post(letter(1, state="failed", event="discharge@p1"))
+    box.post(letter(2, state="delivered", event="discharge@p1", at=T1))
+    box.post(letter(3, state="failed", event="discharge@p2"))
+    box.post(letter(4, state="stopped", event="transfer@p1"))
+    box.post(letter(5, state="failed", event="transfer@p1", at=T1))
+    box.post(letter(6, state="stopped", event="transfer@p1"))
+    assert box.retry(T2) == 3
+    assert ids(box.letters("withdrawn")) == ["m1", "m4"]
+    assert ids(box.letters("waiting")) == ["m3", "m5", "m6"]
+
+
 def test_two_workers_never_get_the_same_message(opened) -> None:
     stores, got = [opened(), opened()], []
     for number in range(40):

@@ -388,6 +388,40 @@ def test_a_person_who_becomes_one_with_another_is_the_same(store) -> None:
     ]  # fmt: skip
 
 
+def settle(store: SqlStore, state: str, attempts: int = 1) -> None:
+    for one in store.outbox.claim("2027", "2028", 50):
+        store.outbox.settle(one._replace(state=state, attempts=attempts))
+
+
+def test_what_stopped_and_is_cancelled_does_not_go_again(store) -> None:
+    step(store, stay())
+    settle(store, "stopped", attempts=0)
+    assert step(store, stay("cancelled")) == []
+    assert store.outbox.retry(stamp()) == 0 and deliver(store) == []
+
+
+def test_what_failed_does_not_go_again_after_its_correction(store) -> None:
+    step(store, stay("finished"))
+    settle(store, "failed")
+    settle(store, "failed")
+    later = {"start": T0, "end": "2026-07-09T01:00:00-07:00"}
+    assert step(store, stay("finished", period=later)) == ["update discharge"]
+    withdrawn = ["withdrawal admit", "withdrawal discharge"]
+    assert step(store, stay("cancelled")) == withdrawn
+    assert list(map(short, deliver(store))) == withdrawn
+    assert store.outbox.retry(stamp()) == 0 and deliver(store) == []
+
+
+def test_a_withdrawal_that_failed_does_not_go_again_after_the_news(store) -> None:
+    step(store, stay())
+    deliver(store)
+    step(store, stay("cancelled"))
+    settle(store, "failed")
+    assert step(store, stay()) == ["new admit"]
+    assert store.outbox.retry(stamp()) == 0
+    assert list(map(short, deliver(store))) == ["new admit"]
+
+
 def test_a_deleted_stay_is_withdrawn(store) -> None:
     step(store, stay())
     deliver(store)
