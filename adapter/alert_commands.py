@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 from argparse import Namespace
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import date
 from typing import IO
 
@@ -30,13 +30,18 @@ def desk(given: settings.Settings) -> notices.Desk:
 
 def working(house: Pipeline, given: settings.Settings) -> AbstractContextManager[None]:
     """Derives and delivers every second while the block lasts. Raises SettingError."""
-    who = desk(given)
+    return _working(house, desk(given))
 
-    def work() -> None:
-        notices.derive(house.store, house.clock(), who)
-        delivery.send(house.store.outbox, who.recipients, house.clock)
 
-    return delivery.running(work)
+@contextmanager
+def _working(house: Pipeline, who: notices.Desk) -> Iterator[None]:
+    """Whoever is slow to take his messages keeps no Task and no other's message waiting."""
+    outbox = house.store.outbox
+    with (
+        delivery.running(lambda: notices.derive(house.store, house.clock(), who)),
+        delivery.sending(outbox, who.recipients, house.clock),
+    ):
+        yield
 
 
 def alerts(house: Pipeline, options: Namespace, say: Say) -> int:

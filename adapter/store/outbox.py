@@ -122,23 +122,39 @@ class SqlOutbox:
 
         return self._write(write)
 
-    def claim(self, now: str, until: str, count: int) -> list[Letter]:
-        """Messages that are due, with bodies, oldest first; nobody else gets them before `until`.
+    def due(self, now: str) -> list[str]:
+        """The recipients for whom something is due."""
+        query = select(_TABLE.c.recipient).where(_ready(now)).distinct()
+        with self._read() as connection:
+            return sorted(row[0] for row in connection.execute(query))
 
-        The messages of a stay go out in order, and none to a recipient that is stopped.
+    def claim(self, now: str, until: str, count: int, recipient: str = "") -> list[Letter]:
+        """Messages that are due, with bodies; nobody else gets them before `until`.
+
+        Least tried first, so that one that is never taken keeps no other waiting. To a recipient
+        the messages of a stay go out in order, and none to one that is stopped.
         """
+        found = select(*_SHOWN, _TABLE.c.body).where(_ready(now))
+        found = found.where(_TABLE.c.recipient == recipient) if recipient else found
+        query = found.order_by(_TABLE.c.attempts, _TABLE.c.number).limit(count)
         with self._read() as connection:  # to look does not keep a writer waiting
-            if not connection.execute(_due(now, 1)).first():
+            if not connection.execute(query.limit(1)).first():
                 return []
 
         def write(work: Work) -> list[Letter]:
-            found = [_letter(row) for row in work.connection.execute(_due(now, count))]
+            found = [_letter(row) for row in work.connection.execute(query)]
             ids = [letter.id for letter in found]
             tried = update(_TABLE).where(_TABLE.c.id.in_(ids))
             work.connection.execute(tried.values(due=until, attempts=_TABLE.c.attempts + 1))
             return [letter._replace(due=until, attempts=letter.attempts + 1) for letter in found]
 
         return self._write(write)
+
+    def postpone(self, recipient: str, until: str) -> None:
+        """Let what is due for a recipient wait at least until then."""
+        sooner = and_(_TABLE.c.state == "waiting", _TABLE.c.due < until)
+        later = update(_TABLE).where(_TABLE.c.recipient == recipient, sooner).values(due=until)
+        self._write(lambda work: work.connection.execute(later))
 
     def settle(self, letter: Letter) -> None:
         """Write down what became of a claimed message: state, attempts, due, told and fault."""
@@ -198,19 +214,19 @@ def _shown() -> Select[Any]:
     return select(*_SHOWN)
 
 
-def _due(now: str, count: int) -> Select[Any]:
+def _ready(now: str) -> ColumnElement[bool]:
+    """Whether a message may go out now."""
     earlier, blocked = _TABLE.alias("earlier"), _TABLE.alias("blocked")
     before = exists().where(
         earlier.c.encounter == _TABLE.c.encounter,
+        earlier.c.recipient == _TABLE.c.recipient,
         earlier.c.number < _TABLE.c.number,
         earlier.c.state.in_(_OPEN),
     )
     stopped = exists().where(
         blocked.c.state == "stopped", blocked.c.recipient == _TABLE.c.recipient
     )
-    ready = and_(_TABLE.c.state == "waiting", _TABLE.c.due <= now)
-    query = select(*_SHOWN, _TABLE.c.body).where(ready, ~before, ~stopped)
-    return query.order_by(_TABLE.c.number).limit(count)
+    return and_(_TABLE.c.state == "waiting", _TABLE.c.due <= now, ~before, ~stopped)
 
 
 def _letter(row: Any) -> Letter:

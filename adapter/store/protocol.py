@@ -169,11 +169,18 @@ class Outbox(Protocol):
         What waits to be tried again stays: what comes after it makes it right.
         """
 
-    def claim(self, now: str, until: str, count: int) -> list[Letter]:
-        """Messages that are due, with bodies, oldest first; nobody else gets them before `until`.
+    def due(self, now: str) -> list[str]:
+        """The recipients for whom something is due."""
 
-        The messages of a stay go out in order, and none to a recipient that is stopped.
+    def claim(self, now: str, until: str, count: int, recipient: str = "") -> list[Letter]:
+        """Messages that are due, with bodies; nobody else gets them before `until`.
+
+        Least tried first, so that one that is never taken keeps no other waiting. To a recipient
+        the messages of a stay go out in order, and none to one that is stopped.
         """
+
+    def postpone(self, recipient: str, until: str) -> None:
+        """Let what is due for a recipient wait at least until then."""
 
     def settle(self, letter: Letter) -> None:
         """Write down what became of a claimed message: state, attempts, due, told and fault."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -20,12 +22,14 @@ from adapter import data
 from adapter.errors import AdapterError, SettingError
 from adapter.settings import Recipient
 from adapter.store.protocol import Letter, Outbox
+from adapter.transport.refusals import Refusal, refusal
 
 TAKEN = frozenset({200, 202, 204})  # Da Vinci Alerts: success is one of these
 PASSING = frozenset({408, 425, 429})  # besides 5xx: the same may be taken later
 LEASE = timedelta(minutes=2)  # how long a claimed message is nobody else's
-SOME = 20  # messages claimed at once: all must be tried before the lease ends
-TIMEOUT = httpx.Timeout(5.0, connect=3.0)
+ATTEMPT = 15.0  # seconds for a message and its whole answer, however slowly it comes
+TIMEOUT = httpx.Timeout(5.0, connect=3.0)  # for each part of it
+MOST = 65536  # bytes of an answer that are read
 log = logging.getLogger("adapter.transport")
 
 Clock = Callable[[], datetime]
@@ -40,6 +44,11 @@ class Patience:
     longest: float
     give_up: timedelta
 
+    @property
+    def most(self) -> timedelta:
+        """No wait is longer."""
+        return timedelta(seconds=self.longest)
+
     def wait(self, attempts: int) -> timedelta:
         """How long to wait after so many attempts."""
         steps = min(attempts - 1, 30)
@@ -53,110 +62,181 @@ def patience() -> Patience:
     return Patience(row["first_seconds"], row["factor"], row["longest_seconds"], give_up)
 
 
+class Answer(NamedTuple):
+    """What came of an attempt.
+
+    `error`   why there was no answer, else `""`; `status`: that of HTTP
+    `asked`   how long to wait (Retry-After: seconds or a date), as it stands there
+    `said`    what the body says against the status
+    """
+
+    error: str = ""
+    status: int = 0
+    asked: str = ""
+    said: Refusal = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Post:
     """An open connection to one recipient."""
 
     recipient: Recipient
-    client: httpx.Client
+    client: httpx.AsyncClient
+    loop: asyncio.Runner
 
-    def send(self, letter: Letter) -> tuple[str, int, float]:
-        """POST a message: ("", status, seconds asked to wait), or why there was no answer.
-
-        Neither URL nor log holds anything of the message.
-        """
-        url = f"{self.recipient.url}/$process-message"
+    def send(self, letter: Letter) -> Answer:
+        """POST a message. Neither URL nor log holds anything of it."""
         try:
-            answer = self.client.post(url, content=letter.body.encode())
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return type(error).__name__, 0, 0.0
-        asked = answer.headers.get("retry-after", "")
-        return "", answer.status_code, float(asked[:6]) if asked.isdecimal() else 0.0
+            return self.loop.run(self._send(letter))
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            return Answer(type(error).__name__)
+
+    def close(self) -> None:
+        """Hang up."""
+        self.loop.run(self.client.aclose())
+        self.loop.close()
+
+    async def _send(self, letter: Letter) -> Answer:
+        url = f"{self.recipient.url}/$process-message"
+        request = self.client.stream("POST", url, content=letter.body.encode())
+        async with asyncio.timeout(ATTEMPT), request as answer:
+            asked = answer.headers.get("retry-after", "")
+            return Answer("", answer.status_code, asked, refusal(await _body(answer)))
+
+
+async def _body(answer: httpx.Response) -> bytes:
+    """What was answered; nothing of what is too long to be an answer."""
+    found = b""
+    raw: Any = answer.aiter_raw()  # a generator, though httpx does not say so
+    async with aclosing(raw) as chunks:
+        async for chunk in chunks:
+            found += chunk
+            if len(found) > MOST:
+                return b""
+    return found
 
 
 def connect(recipient: Recipient, environment: Mapping[str, str] | None = None) -> Post:
     """A connection that checks certificates and follows no redirect.
 
-    Raises SettingError when the token's variable is empty or the authority cannot be read.
+    Raises SettingError when the token's variable holds none or the authority cannot be read.
     """
     given = os.environ if environment is None else environment
     token = given.get(recipient.token, "") if recipient.token else ""
-    if recipient.token and not token:
-        raise SettingError(f"{recipient.token}: is empty, alerts to {recipient.name} need it")
+    if recipient.token and not (token.isascii() and token.isprintable() and token):
+        raise SettingError(f"{recipient.token}: holds no token, alerts to {recipient.name} need it")
     headers = {"Content-Type": "application/fhir+json", "Accept": "application/fhir+json"}
+    headers |= {"Accept-Encoding": "identity"}
     headers |= {"Authorization": f"Bearer {token}"} if token else {}
-    client = httpx.Client(
+    client = httpx.AsyncClient(
         headers=headers, timeout=TIMEOUT, verify=_trust(recipient), follow_redirects=False
     )
-    return Post(recipient, client)
+    return Post(recipient, client, asyncio.Runner())
 
 
 def send(outbox: Outbox, recipients: Sequence[Recipient], clock: Clock) -> int:
     """Try every message that is due; how many were delivered.
 
-    One recipient's silence does not keep another's messages waiting; after a failure the rest of
-    that recipient's messages wait with the failed one.
+    Each recipient has a thread of its own: the silence of one keeps no other's messages waiting.
     """
     named = {one.name: one for one in recipients}
-    delivered = 0
-    while True:
-        now = clock()
-        claimed = outbox.claim(_stamp(now), _stamp(now + LEASE), SOME)
-        if not claimed:
-            return delivered
-        groups: dict[str, list[Letter]] = {}
-        for letter in claimed:
-            groups.setdefault(letter.recipient, []).append(letter)
-        with ThreadPoolExecutor(max_workers=len(groups)) as pool:
-            jobs = [
-                pool.submit(_send_all, outbox, (named.get(name), letters), clock)
-                for name, letters in groups.items()
-            ]
-            delivered += sum(job.result() for job in jobs)
+    names, going = outbox.due(_stamp(clock())), threading.Event()
+    if not names:
+        return 0
+    with ThreadPoolExecutor(max_workers=len(names)) as pool:
+        jobs = [
+            pool.submit(_send_all, Round(outbox, name, named.get(name), clock, going))
+            for name in names
+        ]
+        return sum(job.result() for job in jobs)
 
 
-def _send_all(outbox: Outbox, job: tuple[Recipient | None, Sequence[Letter]], clock: Clock) -> int:
-    recipient, letters = job
+@contextmanager
+def sending(
+    outbox: Outbox, recipients: Sequence[Recipient], clock: Clock, every: float = 1.0
+) -> Iterator[None]:
+    """Try what is due again and again until the block ends, each recipient by itself."""
+    named = {one.name: one for one in recipients}
+    busy: dict[str, threading.Thread] = {}
+    stop = threading.Event()
+
+    def begin(one: Round) -> None:
+        if one.name not in busy or not busy[one.name].is_alive():
+            job = threading.Thread(target=_guarded, args=(lambda: _send_all(one),), daemon=True)
+            busy[one.name] = job
+            job.start()
+
+    def look() -> None:
+        for name in outbox.due(_stamp(clock())):
+            begin(Round(outbox, name, named.get(name), clock, stop))
+
+    with running(look, every):
+        yield
+    stop.set()
+    for job in busy.values():
+        job.join(TIMEOUT.read)
+
+
+class Round(NamedTuple):
+    """What is due for one recipient, and when to leave off."""
+
+    outbox: Outbox
+    name: str
+    recipient: Recipient | None
+    clock: Clock
+    stop: threading.Event
+
+    def claim(self) -> Letter | None:
+        """The next message, one at a time: none waits for another with its lease running out."""
+        if self.stop.is_set():
+            return None
+        now = self.clock()
+        found = self.outbox.claim(_stamp(now), _stamp(now + LEASE), 1, self.name)
+        return found[0] if found else None
+
+
+def _send_all(one: Round) -> int:
     try:
-        post = connect(recipient) if recipient else None
+        post = connect(one.recipient) if one.recipient else None
     except SettingError as error:
         log.error("%s", error)
         post = None
-    if post is None:
-        for letter in letters:
-            fault, tried = "no such recipient, or no token", letter.attempts - 1
-            outbox.settle(letter._replace(state="stopped", fault=fault, attempts=tried))
-        return 0
-    with post.client:
-        return sum(_in_turn(outbox, post, letters, clock))
+    if post is not None:
+        with closing(post):
+            return sum(_in_turn(one, post))
+    letter = one.claim()
+    if letter is not None:  # and with it all others to this recipient
+        fault, tried = "no such recipient, or no token", letter.attempts - 1
+        one.outbox.settle(letter._replace(state="stopped", fault=fault, attempts=tried))
+    return 0
 
 
-def _in_turn(outbox: Outbox, post: Post, letters: Sequence[Letter], clock: Clock) -> Iterator[bool]:
+def _in_turn(one: Round, post: Post) -> Iterator[bool]:
     """Each message after the other; once one is not taken for now, the rest wait like it."""
-    held: Letter | None = None
-    for letter in letters:
-        if held is not None:
-            due = held.due if held.state == "waiting" else _stamp(clock())
-            tried = letter.attempts - 1
-            outbox.settle(letter._replace(state="waiting", due=due, attempts=tried))
-            continue
-        after = settled(letter, post.send(letter), clock())
-        outbox.settle(after)
-        log.info("alert to %s: %s %s", post.recipient.name, after.state, after.fault)
-        held = after if after.state in ("waiting", "stopped") else None
+    while (letter := one.claim()) is not None:
+        after = settled(letter, post.send(letter), one.clock())
+        one.outbox.settle(after)
+        log.info("alert to %s: %s %s", one.name, after.state, after.fault)
         yield after.state == "delivered"
+        if after.state == "waiting":
+            one.outbox.postpone(one.name, after.due)
+        if after.state in ("waiting", "stopped"):
+            return
 
 
-def settled(letter: Letter, answer: tuple[str, int, float], now: datetime) -> Letter:
+def settled(letter: Letter, answer: Answer, now: datetime) -> Letter:
     """What becomes of a message after an answer (status), or none (the error's name).
 
-    Taken: 200, 202, 204. 401, 403, 404 and redirects: somebody must mend the endpoint. Other 4xx:
-    this message is refused for good. All else is tried again, later each time, then given up.
+    Taken: 200, 202, 204, unless the body says no (FHIR R4 messaging, response.code). 401, 403, 404
+    and redirects: somebody must mend the endpoint. Other 4xx, and fatal-error: this message is
+    refused for good. All else is tried again, later each time, then given up.
     """
-    error, status, asked = answer
-    fault = error or str(status)
-    if status in TAKEN:
+    status = answer.status
+    fault = answer.error or f"{status} {answer.said}".rstrip()
+    if status in TAKEN and not answer.said:
         return letter._replace(state="delivered", told=_stamp(now), fault="")
+    if status in TAKEN and answer.said == "fatal-error":
+        return letter._replace(state="failed", fault=fault)
     if status in (401, 403, 404, 405) or 300 <= status < 400:
         return letter._replace(state="stopped", fault=fault)
     if 400 <= status < 500 and status not in PASSING:
@@ -164,8 +244,19 @@ def settled(letter: Letter, answer: tuple[str, int, float], now: datetime) -> Le
     how = patience()
     if now - datetime.fromisoformat(letter.made) > how.give_up:
         return letter._replace(state="failed", fault=fault)
-    wait = max(how.wait(letter.attempts), timedelta(seconds=min(asked, how.longest)))
+    wait = max(how.wait(letter.attempts), min(_asked(answer.asked, now), how.most))
     return letter._replace(state="waiting", due=_stamp(now + wait), fault=fault)
+
+
+def _asked(text: str, now: datetime) -> timedelta:
+    """How long a recipient asks to be left alone: seconds, or until a date (RFC 9110 10.2.3)."""
+    if text.isascii() and text.isdecimal():
+        return timedelta(seconds=int(text[:6]))
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return timedelta()
+    return (until if until.tzinfo else until.replace(tzinfo=UTC)) - now
 
 
 @contextmanager
@@ -178,12 +269,7 @@ def running(work: Callable[[], object], every: float = 1.0) -> Iterator[None]:
 
     def loop() -> None:
         while not stop.wait(every):
-            try:
-                work()
-            except AdapterError as error:
-                log.error("alerts: %s", error)
-            except Exception as error:  # boundary of the thread: it must outlive any one stay
-                log.error("alerts: %s", type(error).__name__)
+            _guarded(work)
 
     thread = threading.Thread(target=loop, name="alerts", daemon=True)
     thread.start()
@@ -192,6 +278,15 @@ def running(work: Callable[[], object], every: float = 1.0) -> Iterator[None]:
     finally:
         stop.set()
         thread.join(TIMEOUT.read or 0)
+
+
+def _guarded(work: Callable[[], object]) -> None:
+    try:
+        work()
+    except AdapterError as error:
+        log.error("alerts: %s", error)
+    except Exception as error:  # boundary of the thread: it must outlive any one stay
+        log.error("alerts: %s", type(error).__name__)
 
 
 def _trust(recipient: Recipient) -> ssl.SSLContext:

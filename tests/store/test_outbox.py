@@ -79,6 +79,7 @@ def test_messages_of_a_stay_go_out_in_order(store: SqlStore) -> None:
     assert ids(box.claim(T2, T9, 10)) == ["m3"]  # never settled: whoever had it died
     box.settle(first[0]._replace(state="waiting"))  # delivered stays delivered
     assert ids(box.letters("delivered")) == ["m1"]
+    assert ids(box.claim(T9, T9, 1)) == ["m4"]  # the least tried first
     assert ids(box.claim(T9, T9, 1)) == ["m2"]
 
 
@@ -98,6 +99,18 @@ def test_a_stopped_recipient_gets_nothing_until_it_is_retried(store: SqlStore) -
     assert ids(box.claim(T9, T9, 10)) == ["m1", "m2"]
     assert box.retry(T2) == 1
     assert ids(box.letters("failed")) == []
+
+
+def test_each_recipient_has_its_own_order(store: SqlStore) -> None:
+    box = store.outbox
+    for one in (letter(1), letter(2, recipient="bay"), letter(3), letter(4, encounter="s2")):
+        box.post(one)
+    assert box.due(T0) == ["bay", "harbor"] and box.due("2026") == []
+    assert ids(box.claim(T0, T9, 5, "bay")) == ["m2"] and box.due(T0) == ["harbor"]
+    assert ids(box.claim(T0, T1, 1, "harbor")) == ["m1"]
+    box.postpone("harbor", T2)
+    assert box.due(T1) == [] and box.due(T2) == ["harbor"]
+    assert {one.due for one in box.letters("waiting")} == {T2, T9}
 
 
 def test_a_message_without_recipient_waits_for_one(store: SqlStore) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +27,7 @@ class Request(NamedTuple):
 
 
 class Receiver(ThreadingHTTPServer):
-    """`got` all requests; answers `statuses` in turn, then 200 for ever."""
+    """`got` all requests; answers `statuses` in turn, then 200 for ever, 503 to the `refused`."""
 
     daemon_threads = True
 
@@ -35,6 +36,8 @@ class Receiver(ThreadingHTTPServer):
         self.got: list[Request] = []
         self.statuses: list[int] = []
         self.extra: dict[str, str] = {}
+        self.refused: set[str] = set()
+        self.body = b""
         self.lock = threading.Lock()
 
     @property
@@ -49,16 +52,43 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         with self.server.lock:
-            self.server.got.append(Request(self.path, dict(self.headers), body))
+            request = Request(self.path, dict(self.headers), body)
+            self.server.got.append(request)
             status = self.server.statuses.pop(0) if self.server.statuses else 200
+            status = 503 if self.server.refused and request.id in self.server.refused else status
         self.send_response(status)
         for name, value in self.server.extra.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(self.server.body)))
         self.end_headers()
+        self.wfile.write(self.server.body)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
+
+
+@contextmanager
+def dripping() -> Iterator[str]:
+    """The base URL of a system that answers without end, a byte now and then."""
+    over = threading.Event()
+
+    def answer(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            while not over.wait(0.05):
+                connection.sendall(b"x")
+
+    def listen(server: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=answer, args=(server.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=listen, args=(server,), daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}/fhir"
+        finally:
+            over.set()
 
 
 @contextmanager

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from adapter.store import SqlStore
 from adapter.store.protocol import Letter
 from adapter.transport import alerts
 from tests.transport.certificates import Authority
-from tests.transport.receiver import Receiver, receiving
+from tests.transport.receiver import Receiver, dripping, receiving
 from tests.transport.sender import STAYS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,6 +109,47 @@ def test_what_an_answer_means(store, receiver, clock, status, state) -> None:
     assert letter.fault == ("" if state == "delivered" else str(status))
 
 
+def told(code: str, *issues: tuple[str, str]) -> bytes:
+    """A message that answers one, with issues of these severities and codes."""
+    header = {"resourceType": "MessageHeader", "response": {"identifier": "m1", "code": code}}
+    found = [{"severity": severity, "code": kind} for severity, kind in issues]
+    outcome = {"resourceType": "OperationOutcome", "issue": found}
+    entry = [{"resource": header}, *([{"resource": outcome}] if issues else [])]
+    return json.dumps({"resourceType": "Bundle", "type": "message", "entry": entry}).encode()
+
+
+def outcome(*issues: tuple[str, str]) -> bytes:
+    return json.dumps(json.loads(told("", *issues))["entry"][1]["resource"]).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "state", "fault"),
+    [
+        (told("ok"), "delivered", ""),
+        (told("ok", ("error", "invalid")), "delivered", ""),
+        (told("fatal-error"), "failed", "200 fatal-error"),
+        (told("transient-error", ("fatal", "invalid")), "waiting", "200 transient-error"),
+        (told("", ("error", "invalid")), "failed", "200 fatal-error"),
+        (outcome(("fatal", "processing")), "failed", "200 fatal-error"),
+        (outcome(("warning", "invalid"), ("information", "invalid")), "delivered", ""),
+        (outcome(("error", "timeout"), ("error", "throttled")), "waiting", "200 transient-error"),
+        (outcome(("error", "timeout"), ("error", "invalid")), "failed", "200 fatal-error"),
+        (b"", "delivered", ""),
+        (b"<html>OK</html>", "delivered", ""),
+        (b"[1, null]", "delivered", ""),
+        (b'{"resourceType": "Bundle", "entry": [3, {"resource": []}, {}]}', "delivered", ""),
+        (b'{"resourceType": "MessageHeader", "response": 7}', "delivered", ""),
+        (outcome(*[("error", "invalid")] * 5000), "delivered", ""),  # too long to be an answer
+    ],
+)
+def test_what_a_body_says_against_its_status(store, receiver, clock, body, state, fault) -> None:
+    receiver.body = body
+    post(store, 1)
+    alerts.send(store.outbox, [Recipient("harbor", receiver.url)], clock)
+    (letter,) = store.outbox.letters()
+    assert (letter.state, letter.fault) == (state, fault)
+
+
 def test_it_is_tried_again_later_each_time(store, receiver, clock) -> None:
     receiver.statuses = [503] * 4
     post(store, 1)
@@ -122,12 +164,20 @@ def test_it_is_tried_again_later_each_time(store, receiver, clock) -> None:
     assert len({request.body for request in receiver.got}) == 1
 
 
-def test_a_recipient_may_ask_for_more_time(store, receiver, clock) -> None:
-    receiver.statuses, receiver.extra = [429], {"Retry-After": "90"}
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        ("90", 90), ("Thu, 09 Jul 2026 12:30:00 GMT", 1800), ("Thu, 09 Jul 2026 12:30:00", 1800),
+        ("Thu, 09 Jul 2026 11:30:00 GMT", 5), ("99999999", 3600), ("-5", 5), ("soon", 5),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 3600), ("\u00b2", 5),
+    ],
+)  # fmt: skip
+def test_a_recipient_may_ask_for_more_time(store, receiver, clock, asked, seconds) -> None:
+    receiver.statuses, receiver.extra = [429], {"Retry-After": asked}
     post(store, 1)
     alerts.send(store.outbox, [Recipient("harbor", receiver.url)], clock)
     (letter,) = store.outbox.letters()
-    assert letter.due == notices.stamp(T0 + timedelta(seconds=90))
+    assert letter.due == notices.stamp(T0 + timedelta(seconds=seconds))
 
 
 def test_it_is_given_up_and_can_be_asked_for_again(store, receiver, clock) -> None:
@@ -154,7 +204,7 @@ def test_a_stopped_endpoint_is_left_alone_until_it_is_mended(store, receiver, cl
     assert alerts.send(store.outbox, [harbor], clock) == 0 and len(receiver.got) == 1
     store.outbox.retry(notices.stamp(clock.now))
     assert alerts.send(store.outbox, [harbor], clock) == 3
-    assert [request.id for request in receiver.got] == ["m1", "m1", "m2", "m3"]
+    assert [request.id for request in receiver.got] == ["m1", "m2", "m3", "m1"]
 
 
 def test_one_recipient_s_silence_is_not_another_s(store, receiver, clock) -> None:
@@ -165,6 +215,51 @@ def test_one_recipient_s_silence_is_not_another_s(store, receiver, clock) -> Non
     assert alerts.send(store.outbox, found, clock) == 1
     assert states(store) == ["waiting", "waiting", "delivered"]
     assert [one.fault for one in store.outbox.letters()] == ["ConnectError", "", ""]
+
+
+def test_one_that_is_never_taken_keeps_no_other_waiting(store, receiver, clock) -> None:
+    receiver.refused = {"m0"}
+    harbor = Recipient("harbor", receiver.url)
+    for number in range(4):
+        post(store, number)
+    assert alerts.send(store.outbox, [harbor], clock) == 0 and len(receiver.got) == 1
+    clock.now += timedelta(seconds=5)
+    assert alerts.send(store.outbox, [harbor], clock) == 3
+    assert states(store) == ["waiting", *["delivered"] * 3]
+
+
+def test_an_answer_in_drips_is_none(store, clock, monkeypatch) -> None:
+    monkeypatch.setattr(alerts, "ATTEMPT", 0.5)
+    post(store, 1)
+    post(store, 2)
+    with dripping() as url:
+        started = time.monotonic()
+        assert alerts.send(store.outbox, [Recipient("harbor", url)], clock) == 0
+    assert time.monotonic() - started < 3
+    found = [(one.state, one.fault, one.attempts) for one in store.outbox.letters()]
+    assert found == [("waiting", "TimeoutError", 1), ("waiting", "", 0)]
+
+
+def test_the_worker_lets_nobody_wait_for_another(store, receiver, clock) -> None:
+    for number in range(30):
+        post(store, number, "drips")
+    post(store, 30)
+    with dripping() as url:
+        found = [Recipient("drips", url), Recipient("harbor", receiver.url)]
+        with alerts.sending(store.outbox, found, clock, every=0.01):
+            assert soon(lambda: len(receiver.got) == 1)
+            post(store, 31)
+            assert soon(lambda: len(receiver.got) == 2)
+    assert [one.attempts for one in store.outbox.letters() if one.recipient == "drips"] == [
+        1, *[0] * 29
+    ]  # fmt: skip
+
+
+def soon(done: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 4
+    while not done() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return done()
 
 
 def test_messages_of_a_stay_arrive_in_order(store, receiver, clock) -> None:
@@ -179,8 +274,10 @@ def test_messages_of_a_stay_arrive_in_order(store, receiver, clock) -> None:
     assert [request.id for request in receiver.got] == ["m0", "m1", "m1", "m2", "m3", "m4"]
 
 
-@pytest.mark.parametrize("known", [[], [Recipient("harbor", "http://127.0.0.1:9", token="ECM_NO")]])
-def test_no_recipient_or_no_token_stops(store, clock, known, caplog) -> None:
+@pytest.mark.parametrize("token", ["", "ECM_NO", "ECM_ODD"])
+def test_no_recipient_or_no_token_stops(store, clock, token, monkeypatch) -> None:
+    monkeypatch.setenv("ECM_ODD", "t\u00f6ken\n")
+    known = [Recipient("harbor", "http://127.0.0.1:9", token=token)] if token else []
     post(store, 1)
     alerts.send(store.outbox, known, clock)
     (letter,) = store.outbox.letters("stopped")
@@ -195,7 +292,7 @@ def test_certificates_are_checked(store, clock, tmp_path) -> None:
     context = post_to.client._transport._pool._ssl_context
     assert context.check_hostname and context.verify_mode.name == "CERT_REQUIRED"
     assert post_to.client.follow_redirects is False
-    post_to.client.close()
+    post_to.close()
 
 
 def test_by_https_only_to_whom_we_trust(store, clock, tmp_path) -> None:
