@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ KINDS = frozenset({
     "Observation", "Organization", "Patient", "Practitioner", "PractitionerRole", "Procedure",
     "RelatedPerson",
 })  # fmt: skip
+_SHARED = frozenset({"Location", "Organization", "Practitioner", "PractitionerRole"})
 _META = ("profile", "security", "tag")
 _UNSENT = re.compile(r"[^a-z0-9.-]+")
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
@@ -95,12 +97,13 @@ def _faults(header: Resource, rows: list[Any], unit: Unit) -> Iterator[Issue]:
 def _entries(rows: list[Any], unit: Unit, issues: list[Issue]) -> list[Entry]:
     urns: dict[str, str] = {}
     found = []
+    whose = _person(next(row for row in rows if _kind(row) == "Patient"), unit)
     for place, row in enumerate(rows, 1):
         if _kind(row) not in KINDS:
             text = f"a {_kind(row)} of a message is not stored"
             issues.append(Issue("warning", "unmapped", text, unit.at, _path(place)))
             continue
-        entry = _entry(row["resource"], unit, row.get("fullUrl", ""))
+        entry = _entry(row, unit, whose)
         found.append((place, entry))
         urns |= dict.fromkeys(_names(row), entry.urn)
     for place, entry in found:
@@ -110,13 +113,23 @@ def _entries(rows: list[Any], unit: Unit, issues: list[Issue]) -> list[Entry]:
     return [entry for _, entry in found]
 
 
-def _entry(resource: Resource, unit: Unit, url: str) -> Entry:
-    kind, uid = resource["resourceType"], str(resource.get("id") or url)
+def _person(row: Mapping[str, Any], unit: Unit) -> str:
+    """The urn of the Patient. Without identifiers he is nobody known: his local id names nobody."""
+    named = identity(row["resource"])
+    return urn("Patient", *(named[0] if named else (hashlib.sha256(unit.raw).hexdigest(),)))
+
+
+def _entry(row: Mapping[str, Any], unit: Unit, whose: str) -> Entry:
+    """An entry by its identifiers, else by its sender and local id, which hold for this person."""
+    resource, kind = row["resource"], _kind(row)
     kept = {name: value for name, value in resource.items() if name not in ("id", "meta", "text")}
     meta = {name: value for name, value in resource.get("meta", {}).items() if name in _META}
-    named, key = identity(resource), (unit.source, uid)
-    made = urn(kind, *named[0]) if named else urn(kind, *key)
-    return Entry({**kept, **({"meta": meta} if meta else {})}, made, named, () if named else key)
+    said, named = {**kept, **({"meta": meta} if meta else {})}, identity(resource)
+    if kind == "Patient":
+        return Entry(said, whose, named)
+    own = (unit.source, str(resource.get("id") or row.get("fullUrl")))
+    key = own if kind in _SHARED else (whose, *own)
+    return Entry(said, urn(kind, *(named[0] if named else key)), named, () if named else key)
 
 
 def _names(row: Mapping[str, Any]) -> Iterator[str]:

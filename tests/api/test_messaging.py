@@ -153,6 +153,52 @@ def test_an_unsure_person_waits_for_a_decision(client, store) -> None:
     assert store.search("Encounter", [], 0).total == 0
 
 
+def local(number: str, encounter: str = "e1", **person: Any) -> Json:
+    """The message under another number, of a stay and a person that only local ids name."""
+    made = changed("identifier", "value", to=number)
+    stay, patient = (made["entry"][place]["resource"] for place in (1, 2))
+    for one, uid in ((stay, encounter), (patient, "pat")):
+        one.pop("identifier")
+        one["id"] = uid
+    patient.pop("telecom", None)
+    patient.update(person)
+    return made
+
+
+BRUNO = {"name": [{"family": "Placeholder"}], "birthDate": "1972-11-30", "gender": "male"}
+
+
+def test_a_local_id_names_nobody(client, store) -> None:
+    for number, person in (("1", {}), ("2", BRUNO)):
+        assert client.post(URL, json=local(number, **person)).status_code == 200
+    births = {f"Patient/{one['id']}": one["birthDate"] for one in store.each("Patient")}
+    whose = [births[one["subject"]["reference"]] for one in store.each("Encounter")]
+    assert sorted(whose) == sorted(births.values()) and len(set(whose)) == 2
+    assert counts(store)["Condition"] == 2 and counts(store)["Location"] == 2
+
+
+def test_a_local_id_names_a_stay_of_one_person_only(client, store) -> None:
+    mine = [{"system": "https://ecm-adapter.example/fhir/sid/cin", "value": "90000077A"}]
+    other = [{**mine[0], "value": "90000078B"}]
+    for number, one in (("1", {"identifier": mine}), ("2", {**BRUNO, "identifier": other})):
+        for again in ("", "b"):
+            answer = client.post(URL, json=local(number + again, **one))
+            assert answer.status_code == 200
+    assert (counts(store)["Patient"], counts(store)["Encounter"]) == (2, 2)
+    assert len({one["subject"]["reference"] for one in store.each("Encounter")}) == 2
+
+
+def test_somebody_like_a_member_waits_for_a_decision(client, store) -> None:
+    store.put(patient(), notices.stamp(NOW))
+    answer = client.post(URL, json=local("1"))
+    assert (answer.status_code, slugs(answer)) == (202, {"identity-unsure"})
+    (line,) = store.waiting()
+    assert counts(store)["Encounter"] == 0
+    known = next(store.each("Patient"))
+    assert store.decide(line.unit, f"Patient/{known['id']}", "nurse", notices.stamp(NOW)).status
+    assert counts(store)["Patient"] == counts(store)["Encounter"] == 1
+
+
 ENTRY = ("entry", 0, "resource")
 
 
