@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +23,8 @@ KINDS = frozenset({
     "RelatedPerson",
 })  # fmt: skip
 _SHARED = frozenset({"Location", "Organization", "Practitioner", "PractitionerRole"})
+_ABOUT = ("subject", "patient", "beneficiary")  # elements that say whose a resource is
+_STAY = ("Encounter", "subject")  # which must be said (Da Vinci Alerts)
 _META = ("profile", "security", "tag")
 _UNSENT = re.compile(r"[^a-z0-9.-]+")
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
@@ -77,9 +80,10 @@ def _faults(header: Resource, rows: list[Any], unit: Unit) -> Iterator[Issue]:
     if header.get("resourceType") != "MessageHeader":
         yield _error(unit, "resource-type", "the first entry must be a MessageHeader", 0)
         return
-    events = data.toml(data.path("mappings", "program", "notices.toml"))["message"]["events"]
-    if header.get("eventCoding", {}).get("system") != events:
-        yield _error(unit, "not-supported", "only notifications of Da Vinci Alerts are taken", 0)
+    rules, event = _rules(), header.get("eventCoding", {})
+    if event.get("system") != rules["events"] or event.get("code") not in rules["taken"]:
+        text = "only notifications of Da Vinci Alerts are taken"
+        yield _error(unit, "not-supported", text, 0, ".eventCoding")
     if not unit.source:
         yield _error(unit, "required", "MessageHeader.source must name the sender", 0)
     if not unit.key:
@@ -88,10 +92,32 @@ def _faults(header: Resource, rows: list[Any], unit: Unit) -> Iterator[Issue]:
     for kind in ("Patient", "Encounter"):
         if kinds.count(kind) != 1:
             yield _error(unit, "cardinality", f"a message is about one {kind}", 0)
+    yield from _strangers(rows, unit)
     focus = {row.get("reference") for row in header.get("focus", ())}
     stays = {name for row in rows for name in _names(row) if _kind(row) == "Encounter"}
     if not focus & stays:
         yield _error(unit, "reference", "MessageHeader.focus must lead to the Encounter", 0)
+
+
+@cache
+def _rules() -> Mapping[str, Any]:
+    """The table `message` of mappings/program/notices.toml."""
+    rules: Mapping[str, Any] = data.toml(data.path("mappings", "program", "notices.toml"))[
+        "message"
+    ]
+    return rules
+
+
+def _strangers(rows: list[Any], unit: Unit) -> Iterator[Issue]:
+    """What is said of somebody who is not the Patient of the message, or of nobody."""
+    person = {name for row in rows for name in _names(row) if _kind(row) == "Patient"}
+    for place, row in enumerate(rows):
+        kind = _kind(row)
+        for name in _ABOUT if kind in KINDS else ():
+            value = row["resource"].get(name, {} if (kind, name) == _STAY else None)
+            if value is not None and value.get("reference") not in person:
+                text = f"{kind}.{name} must lead to the Patient of the message"
+                yield _error(unit, "reference", text, place, f".{name}")
 
 
 def _entries(rows: list[Any], unit: Unit, issues: list[Issue]) -> list[Entry]:
@@ -189,5 +215,5 @@ def _path(place: int) -> str:
     return f"Bundle.entry[{place}].resource"
 
 
-def _error(unit: Unit, detail: str, text: str, place: int) -> Issue:
-    return Issue("error", detail, text, unit.at, _path(place))
+def _error(unit: Unit, detail: str, text: str, place: int, element: str = "") -> Issue:
+    return Issue("error", detail, text, unit.at, _path(place) + element)

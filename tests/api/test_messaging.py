@@ -199,6 +199,21 @@ def test_somebody_like_a_member_waits_for_a_decision(client, store) -> None:
     assert counts(store)["Patient"] == counts(store)["Encounter"] == 1
 
 
+ELSEWHERE = "https://other.example/fhir/Patient/9"
+CIN = {"identifier": {"system": "https://ecm-adapter.example/fhir/sid/cin", "value": "90000099Z"}}
+
+
+@pytest.mark.parametrize("subject", [None, {"display": "someone"}, CIN, {"reference": ELSEWHERE}])
+@pytest.mark.parametrize("place", [1, 3])
+def test_a_message_is_about_one_person(client, store, subject, place) -> None:
+    kind = MESSAGE["entry"][place]["resource"]["resourceType"]
+    answer = client.post(URL, json=changed("entry", place, "resource", "subject", to=subject))
+    assert (kind, answer.status_code) == (("Encounter", "Condition")[place // 3], 422)
+    (found, *_) = answer.json()["issue"]
+    assert found["expression"] == [f"Bundle.entry[{place}].resource.subject"]
+    assert counts(store)["Encounter"] == 0
+
+
 ENTRY = ("entry", 0, "resource")
 
 
@@ -211,6 +226,8 @@ ENTRY = ("entry", 0, "resource")
         pytest.param(changed("entry", 0, to=None), 422, None, id="no header"),
         pytest.param(changed(*ENTRY, "eventCoding", "system", to="urn:x"), 422, "not-supported",
                      id="another event"),
+        pytest.param(changed(*ENTRY, "eventCoding", "code", to="notification-foo"), 422,
+                     "not-supported", id="a code we do not know"),
         pytest.param(changed(*ENTRY, "source", to=None), 422, None, id="no source"),
         pytest.param(changed(*ENTRY, "source", "endpoint", to="urn:uuid:1"), 200, None,
                      id="a sender by name only"),
