@@ -314,7 +314,8 @@ def referral(raw: bytes | str | Form, form: str, source: str = "form") -> Outcom
 def notification(bundle: Resource, found: Sequence[Issue], received: str) -> Outcome:
     """A FHIR message Bundle about a stay; refused with what a check `found` wrong in it."""
     if any(issue.failed for issue in found):
-        unit = Unit(Location("message", 1), "message", "feed:message", raw=data.dumps(bundle))
+        source = notifications.sender(notifications.header(bundle)) or "feed:message"
+        unit = Unit(Location("message", 1), "message", source, raw=data.dumps(bundle))
         return Outcome(unit, issues=list(found))
     return notifications.convert(bundle, received)
 

@@ -34,11 +34,13 @@ def _answer(call: Call, bundle: Resource) -> Resource:
     known = str(asked.get("id") or bundle.get("id") or "message")
     uid = str(uuid5(NAMESPACE_URL, f"{call.base}/response/{known}"))
     event = {name: asked[name] for name in ("eventCoding", "eventUri") if name in asked}
+    source = asked["source"]
+    to = {name: source[name] for name in ("endpoint", "_endpoint") if name in source}
     header: Resource = {
         "resourceType": "MessageHeader",
         "id": uid,
         **event,
-        "destination": [{"endpoint": asked["source"]["endpoint"]}],
+        "destination": [to],
         "source": {"software": "ecm-adapter", "endpoint": call.base},
         "response": {"identifier": known, "code": "ok"},
     }

@@ -50,10 +50,16 @@ def convert(bundle: Resource, received: str) -> Outcome:
 
 def number(bundle: Resource) -> str:
     """The message's own number: the Bundle's identifier, else an id of header or Bundle."""
-    rows = bundle.get("entry") or [{}]
-    header = rows[0].get("resource", {})
     named = bundle.get("identifier", {}).get("value")
-    return str(named or header.get("id") or bundle.get("id") or "")
+    return str(named or header(bundle).get("id") or bundle.get("id") or "")
+
+
+def header(bundle: Resource) -> Resource:
+    """The resource of the first entry, the message's header if it is valid; else `{}`."""
+    rows = bundle.get("entry")
+    first = rows[0] if isinstance(rows, list) and rows else None
+    found = first.get("resource") if isinstance(first, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _unit(bundle: Resource, header: Resource, received: str) -> Unit:
@@ -66,12 +72,14 @@ def _unit(bundle: Resource, header: Resource, received: str) -> Unit:
 
 def sender(header: Resource) -> str:
     """Who owns what a message says, `feed:host/name` of MessageHeader.source; `""` if unnamed."""
-    source = header.get("source", {})
+    source = header.get("source")
+    said = source if isinstance(source, dict) else {}
     try:
-        host = urlsplit(str(source.get("endpoint", ""))).hostname or ""
+        host = urlsplit(str(said.get("endpoint", ""))).hostname or ""
     except ValueError:
         host = ""
-    parts = (_UNSENT.sub("-", text.lower()).strip("-") for text in (host, source.get("name", "")))
+    names = (host, str(said.get("name", "")))
+    parts = (_UNSENT.sub("-", text.lower()).strip("-") for text in names)
     found = "/".join(part for part in parts if part)
     return f"feed:{found}" if found else ""
 

@@ -252,6 +252,34 @@ def test_what_is_not_taken(client, store, message, status, slug) -> None:
         assert "Quillfeather" not in answer.text
 
 
+UNKNOWN = {
+    "extension": [
+        {
+            "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason",
+            "valueCode": "unknown",
+        }
+    ]
+}
+
+
+def test_a_sender_whose_endpoint_is_unknown_is_answered(client) -> None:
+    answer = client.post(
+        URL, json=changed(*ENTRY, "source", to={"name": "X", "_endpoint": UNKNOWN})
+    )
+    assert answer.status_code == 200
+    header = answer.json()["entry"][0]["resource"]
+    assert header["destination"] == [{"_endpoint": UNKNOWN}]
+    assert_valid([answer.json(), header])
+
+
+@pytest.mark.parametrize("source", [{"name": "Grace"}, {"name": "Grace", "endpoint": 7}, None, 7])
+def test_what_is_not_valid_is_told_of_its_sender(client, store, source) -> None:
+    answer = client.post(URL, json=changed(*ENTRY, "source", to=source))
+    assert answer.status_code == 422
+    named = isinstance(source, dict)
+    assert store.ledger()[0].source.startswith("feed:grace" if named else "feed:message")
+
+
 def test_never_later(client) -> None:
     assert client.post(f"{URL}?async=true", json=MESSAGE).status_code == 400
 
