@@ -11,7 +11,7 @@ from adapter import terms
 from adapter.program import rosters
 from adapter.program.alert import BASE
 from adapter.program.rosters import Rosters
-from adapter.program.utilization import Usage, rules, usage
+from adapter.program.utilization import Usage, kind, rules, usage
 from adapter.record import Resource
 from adapter.store.protocol import Store
 
@@ -33,7 +33,8 @@ class Count(NamedTuple):
 def members(store: Store, plan: str, on: date) -> Iterator[Count]:
     """Every member of a plan with a stay in the longest window, ordered by id.
 
-    Reads the stays of the window once, so it costs as many as there are, not as many members.
+    Reads the stays of the window, and those without times, once: it costs as many as there are,
+    not as many members.
     """
     lists = Rosters()
     for subject, encounters in sorted(_by_person(store, on).items()):
@@ -74,13 +75,13 @@ def row(count: Count, on: date) -> Sequence[str]:
 def _by_person(store: Store, on: date) -> dict[str, list[Resource]]:
     by = rules()
     found: dict[str, list[Resource]] = {}
-    classes = ("class", ",".join(sorted(by.kinds)))
-    window = ("date", f"ge{by.earliest(on).isoformat()}")
-    for encounter in store.each("Encounter", [classes, window]):
-        subject = encounter.get("subject", {}).get("reference", "")
-        patient = rosters.person(store, subject) if subject else None
-        if patient is not None:
-            found.setdefault(f"Patient/{patient['id']}", []).append(encounter)
+    statuses = ("status", ",".join(sorted(by.statuses)))
+    for window in (("date", f"ge{by.earliest(on).isoformat()}"), ("date:missing", "true")):
+        for encounter in store.each("Encounter", [statuses, window]):
+            subject = encounter.get("subject", {}).get("reference", "")
+            patient = rosters.person(store, subject) if subject and kind(encounter, by) else None
+            if patient is not None:
+                found.setdefault(f"Patient/{patient['id']}", []).append(encounter)
     return found
 
 

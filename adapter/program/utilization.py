@@ -5,8 +5,9 @@ from __future__ import annotations
 import calendar
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from itertools import takewhile
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -37,9 +38,11 @@ class Rules:
     kinds: Mapping[str, Kind]  # Encounter.class code -> what it counts as
     statuses: frozenset[str]
     planned: Codings
+    urgent: Codings
     facility: Codings
     short: timedelta
     admitted: timedelta
+    backdated: timedelta
     thresholds: tuple[Threshold, ...]  # the highest age first
 
     def threshold(self, birth: date | None, on: date) -> Threshold:
@@ -53,13 +56,19 @@ class Rules:
 
 
 class Stay(NamedTuple):
-    """One emergency visit or stay that counts, by the Encounter that tells it (`Encounter/abc`)."""
+    """One emergency visit or stay that counts, by the Encounter that tells it (`Encounter/abc`).
+
+    `latest`    when it began at the latest: a mere day may be any minute of it
+    `expected`  it was planned before it began, and nobody says how urgent it was
+    """
 
     ref: str
     kind: Kind
     start: datetime
+    latest: datetime
     end: datetime | None
     part_of: str = ""
+    expected: bool = False
 
 
 class Usage(NamedTuple):
@@ -97,9 +106,11 @@ def rules() -> Rules:
         kinds,
         frozenset(raw["statuses"]),
         _codings_of_rule(raw["planned"]),
+        _codings_of_rule(raw["urgent"]),
         _codings_of_rule(raw["facility"]),
         timedelta(days=raw["short"]["days"]),
         timedelta(hours=raw["admitted"]["within_hours"]),
+        timedelta(minutes=raw["admitted"]["backdated_minutes"]),
         tuple(sorted(found, key=lambda one: -one.from_age)),
     )
 
@@ -115,7 +126,7 @@ def usage(
     """
     by = by or rules()
     threshold = by.threshold(birth, on)
-    told = _distinct(stays(encounters, by))
+    told = _unplanned(_distinct(stays(encounters, on, by)), by)
     visits = _not_admitted(told, by)
     first = months_before(on, threshold.months)
 
@@ -129,19 +140,72 @@ def usage(
     )
 
 
-def stays(encounters: Iterable[Resource], by: Rules) -> Iterator[Stay]:
-    """The Encounters that took place, were not planned, and are of a kind that counts."""
+def stays(encounters: Iterable[Resource], on: date, by: Rules) -> Iterator[Stay]:
+    """The Encounters that took place, of a kind that counts, none whose type says it was planned.
+
+    One that still goes on has lasted until the end of the day `on`.
+    """
+    asked = datetime.combine(on, time.max, by.zone).astimezone(UTC)
     for encounter in encounters:
-        period = encounter.get("period", {})
-        kind = by.kinds.get(encounter.get("class", {}).get("code", ""))
-        start = instant(period.get("start", ""), by.zone)
-        if kind is None or start is None or encounter.get("status") not in by.statuses:
-            continue
-        end = _end(period.get("end", ""), by.zone)
-        if kind == "stay" and not _counts(encounter, (start, end), by):
-            continue
-        part_of = encounter.get("partOf", {}).get("reference", "")
-        yield Stay(f"Encounter/{encounter['id']}", kind, start, end, part_of)
+        what = kind(encounter, by)
+        if what is not None and encounter.get("status") in by.statuses:
+            stay = _stay(encounter, what, asked, by)
+            if stay is not None and stay.start <= asked + by.admitted:
+                yield stay
+
+
+def kind(encounter: Resource, by: Rules) -> Kind | None:
+    """By the class it has; an emergency visit that became anything but a stay is still one."""
+    found = by.kinds.get(encounter.get("class", {}).get("code", ""))
+    return found or ("emergency" if _was_emergency(encounter, by) else None)
+
+
+def _stay(encounter: Resource, what: Kind, asked: datetime, by: Rules) -> Stay | None:
+    began, ended = _span(encounter, by)
+    start, end = instant(began, by.zone), _until(ended, asked, by.zone)
+    if start is None:
+        return None
+    latest = max(start, min(_until(began, asked, by.zone) or start, end or asked))
+    types = set(_codings(encounter.get("type", ()))) if what == "stay" else set()
+    long = (end or asked) - start > by.short
+    if types & by.planned or (long and types & by.facility):
+        return None
+    expected = what == "stay" and not types & by.urgent and _was_planned(encounter, by)
+    part_of = encounter.get("partOf", {}).get("reference", "")
+    return Stay(f"Encounter/{encounter['id']}", what, start, latest, end, part_of, expected)
+
+
+def _was_emergency(encounter: Resource, by: Rules) -> bool:
+    past = (row.get("class", {}).get("code", "") for row in encounter.get("classHistory", ()))
+    return any(by.kinds.get(code) == "emergency" for code in past)
+
+
+def _span(encounter: Resource, by: Rules) -> tuple[str, str]:
+    """When it began and ended, `""` if unknown: as told, else when messages first and last said so.
+
+    Senders need not tell PV1-44 and PV1-45 (42 CFR 482.24(d)).
+    """
+    period, rows = encounter.get("period", {}), _history(encounter, by)
+    there = [row.get("period", {}) for row in rows if row.get("status") in by.statuses]
+    first = there[0].get("start", "") if there else ""
+    last = there[-1].get("end", "") if there and encounter.get("status") == "finished" else ""
+    return period.get("start") or first, period.get("end") or last
+
+
+def _history(encounter: Resource, by: Rules) -> list[Resource]:
+    """The statuses that it had, in order of time."""
+    none = datetime.min.replace(tzinfo=UTC)
+    return sorted(
+        encounter.get("statusHistory", ()),
+        key=lambda row: instant(row.get("period", {}).get("start", ""), by.zone) or none,
+    )
+
+
+def _was_planned(encounter: Resource, by: Rules) -> bool:
+    """Whether it was planned right until it began, and not begun in an emergency room."""
+    statuses = [row.get("status", "") for row in _history(encounter, by)]
+    before = list(takewhile(lambda status: status not in by.statuses, statuses))
+    return before[-1:] == ["planned"] and not _was_emergency(encounter, by)
 
 
 def age(birth: date, on: date) -> int:
@@ -155,24 +219,18 @@ def months_before(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
-def _counts(encounter: Resource, span: tuple[datetime, datetime | None], by: Rules) -> bool:
-    """An admission counts unless it was planned, or is a long stay in a nursing facility."""
-    kinds = set(_codings(encounter.get("type", ())))
-    start, end = span
-    long = end is not None and end - start > by.short
-    return not kinds & by.planned and not (long and kinds & by.facility)
-
-
-def _end(text: str, zone: ZoneInfo) -> datetime | None:
-    """A day lasts until the next one begins."""
+def _until(text: str, asked: datetime, zone: ZoneInfo) -> datetime | None:
+    """The last instant of a day or time, no later than the one asked about; None if unknown."""
     found = instant(text, zone)
-    return found + timedelta(days=1) if found and len(text) == len("YYYY-MM-DD") else found
+    if found is None or found >= asked:
+        return found and asked
+    return found + timedelta(days=1) if len(text) == len("YYYY-MM-DD") else found
 
 
 def _distinct(found: Iterable[Stay]) -> list[Stay]:
-    """One a kind and minute, the first by reference, in order of time."""
+    """One a kind and minute, in order of time; the first by reference that nobody planned."""
     kept: dict[tuple[Kind, datetime], Stay] = {}
-    for stay in sorted(found, key=lambda one: one.ref):
+    for stay in sorted(found, key=lambda one: (one.expected, one.ref)):
         kept.setdefault((stay.kind, stay.start.replace(second=0, microsecond=0)), stay)
     by_ref: dict[str, Stay] = {}
     for stay in sorted(kept.values(), key=_order):
@@ -180,23 +238,27 @@ def _distinct(found: Iterable[Stay]) -> list[Stay]:
     return list(by_ref.values())
 
 
+def _unplanned(told: list[Stay], by: Rules) -> list[Stay]:
+    """Without the stays that were planned; a bed asked for from an emergency room is no plan."""
+    visits = [stay for stay in told if stay.kind == "emergency"]
+    return [stay for stay in told if not stay.expected or _before(stay, visits, by)]
+
+
 def _not_admitted(told: list[Stay], by: Rules) -> list[Stay]:
     """The emergency visits that did not end in one of the admissions."""
     visits = [stay for stay in told if stay.kind == "emergency"]
     admissions = [stay for stay in told if stay.kind == "stay"]
-    ended: set[str] = set()
-    for stay in admissions:
-        linked = [
-            visit for visit in visits if stay.ref == visit.part_of or visit.ref == stay.part_of
-        ]
-        before = [visit for visit in visits if _leads(visit, stay, by)]
-        ended |= {visit.ref for visit in linked or before[-1:]}
+    ended = {visit.ref for stay in admissions for visit in _before(stay, visits, by)}
     return [visit for visit in visits if visit.ref not in ended]
 
 
-def _leads(visit: Stay, stay: Stay, by: Rules) -> bool:
-    """Whether a visit may have ended in an admission: it began before, and ended shortly before."""
-    return visit.start <= stay.start <= (visit.end or visit.start) + by.admitted
+def _before(stay: Stay, visits: list[Stay], by: Rules) -> list[Stay]:
+    """The visits that ended in an admission: those linked to it, else the last that may have."""
+    linked = [visit for visit in visits if stay.ref == visit.part_of or visit.ref == stay.part_of]
+    near = [visit for visit in visits if stay.start <= (visit.end or visit.start) + by.admitted]
+    for latest in (stay.latest, stay.latest + by.backdated):
+        linked = linked or [visit for visit in near if visit.start <= latest][-1:]
+    return linked
 
 
 def _order(stay: Stay) -> tuple[datetime, str]:

@@ -142,6 +142,22 @@ ED = stay("2026-06-01T10:00:00-07:00", "EMER", "2026-06-01T15:00:00-07:00", id="
 EARLY = stay("2026-06-01T01:00:00-07:00", "EMER", "2026-06-01T03:00:00-07:00", id="early")
 
 
+WAS_ED = [{"class": {"code": "EMER"}, "period": {"start": "2026-06-01"}}]
+
+
+def past(*statuses: str) -> list[Json]:
+    """What a stay was on the days from 30 May on, the newest first."""
+    days = [{"start": f"2026-05-{30 + n}", "end": f"2026-05-{31 + n}"} for n in range(2)]
+    rows = [{"status": one, "period": day} for one, day in zip(statuses, days, strict=False)]
+    return rows[::-1]
+
+
+def untold(code: str, *statuses: str) -> Json:
+    """A stay of which no message told the times."""
+    made = stay("", code, statusHistory=past(*statuses))
+    return made | {"period": {}}
+
+
 @pytest.mark.parametrize(
     ("encounters", "counted"),
     [
@@ -149,7 +165,16 @@ EARLY = stay("2026-06-01T01:00:00-07:00", "EMER", "2026-06-01T03:00:00-07:00", i
         pytest.param([ED, stay("2026-06-01T14:00:00-07:00", "IMP")], (0, 1), id="overlapping"),
         pytest.param([ED, stay("2026-06-02T15:00:00-07:00", "IMP")], (0, 1), id="24 hours later"),
         pytest.param([ED, stay("2026-06-02T15:01:00-07:00", "IMP")], (1, 1), id="a minute more"),
-        pytest.param([ED, stay("2026-06-01T09:59:00-07:00", "IMP")], (1, 1), id="before the visit"),
+        pytest.param([ED, stay("2026-06-01T08:59:00-07:00", "IMP")], (1, 1), id="before the visit"),
+        pytest.param([ED, stay("2026-06-01T09:55:00-07:00", "IMP")], (0, 1), id="written back"),
+        pytest.param([ED, stay("2026-06-01", "IMP")], (0, 1), id="admitted some time that day"),
+        pytest.param(
+            [ED, stay("2026-06-01", "IMP", "2026-06-01T08:00:00-07:00")],
+            (1, 1),
+            id="a stay of that day that was over before",
+        ),
+        pytest.param([EARLY, ED, stay("2026-06-01T03:30:00-07:00", "IMP")], (1, 1), id="after one"),
+        pytest.param([ED, stay("2026-05-31", "IMP")], (1, 1), id="admitted the day before"),
         pytest.param(
             [ED, stay("2026-06-20", "IMP", id="x", partOf={"reference": "Encounter/ed"})],
             (0, 1),
@@ -183,6 +208,52 @@ EARLY = stay("2026-06-01T01:00:00-07:00", "EMER", "2026-06-01T03:00:00-07:00", i
         pytest.param([stay("2026-06-01", "IMP", status="entered-in-error")], (0, 0), id="an error"),
         pytest.param([stay("2026-06-01", "IMP", status="in-progress")], (0, 1), id="still there"),
         pytest.param([stay("2026-06-01", "AMB")], (0, 0), id="an office visit"),
+        pytest.param([stay("2026-06-01", "B")], (0, 1), id="obstetrics"),
+        *(
+            pytest.param([stay("2026-06-01", code, classHistory=WAS_ED)], (1, 0), id=f"ED, {code}")
+            for code in ("OBSENC", "AMB", "EMER")
+        ),
+        pytest.param(
+            [
+                stay(
+                    "2026-06-01T08:00:00-07:00",
+                    "OBSENC",
+                    "2026-06-02T08:00:00-07:00",
+                    classHistory=WAS_ED,
+                ),
+                stay("2026-06-02T09:00:00-07:00", "IMP"),
+            ],
+            (0, 1),
+            id="observed, then admitted",
+        ),
+        pytest.param([untold("EMER", "in-progress")], (1, 0), id="a visit at message times"),
+        pytest.param([untold("IMP", "planned", "in-progress")], (0, 0), id="planned first"),
+        pytest.param([untold("IMP", "planned", "cancelled")], (0, 0), id="when is not known"),
+        pytest.param(
+            [stay("2026-06-01", "IMP", statusHistory=past("planned", "cancelled"))],
+            (0, 1),
+            id="the plan was given up",
+        ),
+        pytest.param(
+            [stay("2026-06-01", "IMP", statusHistory=past("planned"), type=of_type(NUBC, "1"))],
+            (0, 1),
+            id="planned first, an emergency then",
+        ),
+        pytest.param(
+            [stay("2026-06-01", "IMP", statusHistory=past("planned"), type=of_type(NUBC, "9"))],
+            (0, 0),
+            id="planned first, urgency not known",
+        ),
+        pytest.param(
+            [ED, stay("2026-06-01T16:00:00-07:00", "IMP", statusHistory=past("planned"))],
+            (0, 1),
+            id="a bed asked for from the emergency room",
+        ),
+        pytest.param(
+            [stay("2026-06-01", "IMP", statusHistory=past("planned"), classHistory=WAS_ED)],
+            (0, 1),
+            id="planned in the emergency room",
+        ),
         pytest.param([stay("2026-06-01", "OBSENC")], (0, 0), id="observation"),
         pytest.param(
             [stay("2026-02-01", "IMP", "2026-04-01", type=of_type(POS, "31"))],
@@ -195,6 +266,19 @@ EARLY = stay("2026-06-01T01:00:00-07:00", "EMER", "2026-06-01T03:00:00-07:00", i
             id="long nursing facility stay",
         ),
         pytest.param([stay("2026-02-01", "IMP", "2026-06-01")], (0, 1), id="long hospital stay"),
+        *(
+            pytest.param(
+                [stay(start, "IMP", end, status=status, type=of_type(POS, "31"))],
+                (0, number),
+                id=f"a nursing facility from {start} to {end or 'now'}",
+            )
+            for start, end, status, number in (
+                ("2026-02-01", "", "in-progress", 0),
+                ("2026-04-05", "", "in-progress", 1),
+                ("2026-02-01", "9999-12-31", "finished", 0),
+            )
+        ),
+        pytest.param([ED | {"period": {"start": "9999-12-31T23:59:00Z"}}], (0, 0), id="never"),
         pytest.param([stay("")], (0, 0), id="no time"),
         pytest.param([stay("2026-06")], (0, 0), id="a month only"),
         pytest.param([ED, ED], (1, 0), id="the same twice"),
@@ -220,14 +304,18 @@ def encounter(draw: st.DrawFn, code: str = "") -> Json:
     begin = datetime(2025, 10, 1, tzinfo=UTC) + timedelta(hours=draw(HOURS))
     end = begin + timedelta(hours=draw(st.integers(0, 60)))
     made = code or draw(st.sampled_from(["EMER", "EMER", "IMP", "ACUTE", "AMB"]))
-    period = {"start": begin.isoformat()} | draw(st.sampled_from([{}, {"end": end.isoformat()}]))
+    start = draw(st.sampled_from([begin.isoformat(), begin.isoformat(), begin.date().isoformat()]))
+    period = {"start": start} | draw(st.sampled_from([{}, {"end": end.isoformat()}]))
     status = draw(st.sampled_from(["finished", "in-progress", "cancelled"]))
     uid = f"e{draw(st.integers(0, 10**9))}"
-    return {"id": uid, "status": status, "class": {"code": made}, "period": period}
+    was = {"status": "planned", "period": {"start": "2025-09-01"}}
+    more = draw(st.sampled_from([{}, {}, {"classHistory": WAS_ED}, {"statusHistory": [was]}]))
+    return {"id": uid, "status": status, "class": {"code": made}, "period": period, **more}
 
 
 SOME = st.lists(encounter(), max_size=12, unique_by=lambda one: one["id"])
 BIRTH = st.sampled_from([ADULT, CHILD, None])
+MORE = {"id": "more"}
 
 
 @given(SOME, BIRTH, st.randoms(use_true_random=False))
@@ -239,14 +327,14 @@ def test_order_and_repeats_do_not_count(some, birth, chance) -> None:
 
 @given(SOME, encounter("EMER"), BIRTH)
 def test_one_more_visit_never_unflags(some, more, birth) -> None:
-    before, after = usage(some, birth, ON), usage([*some, more], birth, ON)
+    before, after = usage(some, birth, ON), usage([*some, more | MORE], birth, ON)
     assert set(before.reached) <= set(after.reached)
 
 
 @given(SOME, encounter("IMP"), BIRTH)
 def test_one_more_stay_never_takes_a_stay_away(some, more, birth) -> None:
     """It may turn one emergency visit into this stay (ID-2); the sum of both never falls."""
-    before, after = usage(some, birth, ON), usage([*some, more], birth, ON)
+    before, after = usage(some, birth, ON), usage([*some, more | MORE], birth, ON)
     assert len(after.stays) >= len(before.stays)
     assert sum(counts(after)) >= sum(counts(before))
     assert len(after.emergency) >= len(before.emergency) - 1
@@ -298,6 +386,18 @@ def test_the_command_writes_who_is_at_a_threshold(file, tmp_path, capsys) -> Non
         "evidence": "",
     }  # fmt: skip
     assert len(rows[0]["evidence"].split()) == 5 and rows[1]["reached"] == ""
+
+
+def test_visits_of_which_only_the_histories_tell(file, tmp_path) -> None:
+    """They became outpatient, and their messages told no times."""
+    store = stores.open(f"sqlite:///{file}", resolve)
+    subject = {"reference": "Patient/p1"}
+    store.put(untold("AMB", "in-progress") | {"subject": subject, "classHistory": WAS_ED}, stamp())
+    store.put(stay("2026-06-20", "HH", subject=subject), stamp())
+    store.close()
+    assert run(file, "--on", "2026-07-10", "--out", str(tmp_path / "use.csv")) == 0
+    rows = csv.DictReader((tmp_path / "use.csv").read_text(encoding="utf-8").splitlines())
+    assert [row["emergency_visits"] for row in rows] == ["5", "5"]
 
 
 def flags(file: Path) -> list[Json]:
