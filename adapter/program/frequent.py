@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 from uuid import NAMESPACE_URL, uuid5
@@ -47,16 +47,21 @@ def members(store: Store, plan: str, on: date) -> Iterator[Count]:
 
 
 def flag(store: Store, counts: Iterable[Count], on: date, now: str) -> int:
-    """Put a Flag for who is at a threshold, end those of who no longer is; how many changed."""
+    """Put a Flag for who is at a threshold, end those of who no longer is; how many changed.
+
+    One active Flag a person, whoever he was merged with. A Flag that tells of a later day stays.
+    """
+    known = _known(store)
+    wanted = [
+        after
+        for count in _with_flags(store, counts, known, on)
+        for after in _flagged(count, on, known.get(_ref(count), []))
+    ]
     changed = 0
     with store.batch():
-        for count in counts:
-            old = store.read("Flag", _flag_id(count.patient))
-            before = old.resource if old is not None and not old.deleted else None
-            after = _flagged(count, on, before)
-            if after is not None:
-                version = store.put(after, now)[0].version
-                changed += version != (old.version if old else 0)
+        for after in wanted:
+            old = store.read("Flag", after["id"])
+            changed += store.put(after, now)[0].version != (old.version if old else 0)
     return changed
 
 
@@ -66,7 +71,7 @@ def row(count: Count, on: date) -> Sequence[str]:
     names = count.patient.get("identifier", ())
     cin = next((str(one.get("value", "")) for one in names if one.get("system") == system), "")
     return (
-        f"Patient/{count.patient['id']}", cin, on.isoformat(), used.threshold.group,
+        _ref(count), cin, on.isoformat(), used.threshold.group,
         str(used.threshold.months), str(len(used.emergency)), str(len(used.stays)),
         " ".join(used.reached), " ".join(used.evidence),
     )  # fmt: skip
@@ -92,28 +97,69 @@ def _birth(patient: Resource) -> date | None:
         return None
 
 
-def _flagged(count: Count, on: date, before: Resource | None) -> Resource | None:
-    """The Flag as it should be; None when there is none and need be none."""
-    if not count.usage.reached:
-        ended = before is not None and before["status"] == "active"
-        if before is None or not ended:
-            return None
-        period = {**before.get("period", {}), "end": on.isoformat()}
-        return {**before, "status": "inactive", "period": period}
-    still = before is not None and before["status"] == "active"
-    since = before["period"]["start"] if before is not None and still else on.isoformat()
-    return {
+def _known(store: Store) -> dict[str, list[Resource]]:
+    """The Flags of this population by person, the one that goes on first."""
+    found: dict[str, list[Resource]] = {}
+    for one in store.each("Flag", [("code", rules().population)]):
+        patient = rosters.person(store, one.get("subject", {}).get("reference", ""))
+        if patient is not None:
+            found.setdefault(f"Patient/{patient['id']}", []).append(one)
+    return {ref: sorted(flags, key=_rank) for ref, flags in found.items()}
+
+
+def _rank(one: Resource) -> tuple[bool, str, str]:
+    return not _active(one), one.get("period", {}).get("start", ""), one["id"]
+
+
+def _with_flags(
+    store: Store, counts: Iterable[Count], known: Mapping[str, Sequence[Resource]], on: date
+) -> Iterator[Count]:
+    """The counts, and those of whoever else has an active Flag and is at no threshold."""
+    seen = set()
+    for count in counts:
+        seen.add(_ref(count))
+        yield count
+    rest = [ref for ref, flags in known.items() if ref not in seen and _active(flags[0])]
+    stays = _by_person(store, on) if rest else {}
+    for ref in rest:
+        patient = rosters.person(store, ref) or {}
+        used = usage(stays.get(ref, ()), _birth(patient), on)
+        if not used.reached:
+            yield Count(patient, used)
+
+
+def _flagged(count: Count, on: date, flags: Sequence[Resource]) -> Iterator[Resource]:
+    """The Flags as they should be; none where there need be none."""
+    today, reached = on.isoformat(), bool(count.usage.reached)
+    if any(text[:10] > today for one in flags for text in one.get("period", {}).values()):
+        return
+    for one in flags[1 if reached else 0 :]:
+        if _active(one):
+            yield {**one, "status": "inactive", "period": {**one.get("period", {}), "end": today}}
+    if not reached:
+        return
+    before = next(iter(flags), {})
+    still = bool(before) and _active(before)
+    yield {
         "resourceType": "Flag",
-        "id": _flag_id(count.patient),
+        "id": before.get("id") or _flag_id(count.patient),
         "extension": [
             {"url": _DETAIL, "valueReference": {"reference": ref}} for ref in count.usage.evidence
         ],
         "status": "active",
         "category": [{"coding": [{"system": _CATEGORY, "code": "clinical"}]}],
         "code": _code(count.usage),
-        "subject": {"reference": f"Patient/{count.patient['id']}"},
-        "period": {"start": since},
+        "subject": {"reference": _ref(count)},
+        "period": {"start": before.get("period", {}).get("start", today) if still else today},
     }
+
+
+def _active(one: Resource) -> bool:
+    return bool(one.get("status") == "active")
+
+
+def _ref(count: Count) -> str:
+    return f"Patient/{count.patient['id']}"
 
 
 def _code(used: Usage) -> Resource:

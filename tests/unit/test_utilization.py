@@ -422,6 +422,48 @@ def test_a_flag_has_the_stays_as_evidence_and_ends(file, capsys) -> None:
     assert ended["period"] == {"start": "2026-07-10", "end": "2026-10-05"}
 
 
+def test_a_flag_ends_when_all_its_stays_are_long_ago(file, capsys) -> None:
+    for day in ("2026-07-10", "2027-07-10", "2027-08-10"):
+        assert run(file, "--on", day, "--flags") == 0
+    (ended,) = flags(file)
+    assert ended["status"] == "inactive"
+    assert ended["period"] == {"start": "2026-07-10", "end": "2027-07-10"}
+    for day in ("2026-07-10", "2025-07-10"):  # what was is not told anew
+        assert run(file, "--on", day, "--flags") == 0
+    assert flags(file) == [ended]
+
+
+def test_who_left_the_list_keeps_a_flag_that_holds(file) -> None:
+    store = stores.open(f"sqlite:///{file}", resolve)
+    held = {"resourceType": "Flag", "status": "active", "subject": {"reference": "Patient/p2"}}
+    code = {"coding": [{"system": "urn:x", "code": "avoidable-utilization"}]}
+    store.put({**held, "id": "f2", "code": code, "period": {"start": "2026-07-01"}}, stamp())
+    store.put({**held, "id": "f3", "code": {"text": "falls"}}, stamp())
+    store.close()
+    for day, status in (("2026-07-10", "active"), ("2026-12-15", "inactive")):
+        assert run(file, "--on", day, "--flags") == 0
+        found = {one["id"]: one["status"] for one in flags(file)}
+        assert (found["f2"], found["f3"]) == (status, "active")
+
+
+def test_one_flag_a_person_after_a_merge(file) -> None:
+    assert run(file, "--on", "2026-07-10", "--flags") == 0
+    (first,) = flags(file)
+    store = stores.open(f"sqlite:///{file}", resolve)
+    link = [{"type": "replaced-by", "other": {"reference": "Patient/p0"}}]
+    store.put({"resourceType": "Patient", "id": "old", "link": link}, stamp())
+    subject = {"reference": "Patient/old"}
+    older = {**first, "id": "f1", "subject": subject, "period": {"start": "2026-05-01"}}
+    store.put(older, stamp())
+    store.close()
+    assert run(file, "--on", "2026-07-11", "--flags") == 0
+    found = {one["id"]: one for one in flags(file)}
+    assert found["f1"]["period"] == {"start": "2026-05-01"}
+    assert found["f1"]["subject"] == {"reference": "Patient/p0"}
+    assert found[first["id"]]["status"] == "inactive"
+    assert found[first["id"]]["period"]["end"] == "2026-07-11"
+
+
 def test_a_day_that_is_none(file, capsys) -> None:
     assert run(file, "--on", "07/10/2026") == 2
     assert "--on" in capsys.readouterr().err
