@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape
 
 from adapter import terms
 from adapter.mapping.datatypes import authority, concept, cx, positive, repetitions
+from adapter.mapping.keys import called
 from adapter.mapping.named import organization
 from adapter.mapping.people import xpn
 from adapter.mapping.registry import builder, converter, datatype
@@ -73,7 +74,7 @@ def deleted_diagnosis(run: Run, text: str) -> Json | None:
         raise BadValue("code-unknown", "not in table action-code")
     if text != "D":
         return None
-    if not (run.fields[3] if len(run.fields) > 3 else "").strip('" '):
+    if not any(run.fields[n].strip('" ') for n in (3, 4, 20) if n < len(run.fields)):
         run.issue("warning", "required", "no code says which diagnosis is taken back")
     system = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
     return {"coding": [{"system": system, "code": "entered-in-error"}]}
@@ -83,14 +84,14 @@ def deleted_diagnosis(run: Run, text: str) -> Json | None:
 def encounter_diagnosis(run: Run, texts: list[str]) -> None:
     """DG1-3, -6, -15: the stay's link to the Condition, with use and rank (DG1[Encounter])."""
     stay, condition = run.drafts.get("Encounter"), run.drafts.get("Condition")
-    if stay is None or condition is None:
+    if stay is None or condition is None or linked(stay, condition):
         return
     item = _use_and_rank(run, *(run.fields[n] if len(run.fields) > n else "" for n in (6, 15)))
 
     def put(draft: Draft, reference: Json, rep: int) -> None:
-        rows = draft.resource.setdefault("diagnosis", [])
-        if all(row["condition"] != reference for row in rows):
-            rows.append({"condition": reference, **item})
+        rows, row = draft.resource.setdefault("diagnosis", []), {"condition": reference, **item}
+        if row not in rows:
+            rows.append(row)
 
     stay.links.append(Link("diagnosis", put, condition))
     told_diagnosis(run, texts)
@@ -98,41 +99,45 @@ def encounter_diagnosis(run: Run, texts: list[str]) -> None:
         stay.parts["diagnosis"] = []  # DG1-21: each by itself, not the whole list
 
 
+def linked(draft: Draft, to: Draft) -> bool:
+    """Whether a draft has a link to another one: of the fields that may name it the first did."""
+    return any(link.to is to for link in draft.links)
+
+
 @builder("told_diagnosis")
 def told_diagnosis(run: Run, texts: list[str]) -> None:
-    """DG1-3 with DG1-21: a diagnosis that is told is no error any more, whatever was told before.
+    """DG1-3, -4 or -20 with DG1-21: what is told is no error any more, whatever was told before."""
+    _told(run, run.drafts.get("Condition"), _action(run))
+
+
+def _told(run: Run, draft: Draft | None, action: str) -> None:
+    """Take back that a diagnosis or an allergy was an error, unless the segment says so.
 
     Both told and taken back in one message it is replaced: what is taken back is not this one.
     """
-    condition, groups = run.drafts.get("Condition"), run.groups
-    if condition is None:
+    if draft is None:
         return
-    if _action(run) != "D":
-        condition.cleared.append("verificationStatus")
-    elif groups is not None:
-        groups.later.append(partial(_replaced, condition))
+    if action != "D":
+        draft.cleared.append("verificationStatus")
+    elif run.groups is not None:
+        run.groups.later.append(partial(_replaced, draft))
 
 
 def _action(run: Run) -> str:
     return run.fields[21].strip() if len(run.fields) > 21 else ""
 
 
-def _replaced(condition: Draft, run: Run) -> None:
-    """Forget that a diagnosis is taken back when the same message tells it too."""
-    mark = run.groups.mark if run.groups else 0
-    others = (draft for draft in run.made[max(mark, 0) :] if draft.kind == "Condition")
-    told = [_codings(one) for one in others if "verificationStatus" not in one.resource]
-    if not _codings(condition) or _codings(condition) not in told or condition not in run.made:
+def _replaced(wrong: Draft, run: Run) -> None:
+    """Forget that something is taken back when the same message tells it too."""
+    mark, name = run.groups.mark if run.groups else 0, called(wrong)
+    others = (draft for draft in run.made[max(mark, 0) :] if draft.kind == wrong.kind)
+    told = [called(one) for one in others if "verificationStatus" in one.cleared]
+    if name not in told or wrong not in run.made:
         return
-    run.made.remove(condition)
+    run.made.remove(wrong)
     stay = run.drafts.get("Encounter")
     if stay is not None:
-        stay.links = [link for link in stay.links if link.to is not condition]
-
-
-def _codings(draft: Draft) -> list[tuple[str, str]]:
-    codings = draft.resource.get("code", {}).get("coding", ())
-    return [(coding.get("system", ""), coding.get("code", "")) for coding in codings]
+        stay.links = [link for link in stay.links if link.to is not wrong]
 
 
 def _use_and_rank(run: Run, kind: str, rank: str) -> Json:
@@ -158,6 +163,13 @@ def _use_and_rank(run: Run, kind: str, rank: str) -> Json:
 
 
 # --- AL1
+
+
+@builder("told_allergy")
+def told_allergy(run: Run, texts: list[str]) -> None:
+    """AL1-3, IAM-3 or -7 with IAM-6: an allergy that is told is no error any more (table 0323)."""
+    action = run.fields[6] if run.label.startswith("IAM") and len(run.fields) > 6 else ""
+    _told(run, run.drafts.get("AllergyIntolerance"), action.partition("^")[0].strip().upper())
 
 
 @datatype("allergy_category", 1)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any
 
 from adapter import data, terms
 from adapter.constant import Constant, fixed
+from adapter.mapping import keys
 from adapter.mapping.run import Draft, Link, Run, Side, urn
 from adapter.outcome import Outcome
 from adapter.record import Entry, Resource
@@ -81,7 +81,7 @@ def _name(run: Run, drafts: list[Draft]) -> None:
     while keyed:
         draft = _next(run, keyed)
         _link(run, draft)
-        draft.key = _key(draft)
+        draft.key = keys.texts(draft)
         draft.urn = urn(draft.kind, *(draft.key or _place(run, draft)))
     for draft in drafts:
         if draft.links:
@@ -116,18 +116,13 @@ def _next(run: Run, keyed: list[Draft]) -> Draft:
 
 def _waits(run: Run, draft: Draft, keyed: list[Draft]) -> bool:
     """Whether the key needs a reference to a draft that has no name yet."""
-    roots = _roots(draft.key)
+    roots = keys.roots(draft.key)
     for link in draft.links:
         if link[0] in roots:
             aim = _aim(run, link)
             if aim is not None and not aim.urn and aim in keyed:
                 return True
     return False
-
-
-@lru_cache(maxsize=1024)
-def _roots(key: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(root for root, _, _ in _paths(key))
 
 
 def _place(run: Run, draft: Draft) -> tuple[str, ...]:
@@ -137,49 +132,6 @@ def _place(run: Run, draft: Draft) -> tuple[str, ...]:
         if unit.kind == "adt":  # senders leave control ids out, and use them for other content
             run.place += hashlib.sha256(unit.raw).hexdigest()[:16]
     return unit.source, run.place, draft.name, str(draft.line)
-
-
-def _key(draft: Draft) -> tuple[str, ...]:
-    """The texts that name a resource; none when one is absent whose path has no `?`."""
-    resource, parts = draft.resource, []
-    for root, rest, needed in _paths(draft.key):
-        value = resource.get(root)
-        text = "" if value is None else _text(value, rest)
-        if text[10:11] == "T":
-            text = _instant(text)
-        if needed and not text:
-            return ()
-        parts.append(text)
-    return tuple(parts)
-
-
-@lru_cache(maxsize=1024)
-def _instant(text: str) -> str:
-    """A dateTime in UTC, however its sender wrote it; any other text as it is."""
-    try:
-        when = datetime.fromisoformat(text)
-        return text if when.tzinfo is None else when.astimezone(UTC).isoformat()
-    except (OverflowError, ValueError):
-        return text
-
-
-@lru_cache(maxsize=1024)
-def _paths(key: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...], bool], ...]:
-    """Of each path of a key its first name, the others, and whether it must lead to something."""
-    names = [(path.rstrip("?").split("."), not path.endswith("?")) for path in key]
-    return tuple((root, tuple(rest), needed) for (root, *rest), needed in names)
-
-
-def _text(value: Any, names: tuple[str, ...]) -> str:
-    for name in names:
-        if isinstance(value, list):
-            value = value[0] if value else None
-        value = value.get(name) if isinstance(value, dict) else None
-    if value is None or isinstance(value, str):
-        return value or ""
-    if isinstance(value, dict) and "reference" in value:
-        return str(value["reference"])
-    return data.dumps(value).decode()
 
 
 _GATHERED = ("identifier", "link")  # of one person in several groups of a merge message

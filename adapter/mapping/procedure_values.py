@@ -8,6 +8,7 @@ from typing import Any
 
 from adapter.constant import opened
 from adapter.mapping.datatypes import ei, repetitions
+from adapter.mapping.field_values import linked
 from adapter.mapping.parts import also, first, own, part, told
 from adapter.mapping.registry import builder, converter, datatype
 from adapter.mapping.run import Draft, Link, Run
@@ -60,7 +61,7 @@ def parent_procedure(run: Run, parts: list[str]) -> Json | None:
 def episode_diagnosis(run: Run, texts: list[str]) -> None:
     """DG1-3, -6, -15 in an episode of service: its link to the Condition (DG1[EpisodeOfCare])."""
     episode, condition = run.drafts.get("ServiceEpisode"), run.drafts.get("Condition")
-    if episode is None or condition is None:
+    if episode is None or condition is None or linked(episode, condition):
         return
     item: Json = {}
     if role := first(also(run, 6, lambda run, parts: told(run, parts, "diagnosis-type"))):

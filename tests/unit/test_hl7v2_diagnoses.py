@@ -107,3 +107,64 @@ def test_without_a_visit_in_any_order(
 ) -> None:
     for order in itertools.permutations(told):
         assert of_a_person(*order) == expected
+
+
+CHEST = "R07.9^Chest pain^I10"
+
+
+def listed(*told: str) -> list[tuple[str, str, bool]]:
+    """Of each DG1 after `DG1|1` a message: codes, uses in the stay, and whether it was an error."""
+    store = stores.open("sqlite://", resolve, UUID(int=2), 5, replay, may_merge)
+    try:
+        for hour, rows in enumerate(told, 1):
+            raw = message(hour).rstrip(b"\r") + b"\r" + rows.encode() + b"\r"
+            for one in convert.adt(raw):
+                assert store.commit(one, raw, "2026-07-20T08:00:00Z").status == "stored"
+        (stay,) = store.each("Encounter")
+        uses: dict[str, list[str]] = {}
+        for row in stay.get("diagnosis", ()):
+            code = row.get("use", {}).get("coding", [{}])[0].get("code", "")
+            uses.setdefault(row["condition"]["reference"], []).append(code)
+        return sorted(
+            (
+                row["code"]
+                .get("coding", [row["code"]])[0]
+                .get("code", row["code"].get("text", "")),
+                " ".join(uses.get(f"Condition/{row['id']}", ())),
+                "verificationStatus" in row,
+            )
+            for row in store.each("Condition")
+        )
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        # of one code two types: a row of the stay for each
+        ([f"DG1|1||{CHEST}|||A\rDG1|2||{CHEST}|||F"], [("R07.9", "AD F", False)]),
+        # the code names it, whatever the words beside it
+        (
+            [f"DG1|1||{CHEST}|CHEST PAIN||A", f"DG1|1||{CHEST}|||A|||||||||||||||D"],
+            [("R07.9", "", True)],
+        ),
+        # DG1-20 names it, with another code or with none
+        (
+            [f"DG1|1||{CHEST}|||A||||||||||||||D1|A", "DG1|1|||||A||||||||||||||D1|D"],
+            [("R07.9", "", True)],
+        ),
+        (
+            [f"DG1|1||{CHEST}|||A||||||||||||||D1|A", "DG1|1||I20.9^^I10|||A||||||||||||||D1|U"],
+            [("I20.9", "AD", False)],
+        ),
+        # words alone
+        (["DG1|1|||CHEST PAIN||W"], [("CHEST PAIN", "W", False)]),
+        (
+            ["DG1|1|||CHEST PAIN||W", "DG1|1|||CHEST PAIN||W|||||||||||||||D"],
+            [("CHEST PAIN", "", True)],
+        ),
+    ],
+)
+def test_what_names_a_diagnosis(told: list[str], expected: list[tuple[str, str, bool]]) -> None:
+    assert listed(*told) == expected

@@ -1,0 +1,87 @@
+"""What names an allergy (AL1, IAM): its number (IAM-7), else its code, else its words."""
+
+from __future__ import annotations
+
+import itertools
+from uuid import UUID
+
+import pytest
+
+from adapter import convert
+from adapter import store as stores
+from adapter.identity.match import may_merge, resolve
+from adapter.program.encounters import replay
+
+PENICILLIN = "70618^Penicillin^RXNORM"
+
+
+def message(hour: int, *segments: str) -> bytes:
+    at = f"20260710{hour:02d}0000-0700"
+    head = f"MSH|^~\\&|ADT|MERCY|HUB|HARBOR|{at}||ADT^A60|N{hour}|P|2.5.1"
+    pid = "PID|||M1^^^MERCY^MR||QUILLFEATHER^ODETTE||19800517|F"
+    return "\r".join([head, f"EVN|A60|{at}", pid, *segments, ""]).encode()
+
+
+def iam(code: str, action: str, number: str = "") -> str:
+    return f"IAM|1|DA|{code}|SV||{action}|{number}"
+
+
+def known(*messages: bytes) -> list[tuple[str, str]]:
+    """Of each allergy its code or words, and whether it is active or was an error."""
+    store = stores.open("sqlite://", resolve, UUID(int=2), 5, replay, may_merge)
+    try:
+        for raw in messages:
+            for one in convert.adt(raw):
+                assert store.commit(one, raw, "2026-07-20T08:00:00Z").status == "stored"
+        return sorted(map(_state, store.each("AllergyIntolerance")))
+    finally:
+        store.close()
+
+
+def _state(row: dict) -> tuple[str, str]:
+    what = row["code"].get("coding", [{}])[0]
+    name = what.get("display" if what.get("code") == "OTHER" else "code") or row["code"]["text"]
+    (state,) = (row[key] for key in ("clinicalStatus", "verificationStatus") if key in row)
+    return name, state["coding"][0]["code"]
+
+
+AL1 = f"AL1|1|DA|{PENICILLIN}|SV"
+ERROR = message(2, iam(PENICILLIN, "D"))
+ACTIVE, WRONG = [("70618", "active")], [("70618", "entered-in-error")]
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ([message(1, AL1), ERROR], WRONG),
+        ([message(1, iam("70618^PENICILLIN V^RXNORM", "A")), ERROR], WRONG),
+        ([message(1, iam(PENICILLIN, "A", "7^MERCY")), message(2, iam("", "D", "7^MERCY"))], WRONG),
+        (
+            [
+                message(1, iam(PENICILLIN, "A", "7^MERCY")),
+                message(2, iam("723^Amoxicillin^RXNORM", "U", "7^MERCY")),
+            ],
+            [("723", "active")],
+        ),
+        # told again after it was an error
+        ([message(1, AL1), ERROR, message(3, AL1)], ACTIVE),
+        ([message(1, iam(PENICILLIN, "D")), message(2, iam(PENICILLIN, "A"))], ACTIVE),
+        # replaced in one message
+        ([message(1, AL1), message(2, iam(PENICILLIN, "D"), iam(PENICILLIN, "A"))], ACTIVE),
+        # a sender's own code may stand for many
+        (
+            [
+                message(1, "AL1|1|DA|OTHER^Cats^L", "AL1|2|DA|OTHER^Dogs^L"),
+                message(2, iam("OTHER^CATS^L", "D")),
+            ],
+            [("CATS", "entered-in-error"), ("Dogs", "active")],
+        ),
+        (
+            [message(1, "AL1|1|DA|^Cats"), message(2, iam("^Cats", "D"))],
+            [("Cats", "entered-in-error")],
+        ),
+    ],
+)
+def test_in_any_order(told: list[bytes], expected: list[tuple[str, str]]) -> None:
+    for order in itertools.permutations(told):
+        assert known(*order) == expected
