@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from adapter.mapping.datatypes import components
+from adapter.mapping.parts import told
 from adapter.mapping.records import Compiled
 from adapter.mapping.run import Draft, Link, Run
+from adapter.record import piece
 
 # The name of the form that reads a segment, "" for none.
 Choose = Callable[[Run, Sequence[str]], str]
@@ -89,22 +92,51 @@ _DETAILS = frozenset(("name", "address", "telecom", "organization"))
 
 def _role(run: Run, fields: Sequence[str]) -> str:
     """After PV1 a part in the stay; after PID the family doctor, or one of the care team."""
+    visit = run.facts.get("part") == "visit" and run.drafts.get("Encounter")
+    doctor = _code(fields, 3) == "PP"
     if _code(fields, 2) in _GONE:
-        run.label = "ROL-2"
-        run.issue("information", "cleared", "a role that the sender takes back is not written")
+        if visit:
+            _leaves(run, "ROL-2", "Encounter", _part(run, fields))
+        else:
+            _leaves(run, "ROL-2", "Patient", _DOCTORS[1:] if doctor else ())
         return ""
-    if run.facts.get("part") == "visit" and run.drafts.get("Encounter"):
+    if visit:
         return "ROL_VISIT"
-    return "ROL_PATIENT" if _code(fields, 3) == "PP" else "ROL"
+    return "ROL_PATIENT" if doctor else "ROL"
+
+
+_DOCTORS = ("generalPractitioner/Practitioner", "generalPractitioner/PractitionerRole")
+
+
+def _part(run: Run, fields: Sequence[str]) -> tuple[str, ...]:
+    """The piece of a stay's participants that are of this role (ROL-3)."""
+    run.label = "ROL-3"
+    role = told(run, components(run, fields[3]), "provider-role") if len(fields) > 3 else None
+    name = piece("participant", {"type": [role]}) if role else ""
+    return (f"participant/{name}",) if name else ()
+
+
+def _leaves(run: Run, label: str, name: str, paths: tuple[str, ...]) -> None:
+    """Who is taken back leaves nobody in the role, unless the message tells of somebody in it.
+
+    A care team is told as a whole: of one who leaves it nothing is known but that.
+    """
+    run.label = label
+    draft = run.drafts.get(name) if paths else None
+    if draft is None:
+        run.issue("information", "cleared", "a role that the sender takes back is not written")
+        return
+    draft.cleared += paths
+    run.issue("information", "cleared", f"{name}.{paths[0].partition('/')[0]} is to be deleted")
 
 
 def _participation(run: Run, fields: Sequence[str]) -> str:
     """The family doctor by name, or with a role where more is said; anyone else in the team."""
+    doctor = _code(fields, 4) == "PP"
     if _code(fields, 2) in _GONE:
-        run.label = "PRT-2"
-        run.issue("information", "cleared", "a part that the sender takes back is not written")
+        _leaves(run, "PRT-2", "Patient", _DOCTORS if doctor else ())
         return ""
-    if _code(fields, 4) != "PP":
+    if not doctor:
         return "PRT"
     more = (6, 8, 9, 11, 12, 14, 15, 24)
     return "PRT_ROLE" if any(_code(fields, place) for place in more) else "PRT_PATIENT"
