@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from adapter.constant import opened
-from adapter.mapping.datatypes import ei, repetitions
+from adapter.mapping.datatypes import coding_system, concept, ei, repetitions
 from adapter.mapping.field_values import linked
+from adapter.mapping.lasting import steady
 from adapter.mapping.parts import also, first, own, part, told
 from adapter.mapping.registry import builder, converter, datatype
 from adapter.mapping.run import Draft, Link, Run
@@ -76,6 +77,24 @@ def episode_diagnosis(run: Run, texts: list[str]) -> None:
     episode.links.append(Link("diagnosis", put, condition))
 
 
+@datatype("method_code", 20, but=(15, 16, 18, 19))
+@steady(2)
+def method_code(run: Run, parts: list[str]) -> Json | None:
+    """DG1-3, PR1-3: a code that names no system is of the coding method (DG1-2, PR1-2; 0053)."""
+    return concept(run, parts, coding_system(own(run, 2).partition("^")[0].strip()))
+
+
+@builder("code_words")
+def code_words(run: Run, texts: list[str]) -> str | None:
+    """DG1-4, PR1-4: the text of the code where DG1-3.9, PR1-3.9 give none (v2-to-FHIR PR1-4)."""
+    draft = run.drafts.get("Condition" if run.label.startswith("DG1") else "Procedure")
+    known = draft.resource.get("code", {}).get("text") if draft is not None else None
+    text = next(repetitions(run, texts), [""])[0].strip()
+    if known and text not in ("", known):
+        run.issue("information", "unmapped", "the code has its original text already")
+    return text if text and not known else None
+
+
 # --- PR1
 
 
@@ -103,15 +122,6 @@ def _later(start: str, minutes: str) -> str:
         return (datetime.fromisoformat(start) + timedelta(minutes=int(minutes[:7]))).isoformat()
     except OverflowError:
         return ""
-
-
-@builder("procedure_words")
-def procedure_words(run: Run, texts: list[str]) -> None:
-    """PR1-4: the text of the code where PR1-3.9 gives none (v2-to-FHIR PR1-4)."""
-    draft, text = run.drafts.get("Procedure"), next(repetitions(run, texts), [""])[0].strip()
-    if draft is not None and text:
-        draft.resource.setdefault("code", {})
-        opened(draft.resource, "code").setdefault("text", text)
 
 
 @builder("modifiers")
