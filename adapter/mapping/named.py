@@ -6,8 +6,9 @@ from typing import Any
 
 from adapter import terms
 from adapter.mapping.cells import is_npi
-from adapter.mapping.datatypes import V2, authority, cx, ei
+from adapter.mapping.datatypes import V2, authority, concept, cx, ei
 from adapter.mapping.lasting import lasting
+from adapter.mapping.parts import own
 from adapter.mapping.people import xcn_name
 from adapter.mapping.registry import converter, datatype
 from adapter.mapping.run import BadValue, Run
@@ -136,15 +137,17 @@ def location(run: Run, parts: list[str]) -> Json | None:
     sender = run.feed.facility or run.facts.get("facility", "") or run.feed.name
     above = ""
     key: tuple[str, ...] = (run.feed.source, sender)
-    levels = [texts[place].replace(run.sub, " ").strip() for place, _, _ in _LEVELS]
-    inner = max((n for n, text in enumerate(levels) if text), default=0)
-    for number, (text, (_, code, display)) in enumerate(zip(levels, _LEVELS, strict=True)):
+    levels = [_name(run, texts[place]) for place, _, _ in _LEVELS]
+    inner = max((n for n, (text, _) in enumerate(levels) if text), default=0)
+    for number, (level, (_, code, display)) in enumerate(zip(levels, _LEVELS, strict=True)):
+        text, universal = level
         if not text:
             continue
         key = (*key, code, text)
+        path = {"system": authority(run, ""), "value": "/".join(key[3::2])}
         resource: Json = {
             "resourceType": "Location",
-            "identifier": [{"system": authority(run, ""), "value": "/".join(key[3::2])}],
+            "identifier": [path, *universal],
             "status": "active",
             "name": text,
             "mode": "instance",
@@ -160,6 +163,19 @@ def location(run: Run, parts: list[str]) -> Json | None:
         more = _location_rest(run, resource, texts)
         above = run.add("Location", resource, *key, "description", texts[8], more=more)
     return {"reference": above} if above else None
+
+
+def _name(run: Run, written: str) -> tuple[str, list[Json]]:
+    """What a place is called, and its universal id where its HD has one (HD[Identifier])."""
+    name, *rest = (text.strip() for text in written.split(run.sub))
+    if len(rest) < len(("id", "type")) or not rest[0]:
+        return " ".join(filter(None, (name, *rest))), []
+    number = _SCHEMES.get(rest[1].upper(), "") + rest[0]
+    system = {"system": "urn:ietf:rfc:3986"} if ":" in number else {}
+    return name or rest[0], [{**system, "value": number}]
+
+
+_SCHEMES = {"ISO": "urn:oid:", "UUID": "urn:uuid:", "GUID": "urn:uuid:"}
 
 
 def _location_rest(run: Run, resource: Json, texts: list[str]) -> Json:
@@ -185,10 +201,24 @@ def _whole_identifier(run: Run, written: str, assigner: str) -> Json | None:
     return ei(run, [number, *(hd if any(hd) else assigner.split(run.sub))])
 
 
+@datatype("discharged_to", 1)
+@lasting
+def discharged_to(run: Run, parts: list[str]) -> Json | None:
+    """PV1-37 DLD: where the patient went, a kind of place (v2-to-FHIR DLD[Location-Discharge])."""
+    kind = concept(run, parts[0].split(run.sub), V2 + "0113")
+    if kind is None:
+        return None
+    coding = kind.get("coding", [{}])[0]
+    name = kind.get("text") or coding.get("display") or coding["code"]
+    resource = {"resourceType": "Location", "status": "active", "name": name, "type": [kind]}
+    key = (run.feed.source, run.feed.facility or run.facts.get("facility", "") or run.feed.name)
+    return _reference(run, "Location", resource, *key, "discharged to", str(kind))
+
+
 @converter("bed_status")
 def bed_status(run: Run, text: str) -> None:
-    """PV1-40 to operationalStatus of the assigned location (v2-to-FHIR PV1-40)."""
-    encounter = run.drafts.get("Encounter")
+    """PV1-40 to operationalStatus of the assigned location, PV1-3 (v2-to-FHIR PV1-40)."""
+    encounter = run.drafts.get("Encounter") if own(run, 3) else None
     for item in encounter.resource.get("location", ()) if encounter else ():
         draft = run.side.get(item.get("location", {}).get("reference", ""))
         if draft is not None:

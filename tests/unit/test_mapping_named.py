@@ -151,7 +151,7 @@ def chain(text):
         ("ED", [("wa", "ED")]),
         ("ED^4^B", [("bd", "B"), ("ro", "4"), ("wa", "ED")]),
         ("ED^4^B^MERCY&1.2.3&ISO",
-         [("bd", "B"), ("ro", "4"), ("wa", "ED"), ("si", "MERCY 1.2.3 ISO")]),
+         [("bd", "B"), ("ro", "4"), ("wa", "ED"), ("si", "MERCY")]),
         ("ED^4^B^MERCY^^^EAST^2",
          [("bd", "B"), ("ro", "4"), ("wa", "ED"), ("lvl", "2"), ("bu", "EAST"), ("si", "MERCY")]),
         ("^^^MERCY", [("si", "MERCY")]),
@@ -193,6 +193,7 @@ def test_bed_1_of_two_rooms_is_two_places():
 def test_bed_status_belongs_to_the_assigned_place():
     run = fresh()
     place, _ = convert("location", "ED^4^B", run)
+    run.fields = ["", "1", "I", "ED^4^B"]
     stay = Draft("Encounter", "Encounter", (), 1, {"location": [{"location": place}]})
     run.drafts["Encounter"] = stay
     assert convert("bed_status", "O", run) == (None, [])
