@@ -7,9 +7,8 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from adapter import terms
-from adapter.mapping.datatypes import authority, concept, cx, positive, repetitions
+from adapter.mapping.datatypes import authority, concept, positive, repetitions
 from adapter.mapping.keys import called
-from adapter.mapping.named import organization
 from adapter.mapping.people import xpn
 from adapter.mapping.registry import builder, converter, datatype
 from adapter.mapping.run import BadValue, Draft, Link, Run, Side
@@ -196,21 +195,6 @@ def plan_identifier(run: Run, parts: list[str]) -> Json | None:
     if not value:
         return None
     return {"system": authority(run, parts[2] if len(parts) > 2 else ""), "value": value}
-
-
-@datatype("payor_id", 4, but=(2, 3))
-def payor_id(run: Run, parts: list[str]) -> Json | None:
-    """IN1-3 CX: the payor by its company number, where it has no name."""
-    number = parts[0].strip()
-    if not number:
-        return None
-    return organization(run, ["", "", number, "", "", parts[3] if len(parts) > 3 else ""])
-
-
-@datatype("member_number", 10)
-def member_number(run: Run, parts: list[str]) -> Json | None:
-    """IN1-36: the member's number with the payor (US Core Coverage slice memberid, type MB)."""
-    return cx(run, [*parts[:4], *[""] * (4 - len(parts)), "MB", *parts[5:]])
 
 
 @datatype("subscriber", 14, but=(8, 9, 11))

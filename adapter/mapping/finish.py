@@ -270,7 +270,8 @@ def _complete(side: Side, told: tuple[int, str, str]) -> Entry:
     whole = {**side.resource, **lacks}
     resource = fixed(whole) if type(side.resource) is Constant else whole
     weak = tuple(element for element in lacks if element != "meta")
-    return Entry(resource, side.urn, identity(resource), side.key, (told,), (), weak)
+    own = tuple([one for one in identity(resource) if one == side.key])  # not what else it is given
+    return Entry(resource, side.urn, own, side.key, (told,), (), weak)
 
 
 def _entered_in_error(draft: Draft) -> bool:

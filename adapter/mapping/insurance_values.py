@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 
 from adapter import terms
-from adapter.mapping.datatypes import cx
+from adapter.mapping.datatypes import cx, identifier_type, repetitions
 from adapter.mapping.field_values import first_part
 from adapter.mapping.named import organization
 from adapter.mapping.parts import HL7, added, also, gather, of, part, reach
@@ -26,7 +28,78 @@ def payor(run: Run, parts: list[str]) -> Json | None:
     """IN1-4 XON to the payor Organization, address from IN1-5 (v2-to-FHIR IN1[Coverage])."""
     reference = organization(run, parts)
     reach(of(run, reference), "address", also(run, 5, xad))
+    if reference is not None and not run.rep:
+        _company(run, reference)
     return reference
+
+
+@datatype("payor_id", 10)
+def payor_id(run: Run, parts: list[str]) -> Json | None:
+    """IN1-3 CX: the payor by the first of its company numbers, where it has no name."""
+    number = part(parts, 1)
+    if not number or run.rep:
+        return None
+    reference = organization(run, ["", "", number, "", "", part(parts, 4)])
+    if reference is not None:
+        _company(run, reference)
+    return reference
+
+
+def _company(run: Run, payor: Json) -> None:
+    """IN1-3: the payor's company numbers; they do not name it, for senders make up their own."""
+    resource = of(run, payor)
+    known = {(one["system"], one["value"]) for one in resource.get("identifier", ())}
+    found = [one for one in also(run, 3, cx) if (one["system"], one["value"]) not in known]
+    gather(resource, "identifier", found)
+
+
+@datatype("member_number", 10)
+def member_number(run: Run, parts: list[str]) -> Json | None:
+    """IN1-36: the member's number with the payor (US Core Coverage slice memberid, type MB)."""
+    item = cx(run, [*parts[:4], *[""] * (4 - len(parts)), "MB", *parts[5:]])
+    if item is not None and not part(parts, 4):
+        item["system"] = _numbering(run) or item["system"]
+    return item
+
+
+def _numbering(run: Run) -> str:
+    """The system of a payor's member numbers; `""` where IN1 names no payor."""
+    facts = run.facts
+    name, number = facts.get("payor", ""), facts.get("payor-id", "")
+    house = run.feed.facility or facts.get("facility", "") or run.feed.name
+    return _system(house, run.decode(name), run.decode(number)) if name or number else ""
+
+
+@lru_cache(maxsize=1024)
+def _system(house: str, name: str, number: str) -> str:
+    """That of the plan's member files, or one made of IN1-3 with who assigns it, else of IN1-4."""
+    plan, company = _plan(name, number), number.partition("^")[0].strip()
+    if plan:
+        return terms.system("plan-member", plan)
+    space, universal, *_ = (*(number.split("^") + [""] * 3)[3].split("&"), "", "")
+    words = (universal or space or house, company) if company else (house, name)
+    return terms.system("policy", "/".join(quote(word.strip(), safe="") for word in words))
+
+
+def _plan(name: str, number: str) -> str:
+    """Our short name of a plan, by the payor's name, or by its number where it has none."""
+    found = terms.table("payer").get(name or number.partition("^")[0].strip())
+    return found.code if found is not None else ""
+
+
+@builder("own_member_number")
+def own_member_number(run: Run, texts: list[str]) -> Json | None:
+    """IN1-36: the number by which a plan's member file names the patient, who is the insured.
+
+    IN1-17 must say so: a whole family may have the number of another subscriber.
+    """
+    facts = run.facts
+    value = next(repetitions(run, texts), [""])[0].strip()
+    plan = _plan(run.decode(facts.get("payor", "")), run.decode(facts.get("payor-id", "")))
+    if not (plan and value) or is_cin(value) or facts.get("insured", "") not in _SELF[1:]:
+        return None
+    kind = identifier_type(run, "MB", 1)
+    return {"type": kind, "system": terms.system("plan-member", plan), "value": value}
 
 
 @datatype("subscriber_number", 10)

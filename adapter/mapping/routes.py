@@ -150,7 +150,14 @@ def _procedure(run: Run, fields: Sequence[str]) -> str:
 def _insurance(run: Run, fields: Sequence[str]) -> str:
     run.facts["part"] = "insurance"
     run.facts["insured"] = _code(fields, 17) or _named_other(run, fields)
+    run.facts["payor-id"], run.facts["payor"] = _first(fields, 3), _first(fields, 4).split("^")[0]
     return "IN1"
+
+
+def _first(fields: Sequence[str], place: int) -> str:
+    """The first repetition of a field, empty when it is to be deleted."""
+    text = fields[place].partition("~")[0] if place < len(fields) else ""
+    return "" if text == '""' else text.strip()
 
 
 def _named_other(run: Run, fields: Sequence[str]) -> str:
