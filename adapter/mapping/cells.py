@@ -23,7 +23,7 @@ _TIME = re.compile(
     re.ASCII,
 )
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
-_CIN = re.compile(r"(9\d{7}[A-Z])(\d{5})?", re.ASCII)
+_CIN = re.compile(r"(9\d{7}[A-Z])(\d(\d{4})?)?", re.ASCII)
 _NPI = re.compile(r"[12]\d{9}", re.ASCII)
 _EXTENSION = re.compile(r"[,;]?\s*(?:ext(?:ension)?\.?|x)\s*(\d{1,8})$", re.ASCII | re.IGNORECASE)
 _PLAIN_PHONE = re.compile(r"\(?([2-9]\d\d)\)?[ .-]?(\d{3})[ .-]?(\d{4})", re.ASCII)
@@ -49,14 +49,21 @@ def identifier(run: Run, cell: str) -> str | None:
 def cin(run: Run, cell: str) -> str:
     """A Medi-Cal Client Index Number: 9, seven digits, a letter (files.md 8.13, reconstructed).
 
-    A longer BIC number begins with it. Raises BadValue for any other shape.
+    Raises BadValue for any other shape.
     """
-    match = _CIN.fullmatch(cell)
-    if match is None:
-        match = _CIN.fullmatch("".join(cell.split()).upper().replace("-", ""))
-    if match is not None:
-        return match[1]
+    value = cin_in(cell) or cin_in("".join(cell.split()).replace("-", ""))
+    if value:
+        return value
     raise BadValue("identifier-format", "not the shape of a CIN: 9, seven digits, a letter")
+
+
+def cin_in(text: str) -> str:
+    """The CIN that a number of Medi-Cal begins with, in capitals; `""` for one of another shape.
+
+    The number of a card (BIC) has a check digit behind it, and the day of issue in four digits.
+    """
+    match = _CIN.fullmatch(text) or _CIN.fullmatch(text.upper())
+    return match[1] if match is not None else ""
 
 
 @converter("npi")

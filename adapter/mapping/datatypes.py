@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
 from adapter import terms
 from adapter.constant import fixed
+from adapter.mapping.authorities import OID, assigner, authority, cin_system, local, medi_cal
+from adapter.mapping.cells import cin_in
 from adapter.mapping.finish import BASE
 from adapter.mapping.lasting import steady
 from adapter.mapping.registry import converter, datatype
@@ -20,11 +22,9 @@ ALTERNATE = "http://hl7.org/fhir/StructureDefinition/alternate-codes"
 V2 = "http://terminology.hl7.org/CodeSystem/v2-"
 _HL7 = "http://hl7.org/fhir/StructureDefinition/"
 _TABLE = re.compile(r"(?:HL7)?([0-9]{4})")
-_OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DAYS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,4})?")
-_CIN = re.compile(r"9[0-9]{7}[A-Z]")
 _MEDICAID = frozenset(("MA", "MC", "MI", "MCD"))
+_OF_NO_PERSON = frozenset(("VN", "AN"))  # a stay's, an account's
 _WHOLE = re.compile(r"[0-9]{1,10}")
 _NULL = '""'
 
@@ -97,52 +97,7 @@ def repetitions(run: Run, texts: list[str]) -> Iterator[list[str]]:
     run.rep = 0
 
 
-# --- identifiers and who assigns them
-
-
-@lru_cache(maxsize=4096)
-def _authority(namespace: str, universal: str, kind: str) -> tuple[str, bool]:
-    """The system of an HD, and whether it is registered or self-describing."""
-    for name in (universal, namespace):
-        known = terms.authority(name) if name else None
-        if known:
-            return known, True
-    if kind in ("ISO", "") and _OID.fullmatch(universal):
-        return f"urn:oid:{universal}", True
-    if kind in ("UUID", "GUID") and _UUID.fullmatch(universal.lower()):
-        return f"urn:uuid:{universal.lower()}", True
-    if universal and kind in ("URI", "URL", "DNS") and not re.search(r"\s", universal):
-        return (universal if ":" in universal else f"https://{universal}"), True
-    return terms.system("authority", quote(namespace or universal, safe="")), False
-
-
-@lru_cache(maxsize=4096)
-def _assigner(hd: str, sub: str) -> tuple[str, bool]:
-    """The system of a written HD, `""` for an empty one, and whether it is known."""
-    names = [*(name.strip() for name in hd.split(sub)), "", ""]
-    return _authority(names[0], names[1], names[2].upper()) if names[0] or names[1] else ("", False)
-
-
-@lru_cache(maxsize=1024)
-def _facility(name: str) -> str:
-    return terms.system("facility", quote(name, safe=""))
-
-
-def authority(run: Run, hd: str, part: int = 0) -> str:
-    """The identifier system of an assigning authority (HD); the sender's own when it is empty.
-
-    An authority without a registered system gets one of ours, made of its name, and is reported.
-    """
-    own = run.feed.authorities.get(hd)
-    if own:
-        return own
-    system, known = _assigner(hd, run.sub)
-    if not system:
-        return _facility(run.feed.facility or run.facts.get("facility", "") or run.feed.name)
-    if not known:
-        text = "no system is registered for this assigning authority; one was made of its name"
-        run.issue_once("authority-unknown", hd, text)
-    return system
+# --- identifiers
 
 
 def identifier_type(run: Run, code: str, part: int) -> Json:
@@ -177,16 +132,36 @@ def cx(run: Run, parts: list[str]) -> Json | None:
     item: Json = {}
     hd = parts[3] if count > 3 else ""
     bare = not kind and not hd and run.label.startswith("PID-")
-    system = _typed_system(kind, value, bare)
-    if kind or system:
-        item["type"] = _medicaid(kind) if system == _cin() else identifier_type(run, kind, 5)
-    item["system"] = system or authority(run, hd, 4)
+    system = _typed_system(kind, value, bare) or assigner(run, hd)
+    if system == cin_system():
+        system, value = _of_medi_cal(run, kind, value, hd)
+    if system == cin_system():
+        item["type"] = _medicaid(kind)
+    elif kind:
+        item["type"] = identifier_type(run, kind, 5)
+    item["system"] = system
     item["value"] = value
     if count > 5:
         _cx_rest(run, item, parts)
     if count > 1 and parts[1]:
         extend(item, "identifier-checkDigit", "valueString", parts[1])
     return item
+
+
+def _of_medi_cal(run: Run, kind: str, value: str, hd: str) -> tuple[str, str]:
+    """A number of Medi-Cal, its system first; without the shape of a CIN it is the sender's own."""
+    number = cin_in(value) if kind not in _OF_NO_PERSON else ""
+    if number:
+        return cin_system(), number
+    run.issue("warning", "identifier-format", "of Medi-Cal, and not the shape of a CIN", 1)
+    return local(run, hd), value
+
+
+def is_cin(run: Run, parts: list[str]) -> bool:
+    """Whether a CX is a CIN by its shape, and by its type or its authority."""
+    kind, hd = (parts[place] if place < len(parts) else "" for place in (4, 3))
+    named = kind.strip().upper() in _MEDICAID or medi_cal(run, hd)
+    return named and cin_in(parts[0].strip()) != ""
 
 
 def _typed_system(kind: str, value: str, bare: bool) -> str:
@@ -196,14 +171,9 @@ def _typed_system(kind: str, value: str, bare: bool) -> str:
     """
     if kind == "SS":
         return terms.system("ssn")
-    if (bare or kind in _MEDICAID) and _CIN.fullmatch(value):
-        return _cin()
+    if (bare or kind in _MEDICAID) and cin_in(value):
+        return cin_system()
     return ""
-
-
-@cache
-def _cin() -> str:
-    return terms.system("cin")
 
 
 def _medicaid(kind: str) -> Json:
@@ -298,7 +268,7 @@ def coding_system(name: str) -> str:
         return V2 + table[1]
     if name.startswith(("http://", "https://", "urn:")) and not re.search(r"\s", name):
         return name
-    if _OID.fullmatch(name):
+    if OID.fullmatch(name):
         return f"urn:oid:{name}"
     return f"{BASE}/CodeSystem/local/{quote(name, safe='')}" if name else ""
 

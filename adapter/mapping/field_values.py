@@ -7,7 +7,8 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from adapter import terms
-from adapter.mapping.datatypes import authority, concept, positive, repetitions
+from adapter.mapping.authorities import authority
+from adapter.mapping.datatypes import concept, positive, repetitions
 from adapter.mapping.keys import called
 from adapter.mapping.people import xpn
 from adapter.mapping.registry import builder, converter, datatype

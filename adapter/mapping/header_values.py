@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from adapter import terms
-from adapter.mapping.datatypes import V2, authority, codings, repetitions
+from adapter.mapping.authorities import authority
+from adapter.mapping.datatypes import V2, codings, repetitions
 from adapter.mapping.parts import added, gather, of, part
 from adapter.mapping.registry import builder, datatype
 from adapter.mapping.run import Run

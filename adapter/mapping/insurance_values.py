@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import quote
 
 from adapter import terms
-from adapter.mapping.datatypes import cx, identifier_type, repetitions
+from adapter.mapping.cells import cin_in
+from adapter.mapping.datatypes import cx, identifier_type, is_cin, repetitions
 from adapter.mapping.field_values import first_part
 from adapter.mapping.named import organization
 from adapter.mapping.parts import HL7, added, also, gather, of, part, reach
@@ -17,7 +18,6 @@ from adapter.mapping.registry import builder, datatype
 from adapter.mapping.run import Run
 
 Json = dict[str, Any]
-_CIN = re.compile(r"9[0-9]{7}[A-Z]")
 _SELF = ("", "SEL", "18", "SELF", "S")
 
 # --- IN1
@@ -96,7 +96,7 @@ def own_member_number(run: Run, texts: list[str]) -> Json | None:
     facts = run.facts
     value = next(repetitions(run, texts), [""])[0].strip()
     plan = _plan(run.decode(facts.get("payor", "")), run.decode(facts.get("payor-id", "")))
-    if not (plan and value) or is_cin(value) or facts.get("insured", "") not in _SELF[1:]:
+    if not (plan and value) or cin_in(value) or facts.get("insured", "") not in _SELF[1:]:
         return None
     kind = identifier_type(run, "MB", 1)
     return {"type": kind, "system": terms.system("plan-member", plan), "value": value}
@@ -138,11 +138,6 @@ def policy_group(run: Run, parts: list[str]) -> Json | None:
 # --- Medi-Cal: CIN, whoever sends it and wherever
 
 
-def is_cin(value: str) -> bool:
-    """Whether a text has the shape of a Medi-Cal client index number (9, 7 digits, a letter)."""
-    return _CIN.fullmatch(value) is not None
-
-
 @builder("own_cin")
 def own_cin(run: Run, texts: list[str]) -> list[Json]:
     """IN1-36, IN1-49, IN2-8, IN2-61: a CIN is the patient's own where the patient is insured.
@@ -150,7 +145,7 @@ def own_cin(run: Run, texts: list[str]) -> list[Json]:
     IN1-17 must say so or be empty; of another subscriber it is another person's number.
     """
     relation = run.facts.get("insured", "")
-    values = [text.split("^")[0].strip().upper() for text in texts]
+    values = [cin_in(text.split("^")[0].strip()) for text in texts]
     if relation not in _SELF:
         return []
     kind = {"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "MA"}
@@ -163,16 +158,16 @@ def own_cin(run: Run, texts: list[str]) -> list[Json]:
     return [
         {"type": {"coding": [coding]}, "system": system, "value": value}
         for value in dict.fromkeys(values)
-        if is_cin(value) and value not in there
+        if value and value not in there
     ]
 
 
 @datatype("account_number", 10)
 def account_number(run: Run, parts: list[str]) -> Json | None:
     """PID-18, MRG-3: an account number, type AN whatever CX.5 says; a Medi-Cal number is none."""
-    kind = part(parts, 5).upper()
-    if is_cin(part(parts, 1)) and kind in ("MA", "MC", "MI", "MCD"):
+    if is_cin(run, parts):
         return None
+    kind = part(parts, 5).upper()
     item = cx(run, [*parts[:4], *[""] * (4 - len(parts)), "AN", *parts[5:]])
     if item is not None and kind not in ("", "AN"):
         coding = {"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": kind}
@@ -183,10 +178,10 @@ def account_number(run: Run, parts: list[str]) -> Json | None:
 @datatype("account_cin", 10)
 def account_cin(run: Run, parts: list[str]) -> Json | None:
     """PID-18: some senders put the Medi-Cal number where the account number belongs."""
-    kind = part(parts, 5).upper()
-    if is_cin(part(parts, 1)) and kind in ("MA", "MC", "MI", "MCD"):
-        return cx(run, parts)
-    return None
+    if not is_cin(run, parts):
+        return None
+    kind = part(parts, 5)
+    return cx(run, [*parts[:4], "" if kind.upper() == "AN" else kind, *parts[5:]])
 
 
 # --- IN2

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from adapter import terms
+from adapter.mapping.authorities import authority
 from adapter.mapping.cells import is_npi
-from adapter.mapping.datatypes import V2, authority, concept, cx, ei
+from adapter.mapping.datatypes import V2, concept, cx, ei
 from adapter.mapping.lasting import lasting
 from adapter.mapping.parts import own
 from adapter.mapping.people import xcn_name

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from adapter import terms
-from adapter.mapping.datatypes import V2, authority, cx
+from adapter.mapping.authorities import authority
+from adapter.mapping.datatypes import V2, cx
 from adapter.mapping.finish import BASE
 from adapter.mapping.lasting import steady
 from adapter.mapping.named import location

@@ -58,6 +58,17 @@ def kind(code):
         ("91234567A^^^^MC",
          {"type": {"coding": [*kind("MA")["coding"], *kind("MC")["coding"]]},
           "system": CIN, "value": "91234567A"}, []),
+        ("91234567a^^^DHCS^MA", {"type": kind("MA"), "system": CIN, "value": "91234567A"}, []),
+        ("91234567A9^^^DHCS",  # with the check digit of the card
+         {"type": kind("MA"), "system": CIN, "value": "91234567A"}, []),
+        ("91234567A96001^^^HOSP^MA",  # and its day of issue
+         {"type": kind("MA"), "system": CIN, "value": "91234567A"}, []),
+        ("91234567A9600^^^DHCS^MA",  # no card has thirteen characters
+         {"type": kind("MA"), "system": f"{SID}/authority/DHCS", "value": "91234567A9600"},
+         [("identifier-format", "PID-3.1")]),
+        ("123^^^MEDI-CAL^XX",
+         {"type": kind("XX"), "system": f"{SID}/authority/MEDI-CAL", "value": "123"},
+         [("identifier-format", "PID-3.1")]),
         ("1EG4-TE5-MK73^^^^MC",  # a Medicare number under the same type is no CIN
          {"type": kind("MC"), "system": FACILITY, "value": "1EG4-TE5-MK73"}, []),
         (r"D\T\1^^^&1.2.3&ISO",
@@ -105,6 +116,19 @@ def test_without_a_feed_s_facility_the_message_s_stands_for_no_authority():
     run.facts["facility"] = "SOUTH"
     assert convert("cx", "D1", run)[0]["system"] == f"{SID}/facility/SOUTH"
     assert convert("cx", "D1", facility="")[0]["system"] == f"{SID}/facility/test"
+
+
+@pytest.mark.parametrize("text", ["91234567A^^^DHCS", "91234567a^^^^MC", "91234567A96001^^^CIN^AN"])
+def test_a_cin_in_place_of_an_account_number_is_the_persons(text):
+    assert convert("account_cin", text)[0]["value"] == "91234567A"
+    assert convert("account_number", text) == (None, [])
+    assert convert("visit_number", text)[0]["system"] != CIN
+
+
+@pytest.mark.parametrize("text", ["91234567A", "91234567A^^^HOSP", "A7^^^DHCS"])
+def test_an_account_number_is_no_cin(text):
+    assert convert("account_cin", text)[0] is None
+    assert convert("account_number", text)[0]["system"] != CIN
 
 
 @pytest.mark.parametrize(
