@@ -64,17 +64,24 @@ def yes_no(run: Run, text: str) -> bool:
 
 
 def components(run: Run, text: str) -> list[str]:
-    """The components of a repetition, escapes decoded once; a `""` inside it is an absent part.
+    """The components of a repetition, escapes decoded once; a `""` or a blank one is absent.
 
     Where escapes are decoded `run.sub` separates the sub-components: a decoded `&` is text.
     """
     parts = text.split("^")
+    if spaced(text):
+        parts = [part.strip() for part in parts]
     if _NULL in text:
         parts = ["" if part == _NULL else _without_null(part) for part in parts]
     if "\\" in text:
         run.sub = STAND_IN
         parts = [run.decode(part.replace("&", STAND_IN)) for part in parts]
     return parts
+
+
+def spaced(text: str) -> bool:
+    """Whether there may be blank components, or space around one."""
+    return " " in text and ("^ " in text or " ^" in text)
 
 
 def _without_null(part: str) -> str:
@@ -189,14 +196,19 @@ def _medicaid_too(kind: str) -> Json:
 
 
 def _cx_rest(run: Run, item: Json, parts: list[str]) -> None:
-    if parts[5]:
-        item["assigner"] = {"display": parts[5].split(run.sub)[0]}
+    names = _filled(run, parts[5])
+    if names:
+        item["assigner"] = {"display": names[0]}
     start, end = (parts[place] if len(parts) > place else "" for place in (6, 7))
     if found := period(run, start, end, (7, 8)):
         item["period"] = found
     for place in (8, 9):
-        if len(parts) > place and parts[place] and "assigner" not in item:
-            item["assigner"] = {"display": parts[place].split(run.sub)[-1]}
+        if len(parts) > place and "assigner" not in item and (names := _filled(run, parts[place])):
+            item["assigner"] = {"display": names[-1]}
+
+
+def _filled(run: Run, part: str) -> list[str]:
+    return [text for text in map(str.strip, part.split(run.sub)) if text]
 
 
 @datatype("visit_number", 10)

@@ -12,7 +12,7 @@ from adapter.constant import fixed
 from adapter.errors import DataFileError
 from adapter.issues import Severity
 from adapter.mapping import builders, field_values, lasting, named  # noqa: F401  # rules name what they register
-from adapter.mapping.datatypes import alternate, beside, components
+from adapter.mapping.datatypes import alternate, beside, components, spaced
 from adapter.mapping.model import Map, Rule, load
 from adapter.mapping.parts import foreign, told
 from adapter.mapping.paths import LINE, hl7_source, putter
@@ -150,7 +150,7 @@ def _plain(
     step = steps[0] if len(steps) == 1 else _every(steps)
 
     def run_field(run: Run, text: str) -> None:
-        if "~" in text or "\\" in text or '""' in text:
+        if "~" in text or "\\" in text or '""' in text or spaced(text):
             general(run, text)
             return
         parts = text.split("^")

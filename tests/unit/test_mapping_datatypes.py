@@ -41,6 +41,10 @@ def kind(code):
                       "extension": [{"url": CHECK_DIGIT, "valueString": "7"}]}, []),
         ("D1^^^^^Annex", {"system": FACILITY, "value": "D1",
                           "assigner": {"display": "Annex"}}, []),
+        ("D1^ ^ ^ ^ ^ ^ ^ ^ ^ ", {"system": FACILITY, "value": "D1"}, []),  # blank is absent
+        (" ^7^^HOSP", None, []),
+        ("D1^^^^^ &1.2&ISO^^^US&", {"system": FACILITY, "value": "D1",
+                                    "assigner": {"display": "1.2"}}, []),
         ("D1^^^^^Annex&1.2&ISO", {"system": FACILITY, "value": "D1",
                                   "assigner": {"display": "Annex"}}, []),
         ("D1^^^^^^20250101^20251231",
@@ -223,6 +227,9 @@ ICD, SCT = "http://hl7.org/fhir/sid/icd-10-cm", "http://snomed.info/sct"
              "display": "Salt & pepper"}]}),
         ("A  B", {"coding": [{"code": "A B"}]}),  # FHIR code: single spaces inside
         ("^ ^ ^", None),
+        ("A^ ^L^^^^ ^^ as written ", {"coding": [
+            {"system": "https://ecm-adapter.example/fhir/CodeSystem/local/L", "code": "A"}],
+            "text": "as written"}),
     ],
 )  # fmt: skip
 def test_cwe(text, value):
