@@ -12,7 +12,7 @@ from adapter import terms
 from adapter.constant import fixed
 from adapter.mapping.authorities import OID, assigner, authority, cin_system, local, medi_cal
 from adapter.mapping.cells import cin_in
-from adapter.mapping.finish import BASE
+from adapter.mapping.finish import BASE, filler
 from adapter.mapping.lasting import steady
 from adapter.mapping.registry import converter, datatype
 from adapter.mapping.run import STAND_IN, BadValue, Run
@@ -122,19 +122,30 @@ def _identifier_type(code: str) -> Json:
     return found
 
 
+def _withheld(run: Run, kind: str) -> bool:
+    if kind != "SS" or "ssn" in run.feed.switches:
+        return False
+    run.issue_once("unmapped", "SS", "a social security number is not carried")
+    return True
+
+
+def _fills(run: Run, value: str) -> bool:
+    """Whether a text only fills the place of a number, or of a CIN before its letter: reported."""
+    found = filler(value) or (value[0] == "9" and filler(cin_in(value)[:-1]))
+    if found:
+        run.issue("information", "filler", "a filler text, and no number")
+    return found
+
+
 @datatype("cx", 10)
 def cx(run: Run, parts: list[str]) -> Json | None:
     """CX to Identifier: system by CX.4, type by CX.5 (v2-to-FHIR CX[Identifier]).
 
     A social security number is left out unless the sender's profile asks for it (CONF-0472).
     """
-    value = parts[0].strip()
-    if not value:
-        return None
-    count = len(parts)
+    value, count = parts[0].strip(), len(parts)
     kind = parts[4].strip().upper() if count > 4 else ""
-    if kind == "SS" and "ssn" not in run.feed.switches:
-        run.issue_once("unmapped", "SS", "a social security number is not carried")
+    if not value or _withheld(run, kind) or _fills(run, value):
         return None
     item: Json = {}
     hd = parts[3] if count > 3 else ""
@@ -238,10 +249,11 @@ def _codings_of(kind: str) -> list[Json]:
 @datatype("dln", 3)
 def dln(run: Run, parts: list[str]) -> Json | None:
     """DLN to Identifier (v2-to-FHIR DLN[Identifier]); the state makes the system."""
-    if not parts[0].strip():
+    value = parts[0].strip()
+    if not value or _fills(run, value):
         return None
     state = parts[1].strip() if len(parts) > 1 else ""
-    item: Json = {"type": _identifier_type("DL"), "value": parts[0].strip()}
+    item: Json = {"type": _identifier_type("DL"), "value": value}
     scope = quote(state or "unknown", safe="")
     item["system"] = terms.system(
         "dl-ca" if state == "CA" else "drivers-license", "" if state == "CA" else scope

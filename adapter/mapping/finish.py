@@ -172,10 +172,24 @@ def _identity_types() -> dict[str, dict[str, int]]:
     }
 
 
+@cache
+def _fillers() -> tuple[frozenset[str], int]:
+    raw = data.toml(data.path("mappings", "identity.toml"))
+    return frozenset(raw["fillers"]), raw["repeated"]
+
+
+def filler(value: str) -> bool:
+    """Whether a text only fills the place of a number (mappings/identity.toml)."""
+    words, often = _fillers()
+    if len(value) >= often and value[0] == value[-1] and not value.replace("-", "").strip(value[0]):
+        return True
+    return value.upper() in words
+
+
 def identity(resource: Resource) -> tuple[tuple[str, str], ...]:
     """The (system, value) identifiers that name a resource everywhere, the surest first.
 
-    Which identifier types do so is data: mappings/identity.toml.
+    Which identifier types do so, and what is no number at all, is data: mappings/identity.toml.
     """
     ranks = _identity_types().get(resource["resourceType"])
     items = resource.get("identifier")
@@ -186,7 +200,7 @@ def identity(resource: Resource) -> tuple[tuple[str, str], ...]:
         system, value = item.get("system"), item.get("value")
         if system and value:
             rank = _rank(item.get("type"), ranks)
-            if rank is not None:
+            if rank is not None and not filler(value):
                 found.append((rank, system, value))
     if len(found) > 1:
         found.sort()

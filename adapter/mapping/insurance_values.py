@@ -11,6 +11,7 @@ from adapter import terms
 from adapter.mapping.cells import cin_in
 from adapter.mapping.datatypes import cx, identifier_type, is_cin, repetitions
 from adapter.mapping.field_values import first_part
+from adapter.mapping.finish import filler
 from adapter.mapping.named import organization
 from adapter.mapping.parts import HL7, added, also, gather, of, part, reach
 from adapter.mapping.people import xad
@@ -158,7 +159,7 @@ def own_cin(run: Run, texts: list[str]) -> list[Json]:
     return [
         {"type": {"coding": [coding]}, "system": system, "value": value}
         for value in dict.fromkeys(values)
-        if value and value not in there
+        if value and value not in there and not filler(value[:-1])
     ]
 
 

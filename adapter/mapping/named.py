@@ -97,6 +97,8 @@ def organization(run: Run, parts: list[str]) -> Json | None:
             _npi_system(run, item, 10 if texts[9].strip() else 3)
             resource["identifier"] = [item]
             key = (item["system"], item["value"])
+        elif not name:
+            return None
     resource["active"] = True
     if name:
         resource["name"] = name

@@ -41,3 +41,17 @@ def test_nobody_is_made_twice(number: str, who: str, status: str, people: int) -
         assert len(list(store.each("Patient"))) == people
     finally:
         store.close()
+
+
+def test_a_filler_joins_neither_people_nor_stays() -> None:
+    store = stores.open("sqlite://", resolve, UUID(int=2), 5, replay, may_merge)
+    stay = "PV1||I" + "|" * 17 + "UNKNOWN^^^MERCY^VN" + "|" * 25 + "20260710"
+    try:
+        for hour, who in ((1, WHO), (2, "PIKE^NED||19310517|M")):
+            raw = message(hour, "UNKNOWN^^^MERCY^MR~NONE^^^DHCS^MA", who).replace(b"A31", b"A01")
+            raw += stay.encode() + b"\r"
+            (outcome,) = convert.adt(raw)
+            assert store.commit(outcome, raw, "2026-07-20T08:00:00Z").status == "stored"
+        assert len(list(store.each("Patient"))) == len(list(store.each("Encounter"))) == 2
+    finally:
+        store.close()

@@ -83,6 +83,21 @@ def test_cx(text, value, issues):
     assert convert("cx", text) == (value, issues)
 
 
+@pytest.mark.parametrize("name", ["cx", "visit_number", "prior_id", "dln"])
+@pytest.mark.parametrize(
+    "text",
+    ["UNKNOWN", "unk", "None^^^MERCY^MR", "N/A", "0", "0000000", "999-999-9999", "XXXXX",
+     "99999999A^^^DHCS^MA", " TBD ^7^^MERCY"],
+)  # fmt: skip
+def test_a_text_that_fills_the_place_of_a_number_is_none(name, text):
+    assert convert(name, text) == (None, [("filler", "PID-3")])
+
+
+@pytest.mark.parametrize("text", ["1111", "UNKNOWN7", "00000001", "A", "NONESUCH"])
+def test_a_number_that_is_like_a_filler_is_one(text):
+    assert convert("cx", text) == ({"system": FACILITY, "value": text}, [])
+
+
 @pytest.mark.parametrize(
     ("hd", "system", "known"),
     [

@@ -28,7 +28,7 @@ def codes(resource):
         ("1999999992^HERON^HANA^^^DR^MD^^NPI", NPI, ["NPI"], []),
         ("1999999992^HERON^^^^^^^&2.16.840.1.113883.4.6&ISO", NPI, ["NPI"], []),
         ("1999999992^HERON" + "^" * 11 + "NPI", NPI, ["NPI"], []),
-        ("9999999999^HERON" + "^" * 11 + "NPI", FACILITY, ["NPI"],
+        ("9999999998^HERON" + "^" * 11 + "NPI", FACILITY, ["NPI"],
          [("identifier-format", "PID-3.1")]),
         ("1^HERON^^^^^^^NPI", FACILITY, ["NPI"], [("identifier-format", "PID-3.1")]),
         ("D7^HERON", FACILITY, [], []),
@@ -103,6 +103,12 @@ def test_xon(text, system, value, issues):
     resource, said = one("organization", text)
     item = resource["identifier"][0]
     assert (item["system"], item["value"], said) == (system, value, issues)
+
+
+def test_a_filler_in_place_of_a_number_names_nobody():
+    assert one("organization", "^^UNKNOWN") == (None, [("filler", "PID-3")])
+    assert one("practitioner", "0000000000") == (None, [("filler", "PID-3")])
+    assert "identifier" not in one("practitioner", "UNKNOWN^HERON^HANA")[0]
 
 
 def test_an_organization_without_number_is_known_by_its_name():
