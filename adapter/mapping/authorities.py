@@ -38,22 +38,28 @@ def _names(hd: str, sub: str) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=4096)
-def _made(kind: str, name: str) -> str:
-    return terms.system(kind, quote(name, safe=""))
+def _made(kind: str, *names: str) -> str:
+    return terms.system(kind, "/".join([quote(name, safe="") for name in names]))
 
 
 def local(run: Run, hd: str) -> str:
-    """The system of ours that is made of an authority's name; the sender's own when it has none."""
+    """The system of ours that is made of an authority's name; the sender's own when it has none.
+
+    Many facilities call their authority MRN: such a name holds within one of them, unless the
+    feed's profile says that all of its facilities have the names in common.
+    """
     name = _names(hd, run.sub)[0]
-    if name:
-        return _made("authority", name)
-    return _made("facility", run.feed.facility or run.facts.get("facility", "") or run.feed.name)
+    own = run.feed.facility or run.facts.get("facility", "") or run.feed.name
+    if not name:
+        return _made("facility", own)
+    within = run.feed.name if run.feed.shared else own
+    return _made("authority", name) if name == within else _made("authority", within, name)
 
 
 def assigner(run: Run, hd: str) -> str:
     """The system of an assigning authority (HD); the sender's own when it is empty.
 
-    An authority without a registered system gets one of ours, made of its name, and is reported.
+    An authority without a registered system gets one of ours (`local`), and is reported.
     """
     own = run.feed.authorities.get(hd)
     if own:

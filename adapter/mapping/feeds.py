@@ -11,15 +11,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from adapter import data
 from adapter.errors import DataFileError
 from adapter.mapping.run import Feed
+from adapter.record import Message
 
 FEED_KEYS = frozenset(
     {
-        "source", "confidence", "title", "match", "zone", "facility", "authorities", "codes",
-        "visit", "never", "processing", "control", "silence", "switches",
+        "source", "confidence", "title", "match", "zone", "facility", "authorities", "namespaces",
+        "codes", "visit", "never", "processing", "control", "silence", "switches",
     }
 )  # fmt: skip
 MATCH_KEYS = frozenset({"application", "facility", "port"})
 CONTROLS = ("unique", "reused")
+NAMESPACES = ("facility", "feed")
 SWITCHES = frozenset({"important-persons", "service-episodes", "severity-of-reaction", "ssn"})
 DEFAULT = "default"
 
@@ -52,6 +54,7 @@ def feed(name: str) -> Feed:
         facility=raw.get("facility", ""),
         authorities=raw.get("authorities", {}),
         codes=raw.get("codes", {}),
+        shared=raw.get("namespaces", "facility") == "feed",
         visit=raw.get("visit", "PV1-19"),
         never=frozenset(raw.get("never", ())),
         processing=frozenset(raw["processing"]) if "processing" in raw else None,
@@ -112,6 +115,11 @@ def _closeness(one: Match) -> tuple[int, int, str]:
     """Both of MSH-3 and MSH-4 before one of them before the port alone; then by name."""
     said = bool(one.application) + bool(one.facility)
     return -said, -bool(one.port), one.feed
+
+
+def facility(message: Message) -> str:
+    """Whose numbers a message tells that names no authority: MSH-4, else the program of MSH-3."""
+    return message.facility.strip() or message.application.partition("^")[0].strip()
 
 
 def prepared(segments: Sequence[str], feed: Feed) -> Sequence[str]:
@@ -195,6 +203,7 @@ def _checked(file: str, raw: dict[str, Any]) -> None:
         raise DataFileError(file, "silence", str(error)) from None
     tests = {
         "control": (raw.get("control", "unique") in CONTROLS, f"one of {', '.join(CONTROLS)}"),
+        "namespaces": (raw.get("namespaces", "facility") in NAMESPACES, " or ".join(NAMESPACES)),
         "visit": (_FIELD.fullmatch(raw.get("visit", "PV1-19")), "expected a field like PV1-50"),
         "never": (all(map(_NEVER.fullmatch, raw.get("never", ()))), "segments, and fields: PID-22"),
         "switches": (SWITCHES.issuperset(raw.get("switches", ())), ", ".join(sorted(SWITCHES))),

@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from adapter import terms
+from adapter.mapping.feeds import facility
 from adapter.mapping.fields import WIDEST, segment
 from adapter.mapping.finish import finish
+from adapter.mapping.lasting import sender
 from adapter.mapping.run import BadValue, Feed, Groups, Run
 from adapter.mapping.times import date_time
 from adapter.outcome import Outcome, Unit
@@ -69,7 +71,8 @@ def _instant(text: str, zone: str) -> str:
 def _header(outcome: Outcome, message: Message, feed: Feed) -> list[Entry]:
     """The MessageHeader and what it refers to."""
     run = Run(_unit(outcome.unit), feed, groups=Groups())
-    run.facts["facility"] = message.facility
+    run.facts["facility"] = own = facility(message)
+    run.sender = sender(feed, own)
     for line, text in enumerate(message.segments, outcome.unit.at.line):
         if text[:3] in ("MSH", "SFT"):
             run.line = line

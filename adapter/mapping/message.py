@@ -7,7 +7,7 @@ from functools import cache
 from adapter.issues import Issue, Severity
 from adapter.mapping import groups, merges, order, whole_lists
 from adapter.mapping.events import Event, events
-from adapter.mapping.feeds import prepared
+from adapter.mapping.feeds import facility, prepared
 from adapter.mapping.fields import WIDEST
 from adapter.mapping.finish import finish
 from adapter.mapping.lasting import sender
@@ -29,8 +29,8 @@ def convert(message: Message, feed: Feed, unit: Unit) -> Outcome:
     run = Run(unit, feed)
     run.groups = spans = Groups(mark=-1)
     lists: whole_lists.Lists = {}
-    run.facts["facility"] = message.facility
-    run.sender = sender(feed, message.facility)
+    run.facts["facility"] = own = facility(message)
+    run.sender = sender(feed, own)
     _check_segments(run, event, message)
     unit.as_of, happened = order.place(message, feed.zone)
     for line, text in enumerate(prepared(message.segments, feed), unit.at.line):

@@ -153,6 +153,7 @@ class Feed:
 
     `zone`        IANA name; times without an offset are read in it
     `codes`       by field, codes of the sender's own and the code of its table that each means
+    `shared`      an authority's name without a system means the same in all its facilities
     `visit`       the field that identifies the stay, when it is not PV1-19
     `never`       segments and fields that it does not send, so that nobody misses them
     `processing`  MSH-11 values that are taken; None: those of the installation
@@ -167,6 +168,7 @@ class Feed:
     facility: str = ""
     authorities: dict[str, str] = field(default_factory=dict)
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
+    shared: bool = False
     visit: str = "PV1-19"
     never: frozenset[str] = frozenset()
     processing: frozenset[str] | None = None

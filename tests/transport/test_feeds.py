@@ -73,6 +73,7 @@ def test_the_closest_match_reads_a_message(write: Write) -> None:
         ('silence = "2 hours"', "silence"),
         ('silence = "PT"', "silence"),
         ('control = "sometimes"', "control"),
+        ('namespaces = "state"', "namespaces"),
         ('visit = "the number"', "visit"),
         ('never = ["PID-X"]', "never"),
         ('[codes.patient-class]\nER = "E"', "codes"),
@@ -119,6 +120,12 @@ def test_the_field_that_identifies_the_stay(write: Write) -> None:
     assert "V000007" not in numbers and "K77" in numbers
     plain = [one["value"] for one in encounter(message(7))["identifier"]]
     assert plain == ["V000007"]
+
+
+def test_facilities_that_share_the_names_of_authorities(write: Write) -> None:
+    write(hie='match = [{ application = "ADT" }]\nnamespaces = "feed"')
+    assert feeds.feed("hie").shared
+    assert not feeds.feed("default").shared
 
 
 def test_codes_of_the_sender_s_own(write: Write) -> None:

@@ -55,3 +55,22 @@ def test_a_filler_joins_neither_people_nor_stays() -> None:
         assert len(list(store.each("Patient"))) == len(list(store.each("Encounter"))) == 2
     finally:
         store.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "one", "other"),
+    [
+        ("12345^^^MRN^MR", b"|ADT|MERCY|", b"|ADT|SUTTER|"),
+        ("12345^^^DHCS^MA", b"|ADT|MERCY|", b"|ADT|SUTTER|"),
+        ("12345", b"|EPIC||", b"|CERNER||"),
+    ],
+)
+def test_the_numbers_of_two_senders_are_two(number: str, one: bytes, other: bytes) -> None:
+    told = [message(1, number, WHO).replace(b"|ADT|MERCY|", sender) for sender in (one, other)]
+    first, second = [
+        entry.identity
+        for raw in told
+        for entry in next(iter(convert.adt(raw))).entries
+        if entry.resource["resourceType"] == "Patient"
+    ]
+    assert first and second and first != second

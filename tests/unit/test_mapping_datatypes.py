@@ -7,6 +7,7 @@ from tests.unit.engine import SID, build, convert, fresh
 
 V2 = "http://terminology.hl7.org/CodeSystem/v2-"
 FACILITY = f"{SID}/facility/MERCYTEST"
+OWN = f"{SID}/authority/MERCYTEST"  # of names that hold within the facility
 CIN, SSN = terms.system("cin"), terms.system("ssn")
 CHECK_DIGIT = "http://hl7.org/fhir/StructureDefinition/identifier-checkDigit"
 UNKNOWN_4 = [("authority-unknown", "PID-3")]
@@ -32,9 +33,9 @@ def kind(code):
         ("D1^^^HOSP&1.2.3&ISO^MR",
          {"type": kind("MR"), "system": "urn:oid:1.2.3", "value": "D1"}, []),
         ("D1^^^HOSP^mr",
-         {"type": kind("MR"), "system": f"{SID}/authority/HOSP", "value": "D1"}, UNKNOWN_4),
+         {"type": kind("MR"), "system": f"{OWN}/HOSP", "value": "D1"}, UNKNOWN_4),
         ("D1^^^NOT A HOSPITAL",
-         {"system": f"{SID}/authority/NOT%20A%20HOSPITAL", "value": "D1"}, UNKNOWN_4),
+         {"system": f"{OWN}/NOT%20A%20HOSPITAL", "value": "D1"}, UNKNOWN_4),
         ("D1^7", {"system": FACILITY, "value": "D1",
                   "extension": [{"url": CHECK_DIGIT, "valueString": "7"}]}, []),
         ("D1^7^M11", {"system": FACILITY, "value": "D1",
@@ -68,10 +69,10 @@ def kind(code):
         ("91234567A96001^^^HOSP^MA",  # and its day of issue
          {"type": kind("MA"), "system": CIN, "value": "91234567A"}, []),
         ("91234567A9600^^^DHCS^MA",  # no card has thirteen characters
-         {"type": kind("MA"), "system": f"{SID}/authority/DHCS", "value": "91234567A9600"},
+         {"type": kind("MA"), "system": f"{OWN}/DHCS", "value": "91234567A9600"},
          [("identifier-format", "PID-3.1")]),
         ("123^^^MEDI-CAL^XX",
-         {"type": kind("XX"), "system": f"{SID}/authority/MEDI-CAL", "value": "123"},
+         {"type": kind("XX"), "system": f"{OWN}/MEDI-CAL", "value": "123"},
          [("identifier-format", "PID-3.1")]),
         ("1EG4-TE5-MK73^^^^MC",  # a Medicare number under the same type is no CIN
          {"type": kind("MC"), "system": FACILITY, "value": "1EG4-TE5-MK73"}, []),
@@ -103,21 +104,21 @@ def test_a_number_that_is_like_a_filler_is_one(text):
     [
         ("", FACILITY, True),
         ("&&ISO", FACILITY, True),
-        ("HOSP", f"{SID}/authority/HOSP", False),
+        ("HOSP", f"{OWN}/HOSP", False),
         ("HOSP&1.2.840&ISO", "urn:oid:1.2.840", True),
         ("&urn:oid:2.16.840.1.113883.4.1&ISO", SSN, True),
         ("&2.16.840.1.113883.4.6&ISO", "http://hl7.org/fhir/sid/us-npi", True),
         ("NPI", "http://hl7.org/fhir/sid/us-npi", True),
         ("&1.2.840", "urn:oid:1.2.840", True),
-        ("&1.02.840&ISO", f"{SID}/authority/1.02.840", False),  # no OID: a leading zero
-        ("&12&ISO", f"{SID}/authority/12", False),
+        ("&1.02.840&ISO", f"{OWN}/1.02.840", False),  # no OID: a leading zero
+        ("&12&ISO", f"{OWN}/12", False),
         ("&A1B2C3D4-0000-4000-8000-00000000ABCD&UUID",
          "urn:uuid:a1b2c3d4-0000-4000-8000-00000000abcd", True),
-        ("HOSP&not a uuid&UUID", f"{SID}/authority/HOSP", False),
+        ("HOSP&not a uuid&UUID", f"{OWN}/HOSP", False),
         ("&hospital.example&DNS", "https://hospital.example", True),
         ("&https://hospital.example/id&URI", "https://hospital.example/id", True),
-        ("&two words&DNS", f"{SID}/authority/two%20words", False),
-        ("&L1&L", f"{SID}/authority/L1", False),
+        ("&two words&DNS", f"{OWN}/two%20words", False),
+        ("&L1&L", f"{OWN}/L1", False),
     ],
 )  # fmt: skip
 def test_hd_as_system(hd, system, known):
@@ -128,6 +129,25 @@ def test_hd_as_system(hd, system, known):
 def test_a_feed_says_what_its_authorities_mean():
     value, issues = convert("cx", "D1^^^HOSP", authorities={"HOSP": "urn:oid:1.9"})
     assert (value["system"], issues) == ("urn:oid:1.9", [])
+
+
+@pytest.mark.parametrize(
+    ("hd", "facility", "feed", "system"),
+    [
+        ("MRN", "SOUTH", {}, "authority/SOUTH/MRN"),
+        ("SOUTH", "SOUTH", {}, "authority/SOUTH"),  # its own name
+        ("SOUTH", "NORTH", {}, "authority/NORTH/SOUTH"),
+        ("A/B", "C D", {}, "authority/C%20D/A%2FB"),
+        ("MRN", "SOUTH", {"facility": "EAST"}, "authority/EAST/MRN"),
+        ("MRN", "", {}, "authority/test/MRN"),
+        ("MRN", "SOUTH", {"shared": True}, "authority/test/MRN"),
+        ("", "SOUTH", {"shared": True}, "facility/SOUTH"),
+    ],
+)
+def test_the_name_of_an_authority_holds_within_the_facility(hd, facility, feed, system):
+    run = fresh(**{"facility": "", **feed})
+    run.facts["facility"] = facility
+    assert convert("cx", f"D1^^^{hd}", run)[0]["system"] == f"{SID}/{system}"
 
 
 def test_without_a_feed_s_facility_the_message_s_stands_for_no_authority():
@@ -168,7 +188,7 @@ def test_a_visit_number_is_one_whatever_it_is_called(text, types):
 
 @pytest.mark.parametrize(
     ("text", "system"),
-    [("E1", FACILITY), ("E1^HOSP", f"{SID}/authority/HOSP"), ("E1^^1.2.3^ISO", "urn:oid:1.2.3"),
+    [("E1", FACILITY), ("E1^HOSP", f"{OWN}/HOSP"), ("E1^^1.2.3^ISO", "urn:oid:1.2.3"),
      ("E1^HOSP^1.2.3^ISO", "urn:oid:1.2.3"), ("^HOSP", None)],
 )  # fmt: skip
 def test_ei(text, system):

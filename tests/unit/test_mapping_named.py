@@ -126,7 +126,7 @@ def test_an_organization_without_number_is_known_by_its_name():
 )
 @pytest.mark.parametrize(
     ("text", "value", "system"),
-    [("HARBOR", "HARBOR", f"{SID}/authority/HARBOR"),
+    [("HARBOR", "HARBOR", f"{SID}/authority/MERCYTEST/HARBOR"),
      ("HARBOR^1.2.3^ISO", "HARBOR", "urn:oid:1.2.3"),
      ("^1.2.3^ISO", "1.2.3", "urn:oid:1.2.3")],
 )  # fmt: skip
