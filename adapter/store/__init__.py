@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from adapter.store.doubts import Judges, MayMerge, SamePerson, may_always_merge, no_conflict
 from adapter.store.engine import engine, told
 from adapter.store.fold import precedence
 from adapter.store.movements import Replay, newest
-from adapter.store.resolve import Judges, MayMerge, SamePerson, may_always_merge, no_conflict
 from adapter.store.sql import Rules, SqlStore
 
 

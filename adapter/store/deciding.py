@@ -9,10 +9,10 @@ from adapter import data
 from adapter.outcome import Outcome
 from adapter.record import Resource
 from adapter.store import alike, held, linking, merging, schema, units
+from adapter.store.doubts import Judges
 from adapter.store.ledger import Entered
 from adapter.store.protocol import NEW, REFUSE, Receipt, Stored
 from adapter.store.reads import referred
-from adapter.store.resolve import Judges
 from adapter.store.work import Work, identity_of
 
 _MOST = 50

@@ -10,8 +10,9 @@ from adapter.issues import Candidate, Issue
 from adapter.outcome import Outcome
 from adapter.record import Resource, piece
 from adapter.store import alike, pieces
+from adapter.store.doubts import Unresolved
 from adapter.store.registers import Contribution, Register, Stamp
-from adapter.store.resolve import Resolver, Unresolved, identities
+from adapter.store.resolve import Resolver, identities
 from adapter.store.said import Told
 from adapter.store.work import State, Work
 

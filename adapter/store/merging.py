@@ -15,9 +15,10 @@ from adapter.issues import Doubt, Issue
 from adapter.outcome import Outcome
 from adapter.record import Entry
 from adapter.store import linking, schema
+from adapter.store.doubts import Judges, Unresolved
 from adapter.store.fold import API, EVERYTHING, fold, merge, slots
 from adapter.store.registers import WEAK, Contribution, Register, Stamp
-from adapter.store.resolve import Judges, Resolver, Unresolved, identities
+from adapter.store.resolve import Resolver, identities
 from adapter.store.said import led
 from adapter.store.terms import by_number, parameters, shipped
 from adapter.store.work import Name, State, Work

@@ -18,6 +18,7 @@ from adapter.outcome import Outcome
 from adapter.record import Resource
 from adapter.store import alike, bulk, deciding, direct, held, reads, schema, sent, units
 from adapter.store import search as searching
+from adapter.store.doubts import Judges
 from adapter.store.engine import (
     clashes,
     in_memory,
@@ -43,7 +44,6 @@ from adapter.store.protocol import (
     Stored,
     Trace,
 )
-from adapter.store.resolve import Judges
 from adapter.store.terms import shipped, terms
 from adapter.store.work import Name, State, Work
 

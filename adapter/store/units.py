@@ -13,6 +13,7 @@ from adapter.issues import Issue
 from adapter.outcome import Outcome
 from adapter.record import Entry, piece
 from adapter.store import alike, held, joining, linking, lists, merging, movements, pieces, renaming
+from adapter.store.doubts import Judges, Unresolved
 from adapter.store.fold import fold, merge, repeats
 from adapter.store.instants import moment, since
 from adapter.store.ledger import Entered, Mark
@@ -20,9 +21,7 @@ from adapter.store.protocol import Receipt, Status
 from adapter.store.registers import Contribution, Register, Stamp
 from adapter.store.resolve import (
     Asked,
-    Judges,
     Resolver,
-    Unresolved,
     condition,
     conditions,
     identities,
@@ -131,19 +130,9 @@ def asked(one: Arrival, line: int, answers: Answers = NO_ANSWERS) -> Asked:
         moves = dict(zip(people[::2], people[1::2], strict=False))
     known = frozenset(linking.people(one.outcome))
     changed = renaming.changes(one.outcome), one.stamp.as_of
-    heard = one.outcome.unit.kind in _HEARD
     moves_on = bool(one.outcome.merges or changed[0]) or one.outcome.event in _MOVES
-    return Asked(
-        one.outcome.merges,
-        moves,
-        known,
-        answers,
-        changed,
-        _sender(one.outcome),
-        line,
-        heard,
-        moves_on,
-    )
+    about = (_sender(one.outcome), line, one.outcome.unit.kind in _HEARD, moves_on)
+    return Asked(one.outcome.merges, moves, known, answers, changed, *about)
 
 
 def _sender(outcome: Outcome) -> str:
