@@ -1,4 +1,4 @@
-"""People who may be the same, by index: birth date with family name, telephone, e-mail."""
+"""People who may be the same, by index: birth date with family name, telephone, e-mail, street."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from adapter.record import Resource
 from adapter.store import bulk
 
 KIND = "Patient"
-ELEMENTS = ("birthDate", "name", "telecom")  # what the keys are made of
+ELEMENTS = ("address", "birthDate", "name", "telecom")  # what the keys are made of
 PARAM = "Patient.~alike"  # of the index rows; no search parameter has such a name
 VERSION = 2  # of the keys: another one writes the index anew
 _MOST = 20  # a key of more people names nobody: a shelter's telephone
@@ -33,7 +33,7 @@ def keys(person: Resource) -> set[str]:
     """What a Patient has in common with another record of the same person."""
     if person.get("resourceType") != KIND:
         return set()
-    return {key[:_LONGEST] for key in (*_births(person), *_telecoms(person))}
+    return {key[:_LONGEST] for key in (*_births(person), *_telecoms(person), *_streets(person))}
 
 
 def _births(person: Resource) -> Iterator[str]:
@@ -53,6 +53,14 @@ def _telecoms(person: Resource) -> Iterator[str]:
             yield f"e {text}"
         elif len(digits) == 10:
             yield f"p {digits}"
+
+
+def _streets(person: Resource) -> Iterator[str]:
+    for address in person.get("address", ()):
+        line, code = (address.get("line") or [""])[0], str(address.get("postalCode", ""))[:5]
+        street = _MARKS.sub("", normalize("NFKD", str(line).casefold()))
+        if street and code:
+            yield f"a {code} {street}"
 
 
 class Alike:

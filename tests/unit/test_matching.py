@@ -224,6 +224,13 @@ def test_a_member_is_found_however_accents_are_written(store, here, there) -> No
     assert receipt.status == "stored" and member in receipt.ids.values()
 
 
+def test_a_member_without_birth_date_and_telephone_waits(store) -> None:
+    home = [{"line": ["1 Lantern Row"], "postalCode": "95814-1234"}]
+    roster(store, address=home, telecom=None)
+    (receipt,) = load(store, admit("M1", born="", f11="1 LANTERN ROW.^^SACRAMENTO^CA^95814"))
+    assert receipt.status == "review"
+
+
 def test_what_is_unsure_waits_with_its_candidates(store) -> None:
     member = roster(store)
     (receipt,) = load(store, admit("M1"))
