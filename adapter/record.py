@@ -147,9 +147,15 @@ _PIECES: dict[str, Callable[[Any], str]] = {
     "identifier": lambda item: f"{_type(item)}-{item.get('system', '')}-{item.get('value', '')}",
     "link": lambda item: f"{item.get('type', '')}-{item.get('other', {}).get('reference', '')}",
     "participant": _type,
-    "telecom": lambda item: "work" if item.get("use") == "work" else "home",
 }
 PIECEWISE = frozenset(_PIECES)  # the lists whose items have such names
+BY_FIELD = frozenset(("address", "name", "telecom"))  # of a message: items named by their fields
+
+
+def by_field(fields: Sequence[str], count: int) -> list[str]:
+    """The names of a list's items by the field that told each, in order; none if no field did."""
+    every = [*fields, *[name for name in fields[-1:] for _ in range(count)]]
+    return [_plain(name) for name in every[:count]]
 
 
 class Movement(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from adapter.mapping.model import Map, Rule
-from adapter.record import PIECEWISE, piece
+from adapter.record import BY_FIELD, PIECEWISE, by_field, piece
 
 # Elements of which each child is told by a field of its own.
 _BY_CHILD = ("period", "hospitalization")
@@ -13,7 +13,6 @@ _BY_CHILD = ("period", "hospitalization")
 _WHOLE = ("diagnosis",)
 # What converters and builders write that no constant beside them shows.
 _SAMPLES: dict[str, dict[str, Any]] = {
-    "work_phone": {"use": "work"},
     "organization": {"reference": "Organization/"},
     "practitioner": {"reference": "Practitioner/"},
     "us_core_race": {"url": "/us-core-race"},
@@ -33,7 +32,7 @@ _SAMPLES: dict[str, dict[str, Any]] = {
 def cleared(item: Map, rule: Rule) -> str:
     """The path that a null of the rule's field deletes, `""` for none.
 
-    `gender`; `period.end`; `location[temporary]`; an item as it is told again: `telecom/work`.
+    `gender`; `period.end`; `location[temporary]`; an item as it is told again: `telecom/PID-13`.
     An identifier is never deleted for being absent: it may lead to the person once more. Nor are
     the items of a list that other fields tell, where nobody knows which of them the field told.
     """
@@ -45,6 +44,8 @@ def cleared(item: Map, rule: Rule) -> str:
         return ".".join([first.key, *children])
     if first.key == "location":
         return f"location[{first.slot}]"
+    if first.key in BY_FIELD:
+        return f"{first.key}/{by_field([rule.source.partition('.')[0]], 1)[0]}"
     if first.key in _WHOLE or first.key not in PIECEWISE:
         return first.key
     name = piece(first.key, _sample(item, rule))

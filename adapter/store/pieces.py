@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from adapter import data
-from adapter.record import Origin, new
+from adapter.record import BY_FIELD, Origin, by_field, new
 from adapter.record import piece as name_of
 from adapter.store.registers import Contribution, Contributions, Register
 
@@ -67,8 +67,22 @@ def _joined(mine: Contribution, since: Callable[[str], str]) -> Contribution:
         elif register.stamp.as_of > since(element):
             apart.setdefault(element, {})[piece] = register
     for element, registers in apart.items():
+        if element in BY_FIELD:
+            registers = _of_fields(registers)
         done[element] = _upon(done.get(element), element, registers)
     return done
+
+
+def _of_fields(registers: dict[str, Register]) -> dict[str, Register]:
+    """Pieces of fields (`PID-13`), and those of other names that none of them is newer than."""
+    told = [register.stamp.order for name, register in registers.items() if name[3:4] == "-"]
+    if not told or len(told) == len(registers):
+        return registers
+    return {
+        name: register
+        for name, register in registers.items()
+        if name[3:4] == "-" or register.stamp.order > max(told)
+    }
 
 
 def _upon(plain: Register | None, element: str, registers: dict[str, Register]) -> Register:
@@ -90,11 +104,20 @@ def _upon(plain: Register | None, element: str, registers: dict[str, Register]) 
     below, above = ((r.value or {}).get(element, []) for r in (plain, joined))
     if not isinstance(below, list) or not isinstance(above, list):
         return joined
-    kept = [item for item in below if name_of(element, item) not in newer]
+    kept = [item for item, name in _named(element, plain, below) if name not in newer]
     items = {_same(item): item for item in (*kept, *above)}
     told = tuple(dict.fromkeys((*plain.origins, *joined.origins)))
     value = {element: list(items.values())} if items else None
     return new(Register, (joined.stamp, value, told))
+
+
+def _named(element: str, plain: Register, items: Sequence[Any]) -> Iterator[tuple[Any, str]]:
+    """The items of a whole element, each with the name of its piece."""
+    if element in BY_FIELD:
+        names = by_field([row.field for row in plain.origins], len(items))
+        yield from zip(items, names, strict=False)
+    else:
+        yield from ((item, name_of(element, item)) for item in items)
 
 
 def _join(element: str, registers: Mapping[str, Register]) -> Register:

@@ -12,7 +12,16 @@ from typing import Any
 from adapter import data
 from adapter.constant import Constant, Constants
 from adapter.outcome import Outcome
-from adapter.record import PIECEWISE, Entry, Origin, Resource, new, piece
+from adapter.record import (
+    BY_FIELD,
+    PIECEWISE,
+    Entry,
+    Origin,
+    Resource,
+    by_field,
+    new,
+    piece,
+)
 from adapter.store import movements, pieces
 from adapter.store.fold import slot, slots
 from adapter.store.registers import WEAK, Contribution, Register, Stamp
@@ -189,13 +198,20 @@ def _parts(entry: Entry, resource: Resource) -> Parts:
     for element, value in resource.items():
         if element == "period":
             parts[element] = ["."]
-        elif element in PIECEWISE and not parts.get(element) and element not in entry.weak:
-            if element == "diagnosis" and element not in parts:
-                continue  # a whole list, unless its items have action codes
-            names = [piece(element, item) for item in value]
-            if all(names):
+        elif isinstance(value, list) and not parts.get(element) and element not in entry.weak:
+            names = _names(entry, element, value)
+            if names and all(names):
                 parts[element] = names
     return parts
+
+
+def _names(entry: Entry, element: str, items: Sequence[Any]) -> list[str]:
+    """The pieces that the items of a list are, none for a list that is told as a whole."""
+    if element in BY_FIELD:
+        return by_field([label for _, of, label in entry.told if of == element], len(items))
+    if element == "diagnosis" and element not in entry.parts:
+        return []  # a whole list, unless its items have action codes
+    return [piece(element, item) for item in items] if element in PIECEWISE else []
 
 
 def _said(
@@ -228,8 +244,9 @@ def _cleared(resource: Resource, path: str) -> str:
 def _told(rows: Sequence[Origin], name: str, register: str) -> tuple[Origin, ...]:
     """The places that a register came from, as places of its element."""
     if register != name:
-        own = register.partition("#")[0]
+        own, piece = register.partition("#")[0], register.partition(pieces.MARK)[2]
         rows = [row for row in rows if row.element in (own, name)]
+        rows = [row for row in rows if row.field == piece] or rows
     return tuple([_bare(row) for row in rows])
 
 

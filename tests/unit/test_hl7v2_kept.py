@@ -15,7 +15,9 @@ from adapter.identity.match import may_merge, resolve
 from adapter.mapping.clearing import cleared
 from adapter.mapping.model import Map, Rule, load
 from adapter.program.encounters import replay
-from adapter.record import PIECEWISE
+from adapter.record import PIECEWISE, Origin
+from adapter.store.pieces import whole
+from adapter.store.registers import Register, Stamp
 
 NOW = "2026-07-20T08:00:00Z"
 DOCTOR = "1234567893^FERNFIELD^OTTOLINE^^^^^^NPI^^^^NPI"
@@ -153,3 +155,61 @@ def test_a_null_deletes_what_its_field_told(field, value) -> None:
     alone = message("A28", 8, others)
     gone = message("A31", 9, others | {field: '""'})
     assert stored("Patient", first, gone) == stored("Patient", alone)
+
+
+# --- two fields of one element
+
+HOME, WORK = "^PRN^PH^^1^916^5550101", "^WPN^PH^^1^916^5550102"
+MAIL, STREET = "^NET^Internet^o@example.test", "1 LANTERN ROW^^SACRAMENTO^CA^95814^^H"
+ALIAS = "QUILL^ODIE"
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "element", "shown"),
+    [
+        ({9: ALIAS}, {}, "name", ["TESTWELL", "QUILL"]),
+        ({9: ALIAS}, {5: "", 9: '""'}, "name", ["TESTWELL"]),
+        ({9: ALIAS}, {5: '""'}, "name", ["QUILL"]),
+        ({9: ALIAS}, {9: "OAK^ODA"}, "name", ["TESTWELL", "OAK"]),
+        ({}, {5: '""'}, "name", [""]),
+        ({11: STREET, 12: "067"}, {12: '""'}, "address", ["95814"]),
+        ({11: STREET}, {12: "067"}, "address", ["95814", ""]),
+        ({11: STREET, 12: "067"}, {11: '""'}, "address", []),
+        ({13: HOME, 40: MAIL}, {13: HOME}, "telecom", ["+1 916 5550101", "o@example.test"]),
+        ({13: HOME, 40: MAIL}, {40: '""'}, "telecom", ["+1 916 5550101"]),
+        ({13: HOME, 40: MAIL}, {13: '""'}, "telecom", ["o@example.test"]),
+        ({13: f"{HOME}~{WORK}"}, {13: HOME}, "telecom", ["+1 916 5550101"]),
+        ({13: f"{HOME}~{WORK}"}, {13: '""'}, "telecom", []),
+        ({13: HOME, 14: WORK}, {14: '""'}, "telecom", ["+1 916 5550101"]),
+        ({13: HOME}, {14: WORK}, "telecom", ["+1 916 5550101", "+1 916 5550102"]),
+    ],
+)  # fmt: skip
+def test_a_field_leaves_what_the_other_told(first, then, element, shown) -> None:
+    found = stored("Patient", message("A28", 8, first), message("A31", 9, then)).get(element, [])
+    names = ("family", "postalCode", "value")
+    assert [next((item[n] for n in names if n in item), "") for item in found] == shown
+
+
+def test_any_order_of_fields_told_and_deleted_ends_the_same() -> None:
+    told = [{9: ALIAS, 13: HOME}, {13: '""', 40: MAIL}, {9: '""', 14: WORK}, {13: f"{WORK}~{HOME}"}]
+    found = stored("Patient", *(message("A31", 8 + n, one) for n, one in enumerate(told)))
+    assert [one["family"] for one in found["name"]] == ["TESTWELL"]
+    assert len(found["telecom"]) == 3  # the one at work by two fields
+
+
+def test_what_was_kept_by_other_names_gives_way_to_the_fields() -> None:
+    rows = [Origin("name", 1, field) for field in ("PID-5", "PID-9")]
+    old = {
+        "name": Register(Stamp("1", "a"), {"name": ["legal", "alias"]}, tuple(rows)),
+        "telecom/home": Register(Stamp("1", "a"), {"": ["home"]}),
+        "telecom/work": Register(Stamp("3", "a"), {"": ["work"]}),
+    }
+    new = {
+        "name/PID-9": Register(Stamp("2", "b"), {"": ["other"]}),
+        "telecom/PID-13": Register(Stamp("2", "b"), {"": ["new"]}),
+    }
+    found = whole({"feed": old | new}, lambda _: "")["feed"]
+    assert {name: register.value[name] for name, register in found.items()} == {
+        "name": ["legal", "other"],
+        "telecom": ["new", "work"],
+    }
