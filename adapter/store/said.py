@@ -124,10 +124,31 @@ def _again(entry: Entry, one: Told, stamp: Stamp) -> Contribution:
     if one.saying is not None:
         return one.saying.at(stamp)
     said = _said(entry, one.resource, stamp, _parts(entry, one.resource), entry.origins)
+    _beside(entry, said, stamp)
     if one.resource["resourceType"] not in _ONCE:
         one.saying = Saying(said)
         _remember(entry.urn, one)
     return said
+
+
+_YES_OR_NO = ("deceased", "multipleBirth")  # beside a date or number of a field of its own
+
+
+def _beside(entry: Entry, said: Contribution, stamp: Stamp) -> None:
+    """A yes (PID-24, PID-30) only fills the gap where nothing tells more; a no ends what does."""
+    for name in _YES_OR_NO:
+        if name not in said:
+            continue
+        told, alone = said[name], name + "Boolean"
+        answer = (told.value or {}).get(alone)
+        if answer is None and alone not in entry.cleared:
+            continue
+        value = None if answer is None else told.value
+        said[name + WEAK] = new(Register, (stamp, value, told.origins))
+        if answer is False or any(slot(one) == name and one != alone for one in entry.cleared):
+            said[name] = new(Register, (stamp, None, ()))
+        elif answer or told.value is None:
+            del said[name]
 
 
 def led(elements: Resource, target: Callable[[str], str]) -> Resource:

@@ -190,6 +190,40 @@ def test_a_field_leaves_what_the_other_told(first, then, element, shown) -> None
     assert [next((item[n] for n in names if n in item), "") for item in found] == shown
 
 
+DIED, DEAD = {29: "20260704"}, {30: "Y"}
+DATE, YES, NO = ("DateTime", "2026-07-04"), ("Boolean", True), ("Boolean", False)
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ([DIED | DEAD, DEAD], DATE),
+        ([DEAD, DIED], DATE),
+        ([DEAD, DIED, DEAD], DATE),
+        ([DIED, {29: '""'}], None),
+        ([DIED, {29: '""'} | DEAD], YES),
+        ([DEAD, DIED, {29: '""'}], YES),
+        ([DIED, {30: '""'}], DATE),
+        ([DEAD, {30: '""'}], None),
+        ([DIED | DEAD, {29: '""', 30: '""'}], None),
+        ([DIED | DEAD, {30: "N"}], NO),
+        ([DIED, {30: "N"}, DEAD], YES),
+        ([{30: "N"}, DIED], DATE),
+    ],
+)  # fmt: skip
+def test_a_date_of_death_and_that_there_was_one(told, shown) -> None:
+    found = stored("Patient", *(message("A31", 8 + n, one) for n, one in enumerate(told)))
+    died = [(name.removeprefix("deceased"), found[name]) for name in found if "deceased" in name]
+    assert died == ([shown] if shown else [])
+
+
+def test_the_order_of_a_birth_stays_beside_its_being_one_of_several() -> None:
+    found = stored("Patient", message("A28", 8, {24: "Y", 25: "2"}), message("A31", 9, {24: "Y"}))
+    assert found["multipleBirthInteger"] == 2
+    one = stored("Patient", message("A28", 8, {24: "Y", 25: "2"}), message("A31", 9, {24: "N"}))
+    assert one["multipleBirthBoolean"] is False and "multipleBirthInteger" not in one
+
+
 def test_any_order_of_fields_told_and_deleted_ends_the_same() -> None:
     told = [{9: ALIAS, 13: HOME}, {13: '""', 40: MAIL}, {9: '""', 14: WORK}, {13: f"{WORK}~{HOME}"}]
     found = stored("Patient", *(message("A31", 8 + n, one) for n, one in enumerate(told)))
