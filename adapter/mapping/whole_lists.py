@@ -12,6 +12,7 @@ from adapter.outcome import Outcome
 # The segment, and the map that makes a resource of each.
 NAMES = {"NK1": "RelatedPerson", "AL1": "AllergyIntolerance", "IN1": "Coverage"}
 _NULL = '""'
+_WITHIN = {"NK1": "contact"}  # the element of the person that says the same
 
 # Of each segment and person the resources that were made, in order.
 Lists = dict[tuple[str, int], tuple[str, Draft, list[Draft]]]
@@ -39,6 +40,9 @@ def none(lists: Lists, run: Run, segment: str) -> None:
     """Note that a list has no member."""
     run.label = segment
     run.issue("information", "cleared", "the whole list is to be deleted")
+    person = run.drafts.get("Patient")
+    if person is not None and segment in _WITHIN:
+        person.cleared.append(_WITHIN[segment])
     note(lists, run, segment)
 
 

@@ -224,6 +224,14 @@ def test_the_order_of_a_birth_stays_beside_its_being_one_of_several() -> None:
     assert one["multipleBirthBoolean"] is False and "multipleBirthInteger" not in one
 
 
+def test_no_relatives_are_no_contacts() -> None:
+    first = message("A28", 8, {}, "NK1|1|OAK^ODA|SPO")
+    none, other = 'NK1|1|""', "NK1|2|TERN^TESS|FRD"
+    assert "contact" not in stored("Patient", first, message("A31", 9, {}, none))
+    (left,) = stored("Patient", first, message("A31", 9, {}, none, other))["contact"]
+    assert left["name"]["family"] == "TERN"
+
+
 def test_any_order_of_fields_told_and_deleted_ends_the_same() -> None:
     told = [{9: ALIAS, 13: HOME}, {13: '""', 40: MAIL}, {9: '""', 14: WORK}, {13: f"{WORK}~{HOME}"}]
     found = stored("Patient", *(message("A31", 8 + n, one) for n, one in enumerate(told)))
