@@ -17,7 +17,10 @@ OF_THE_END = ("dischargeDisposition", "destination")  # elements of the hospital
 
 
 class Before(NamedTuple):
-    """What the stay was before an event that another may take back; where it was `after` it."""
+    """What the stay was before an event that another may take back.
+
+    `after` it, where the patient was; `began`, the start that was told then.
+    """
 
     event: str
     number: int
@@ -25,7 +28,9 @@ class Before(NamedTuple):
     coding: Json | None
     places: Places
     plan: Json
+    start: str
     after: Places = Places()
+    began: str = ""
 
     @property
     def plans(self) -> bool:
@@ -44,6 +49,7 @@ class Stay:
 
     `aside`  start or end, while the other was told since and they cannot both be right
     `alone`  elements of which no part has a life of its own: length, the end that is planned
+    `left`   when the stay ended, as far as it did: the places of then were left
     `calm`   the movement that last took the plan of a discharge back
     """
 
@@ -61,7 +67,13 @@ class Stay:
     weak: Json = field(default_factory=dict)
     before: list[Before] = field(default_factory=list)
     by: dict[str, int] = field(default_factory=dict)
+    left: str = ""
     calm: int = -1
+
+    @property
+    def start(self) -> str:
+        """When it began, as last told; "" when nobody said."""
+        return str(self.period.get("start") or self.aside.get("start", ""))
 
 
 def fit(stay: Stay, said: Json) -> None:

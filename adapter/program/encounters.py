@@ -10,7 +10,7 @@ from adapter.program import ahead, places
 from adapter.program.course import ENDED, LIVE, OF_THE_END, PLANNED, Before, Stay, fit
 from adapter.program.effects import Effect, effects, undoable
 from adapter.program.places import Places
-from adapter.record import Movement, new
+from adapter.record import Movement
 
 Json = dict[str, Any]
 
@@ -87,10 +87,13 @@ def _step(stay: Stay, number: int, movement: Movement) -> None:
         movement = movement._replace(cleared=kept)
     _take_weak(stay, number, movement)
     undone = _undone(stay, effect)
-    was = Before(movement.event, number, stay.status, stay.coding, stay.places, ahead.plan(stay))
+    before = (stay.status, stay.coding, stay.places, ahead.plan(stay), stay.start)
+    was = Before(movement.event, number, *before)
     _take_status(stay, number, _wanted(stay, effect, says, undone), movement.at)
     if was.status in ENDED and stay.status not in ENDED:
         _reopened(stay, number)
+    if undone is not None and effect.status == "cancelled" and stay.status in LIVE:
+        says = _began_before(stay, undone, says)
     _take_class(stay, number, _class(stay, effect, says, undone), movement.at)
     cleared = ahead.cleared(stay, effect, movement.cleared, undone)
     _take_times(stay, number, says, cleared)
@@ -98,7 +101,7 @@ def _step(stay: Stay, number: int, movement: Movement) -> None:
     ahead.take(stay, number, effect, was, undone and undone.without(cleared))
     _take_places(stay, number, movement, says, undone)
     if movement.event in undoable():
-        stay.before.append(new(Before, (*was[:-1], stay.places)))
+        stay.before.append(was._replace(after=stay.places, began=stay.start))
 
 
 def _late(stay: Stay, effect: Effect) -> bool:
@@ -125,11 +128,11 @@ def _undone(stay: Stay, effect: Effect) -> Before | None:
     for place in range(len(stay.before) - 1, -1, -1) if effect.undoes else ():
         if stay.before[place].event in effect.undoes:
             found = stay.before.pop(place)
-            after = found.after
+            after, began = found.after, found.began
             while place and _again(stay.before[place - 1], found):
                 place -= 1
                 found = stay.before.pop(place)
-            return new(Before, (*found[:-1], after))
+            return found._replace(after=after, began=began)
     return None
 
 
@@ -228,6 +231,18 @@ def _take_times(stay: Stay, number: int, says: Json, cleared: tuple[str, ...]) -
         stay.by["hospitalization"] = number
 
 
+def _began_before(stay: Stay, undone: Before, says: Json) -> Json:
+    """What a cancel says, of a stay that goes on: the start that it takes back may be in it."""
+    period = says.get("period", {})
+    if period.get("start", stay.start) != undone.began or undone.began == undone.start:
+        return says
+    _forget(stay, "start")
+    period = {name: period[name] for name in period if name != "start"}
+    period |= {"start": undone.start} if undone.start else {}
+    others = {name: says[name] for name in says if name != "period"}
+    return {**others, "period": period} if period else others
+
+
 def _forget(stay: Stay, child: str) -> None:
     """A period without its start or end, or without both (`""`)."""
     _lose(stay.period, child)
@@ -267,12 +282,14 @@ def _take_places(
     off -= said.keys()
     for part in sorted(off):
         now = places.left(now, part, at)
-    ended = stay.status in ENDED
+    ended, end = stay.status in ENDED, ""
     if not ended or stay.by.get("status") == number:
         never = ended and stay.status != "finished"  # what was planned did not come to be
         now = places.moved(now, said, at, never or stay.status in PLANNED)
     if ended:
-        now = places.closed(now, stay.period.get("end") or at, at)
+        end = stay.period.get("end") or stay.left or at
+        now = places.closed(places.mended(now, stay.left, end), end, at)
+    stay.left = end
     if now != before:
         stay.places, stay.by["location"] = now, number
 

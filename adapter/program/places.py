@@ -97,6 +97,19 @@ def closed(places: Places, end: str, at: str) -> Places:
     return places
 
 
+def mended(places: Places, before: str, end: str) -> Places:
+    """The places, those left at the stay's end as it was told before left at its end as it is."""
+    if not before or before == end:
+        return places
+    past = [
+        {**one, "period": ended(one["period"], end)}
+        if one.get("period", {}).get("end") == before
+        else one
+        for one in places.past
+    ]
+    return Places(tuple(past), places.now)
+
+
 def ended(period: Json, end: str) -> Json:
     """A period with its end, unless that would be before its start."""
     return {**period, "end": end} if end and in_order(period.get("start", ""), end) else period

@@ -114,6 +114,17 @@ CASES: list[tuple[str, list[Movement], str]] = [
     ("the emergency visit before it goes on",
      [move("A04", 6, cls="E", here="ed"), ADMIT, move("A11", 9, cls="I")],
      "in-progress | EMER |  | EMER:6-8 IMP:8-9 | ed=active:6-"),
+    ("the end mended by an update", [ADMIT, LEFT, move("A08", 22, end=18)],
+     "finished | IMP | in-progress:8-20 |  | w1=completed:8-18"),
+    ("the end told after the discharge",
+     [ADMIT, move("A03", 20), move("A08", 22, end=18), move("A08", 23, end=19)],
+     "finished | IMP | in-progress:8-20 |  | w1=completed:8-19"),
+    ("the end mended by a discharge, after a transfer",
+     [ADMIT, move("A02", 10, here="w2"), move("A03", 20, end=20), move("A03", 22, end=18)],
+     "finished | IMP | in-progress:8-20 |  | w1=completed:8-10 w2=completed:10-18"),
+    ("the end mended to before the place was reached",
+     [ADMIT, move("A02", 10, here="w2"), move("A03", 20, end=20), move("A08", 22, end=9)],
+     "finished | IMP | in-progress:8-20 |  | w1=completed:8-10 w2=completed:10-20"),
     ("admitted again", [ADMIT, move("A11", 9), move("A01", 12, cls="I", here="w2")],
      "in-progress | IMP | in-progress:8-9 cancelled:9-12 |  | w2=active:12-"),
     ("discharge cancelled", [ADMIT, LEFT, move("A13", 21, cls="I", here="w1")],
@@ -311,6 +322,30 @@ def test_absent_keeps_and_cleared_goes() -> None:
     assert "period" not in found
 
 
+EMERGENCY = move("A04", 6, cls="E", here="ed", start=6)
+
+
+@pytest.mark.parametrize(
+    ("events", "start"),
+    [
+        ([EMERGENCY, ADMIT, move("A11", 9)], 6),
+        ([EMERGENCY, ADMIT, move("A11", 9, start=8)], 6),
+        ([EMERGENCY, ADMIT, move("A11", 9, start=5)], 5),
+        ([EMERGENCY, ADMIT, ADMIT._replace(order=("0009", "")), move("A11", 10)], 6),
+        ([EMERGENCY, ADMIT, move("A08", 9, start=7), move("A11", 10)], 7),
+        ([EMERGENCY, ADMIT, move("A12", 9, start=8)], 8),
+        ([EMERGENCY, ADMIT, move("A11", 9), move("A01", 11, start=10)], 10),
+        ([move("A04", 6, cls="E"), ADMIT, move("A11", 9)], None),
+        ([ADMIT, move("A11", 9)], 8),
+    ],
+)
+def test_a_cancelled_admission_takes_its_start_along(events, start) -> None:
+    """Where the stay goes on; one that never was keeps when it would have begun."""
+    for told in (events, [*reversed(events)], [*events, *events]):
+        found = state(*told).get("period", {})
+        assert found == ({} if start is None else {"start": at(start)})
+
+
 SLIP = move("A03", 20, end=2)  # before its start
 
 
@@ -428,6 +463,7 @@ def test_no_plan_changes_a_stay_that_has_begun(events: list[Movement], event: st
 
 @given(stays())
 def test_no_slip_loses_the_start(events: list[Movement]) -> None:
+    events = [one for one in events if one.event != "A11"]
     starts = {
         one.says["period"]["start"] for one in events if "start" in one.says.get("period", {})
     }
