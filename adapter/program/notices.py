@@ -10,9 +10,10 @@ from adapter import data
 from adapter.program import alert, rosters
 from adapter.program.notices_about import about, as_told, site
 from adapter.program.notices_case import Case, Desk, stamp
+from adapter.program.notices_time import was_told, when
 from adapter.program.notices_work import arrange
 from adapter.program.rosters import Member
-from adapter.program.stays import Event, Rules, What, day, events, instant, rules
+from adapter.program.stays import Event, Rules, What, day, events, rules
 from adapter.record import Resource
 from adapter.store.protocol import Letter, LetterSense, LetterState, Store, Stored
 
@@ -48,8 +49,7 @@ def _quiet(store: Store, now: datetime, desk: Desk, stored: Stored) -> bool:
         return False
     try:
         case = Case(store, now, desk, _content(store, stored))
-        happened = events(case.encounter, lambda ref: site(store, ref), rules())
-        return not any(_young(one, now, rules()) for one in happened) or case.member() is None
+        return not any(_young(case, one) for one in _happened(case)) or case.member() is None
     except _UNREADABLE:
         return False
 
@@ -80,8 +80,14 @@ def _look(store: Store, now: datetime, desk: Desk, stored: Stored) -> int:
     for letter in store.outbox.of_stay(case.uid):
         if letter.event != "unreadable":
             case.told.setdefault(case.key_of(letter), []).append(letter)
-    happened = events(case.encounter, lambda ref: site(store, ref), rules())
+    happened = _happened(case)
     return _tell(case, happened) if case.told or happened else 0
+
+
+def _happened(case: Case) -> list[Event]:
+    return events(
+        case.encounter, lambda ref: site(case.store, ref), lambda: was_told(case), rules()
+    )
 
 
 def _content(store: Store, stored: Stored) -> Resource:
@@ -104,7 +110,7 @@ def _tell(case: Case, happened: Sequence[Event]) -> int:
         if key not in now_true and _live(letters):
             made += _withdraw(case if key[0] == case.person else as_told(case, key[0]), letters)
     known = [one for key, one in now_true.items() if _live(case.told.get(key, ()))]
-    young = [one for one in happened if one not in known and _young(one, case.now, by)]
+    young = [one for one in happened if one not in known and _young(case, one)]
     found = case.member() if young else None
     for event in young if found else ():
         made += _announce(case, event, found)
@@ -192,9 +198,10 @@ def _live(letters: Sequence[Letter]) -> Letter | None:
     return None if dead else last
 
 
-def _young(event: Event, now: datetime, by: Rules) -> bool:
-    at = instant(event.at, by.zone)
-    return at is None or at >= now - by.oldest
+def _young(case: Case, event: Event) -> bool:
+    """Whether an event is news; one of which nobody knows when it was is none."""
+    at = when(case, event)
+    return at is not None and at >= case.now - rules().oldest
 
 
 def _another_day(told: str, now_true: str, by: Rules) -> bool:

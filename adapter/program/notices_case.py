@@ -11,7 +11,7 @@ from adapter.program.rosters import Member, Rosters
 from adapter.program.stays import Event
 from adapter.record import Resource
 from adapter.settings import Recipient
-from adapter.store.protocol import Letter, Store
+from adapter.store.protocol import Letter, Store, Trace
 
 Key = tuple[str, str, str]  # what tells events apart: whose, what, and a transfer's time
 
@@ -36,6 +36,7 @@ class Case:
     told: dict[Key, list[Letter]] = field(default_factory=dict)
     members: dict[str, Member | None] = field(default_factory=dict)  # looked up once
     people: dict[str, str] = field(default_factory=dict)
+    traces: list[Trace] = field(default_factory=list)
 
     @property
     def stamp(self) -> str:
@@ -70,6 +71,12 @@ class Case:
             found = rosters.member(self.store, self.desk.lists, self.subject)
             self.members[self.subject] = found
         return self.members[self.subject]
+
+    def status(self) -> list[Trace]:
+        """Which fields of which message made the status what it is."""
+        if not self.traces:
+            self.traces.extend(self.store.trace("Encounter", self.uid))
+        return [row for row in self.traces if row.element == "status"]
 
     def key(self, event: Event) -> Key:
         """The key of an event of this stay as it is."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from adapter.program import alert
 from adapter.program.notices_case import Case
-from adapter.program.stays import Event, Work, day, due, rules
+from adapter.program.notices_time import start
+from adapter.program.stays import Event, Work, due, rules
 from adapter.record import Resource
 
 _CLOSED = frozenset({"completed", "failed", "rejected", "entered-in-error"})
@@ -25,7 +25,7 @@ def arrange(case: Case, told: Sequence[Event]) -> None:
         work.code: event
         for event in told
         for work in rules().work
-        if work.applies(event, _start(event, case.now))
+        if work.applies(event, start(case, event))
     }
     for work in rules().work:
         uid, old = _stored(case, work, case.person)
@@ -68,21 +68,18 @@ def _ask(case: Case, event: Event, work: Work, old: Resource) -> None:
     """Put the Task, or move its due date; what somebody has closed stays closed."""
     if old.get("status") in _CLOSED:
         return
-    zone, start = rules().zone, _start(event, case.now)
-    period = {"start": start.isoformat(), "end": due(start, work.days, zone)}
+    zone, first = rules().zone, start(case, event)
+    period = {"start": first.isoformat(), "end": due(first, work.days, zone)}
     task = old if "status" in old else _new_task(case, work, old["id"])
     if task is None:
         return
     again = task["status"] == "cancelled"
+    if task is old and not (event.at or again):
+        return  # an unknown time moves nothing
     if again or task.get("restriction") != {"period": period}:
         kept = {k: v for k, v in task.items() if not (again and k in ("status", "statusReason"))}
         fresh = _changed(case, {"status": "requested", **kept}, restriction={"period": period})
         case.store.put(fresh, case.stamp)
-
-
-def _start(event: Event, now: datetime) -> date:
-    """The day from which work is counted; that of the news when the event's is unknown."""
-    return day(event.at, rules().zone) or now.astimezone(rules().zone).date()
 
 
 def _changed(case: Case, task: Resource, **fresh: Any) -> Resource:

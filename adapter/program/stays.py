@@ -15,6 +15,7 @@ from adapter.record import Resource
 
 What = Literal["admit", "discharge", "transfer"]
 Site = Callable[[str], str]  # a Location's reference -> that of the site it is in
+Told = Callable[[], bool]  # whether a message admitted or discharged the patient
 THERE = frozenset({"arrived", "triaged", "in-progress", "onleave", "finished"})
 
 
@@ -54,6 +55,7 @@ class Rules:
     zone: ZoneInfo
     oldest: timedelta
     kinds: Mapping[str, str]  # Encounter.class code -> kind of stay
+    none: frozenset[str]  # those of no stay
     not_stays: frozenset[str]
     work: tuple[Work, ...]
     message: Mapping[str, Any]
@@ -63,10 +65,13 @@ class Rules:
 def rules() -> Rules:
     """The shipped rules. Raises DataFileError when the file is wrong."""
     raw = data.toml(data.path("mappings", "program", "notices.toml"))
+    classes = dict(raw["classes"])
+    none = frozenset(classes.pop("none"))
     return Rules(
         ZoneInfo(raw["zone"]),
         timedelta(days=raw["oldest_days"]),
-        {code: kind for kind, codes in raw["classes"].items() for code in codes},
+        {code: kind for kind, codes in classes.items() for code in codes},
+        none,
         frozenset(row["system"] for row in raw["not_stays"]),
         tuple(map(_work, raw["work"])),
         raw["message"],
@@ -78,15 +83,19 @@ def _work(row: Mapping[str, Any]) -> Work:
     return Work(row["code"], row["title"], after, kinds, row["days"], row["valid_from"])
 
 
-def events(encounter: Resource, site: Site, by: Rules) -> list[Event]:
+def events(encounter: Resource, site: Site, told: Told, by: Rules) -> list[Event]:
     """Admission, transfers and discharge of a stay as it is now, in order; none when there is none.
 
     A transfer is one from emergency to inpatient, or to another site; a move inside a site never
-    is (Da Vinci Alerts). The result depends on the Encounter alone, not on how it came to be.
+    is (Da Vinci Alerts). The result depends on the stay alone, not on how it came to be.
     """
     status = encounter.get("status")
+    if status not in THERE or _ours(encounter, by):
+        return []
     steps = list(_steps(encounter, by))
-    if status not in THERE or not steps or _ours(encounter, by):
+    if not steps and _class(encounter) not in by.none and told():
+        steps = [("", "unknown")]
+    if not steps:
         return []
     period = encounter.get("period", {})
     found = [Event("admit", _text(period.get("start")), steps[0][1])]
@@ -133,9 +142,13 @@ def _steps(encounter: Resource, by: Rules) -> Iterator[tuple[str, str]]:
             yield start or ended, kind
             last = kind
         ended = end
-    present = by.kinds.get(encounter.get("class", {}).get("code", ""))
+    present = by.kinds.get(_class(encounter))
     if present is not None and present != last:
         yield ended, present
+
+
+def _class(encounter: Resource) -> str:
+    return _text(encounter.get("class", {}).get("code"))
 
 
 def _order(text: str, by: Rules) -> datetime:
@@ -152,7 +165,7 @@ def _moved(encounter: Resource, site: Site, by: Rules) -> Iterator[Event]:
     """Moves from one site to another; one place alone needs no look at where it is."""
     places = [row for row in encounter.get("location", ()) if row.get("status") != "reserved"]
     places.sort(key=lambda row: (row.get("status") == "active", _order(_since(row), by)))
-    kind = by.kinds.get(encounter.get("class", {}).get("code", ""), "")
+    kind = by.kinds.get(_class(encounter), "unknown")
     refs = [_text(row.get("location", {}).get("reference")) for row in places]
     if len(set(refs)) < 2:
         return
