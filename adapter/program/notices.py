@@ -85,9 +85,19 @@ def _look(store: Store, now: datetime, desk: Desk, stored: Stored) -> int:
 
 
 def _happened(case: Case) -> list[Event]:
-    return events(
+    """What happened; a visit that goes on under another number (A06) is no discharge."""
+    found = events(
         case.encounter, lambda ref: site(case.store, ref), lambda: was_told(case), rules()
     )
+    open_end = [one for one in found if one.what == "discharge" and not one.at]
+    return [one for one in found if one not in open_end] if open_end and _goes_on(case) else found
+
+
+def _goes_on(case: Case) -> bool:
+    """Whether a visit is part of another that is a stay too."""
+    kind, _, uid = case.encounter.get("partOf", {}).get("reference", "").partition("/")
+    whole = case.store.read("Encounter", uid) if kind == "Encounter" else None
+    return whole is not None and whole.resource.get("class", {}).get("code") in rules().kinds
 
 
 def _content(store: Store, stored: Stored) -> Resource:

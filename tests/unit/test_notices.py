@@ -803,6 +803,20 @@ def test_a_message_of_another_house_without_a_time(store, ago, said) -> None:
 
 
 @pytest.mark.parametrize(
+    ("event", "code", "said"),
+    [("A06", "I", ["new admit"]), ("A07", "O", ["new discharge"])],
+)
+def test_a_visit_that_goes_on_under_another_number(store, event, code, said) -> None:
+    house = Pipeline(store, lambda: NOW)
+    list(house.adt(untimed("A04", "20260705083000-0700", "E"), "default", "m"))
+    assert step(store) == ["new admit"]
+    after = untimed(event, "20260705103000-0700", code).replace(b"V90001", b"V90002")
+    mrg = b"\rMRG|90000077A^^^MEDI-CAL^MA||||V90001^^^MERCYTEST^VN\rPV1|"
+    (result,) = house.adt(after.replace(b"\rPV1|", mrg), "default", "m")
+    assert result.status == "stored" and step(store) == said
+
+
+@pytest.mark.parametrize(
     ("story", "said", "asked_for"),
     [
         (["A01B", "A03B"], ["new admit", "new discharge"], 4),
