@@ -9,7 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 from adapter.program import alert
 from adapter.program.notices_case import Case
 from adapter.program.notices_time import start
-from adapter.program.stays import Event, Work, due, rules
+from adapter.program.stays import Event, Work, died, due, rules
 from adapter.record import Resource
 
 _CLOSED = frozenset({"completed", "failed", "rejected", "entered-in-error"})
@@ -19,11 +19,12 @@ _WORK = f"{alert.BASE}/CodeSystem/transition-work"
 def arrange(case: Case, told: Sequence[Event]) -> None:
     """Make the Tasks what the events that were told ask for, those of the last event each.
 
-    Whoever the stay is not of any more has nothing to do for it.
+    For whom the stay is not of any more there is nothing to do, nor for who died in it.
     """
+    over = died(case.encounter, rules())
     wanted = {
         work.code: event
-        for event in told
+        for event in (() if over else told)
         for work in rules().work
         if work.applies(event, start(case, event))
     }
@@ -32,7 +33,8 @@ def arrange(case: Case, told: Sequence[Event]) -> None:
         if work.code in wanted:
             _ask(case, wanted[work.code], work, old or {"id": uid})
         elif old is not None:
-            _cancel(case, old, f"the {'/'.join(sorted(work.after))} was withdrawn by the hospital")
+            withdrawn = f"the {'/'.join(sorted(work.after))} was withdrawn by the hospital"
+            _cancel(case, old, "the member died" if over else withdrawn)
         for other in {key[0] for key in case.told} - {case.person}:
             _, old = _stored(case, work, other)
             if old is not None:

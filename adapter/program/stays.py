@@ -57,6 +57,7 @@ class Rules:
     kinds: Mapping[str, str]  # Encounter.class code -> kind of stay
     none: frozenset[str]  # those of no stay
     not_stays: frozenset[str]
+    died: frozenset[tuple[str, str]]  # (system, code) of a discharge disposition
     work: tuple[Work, ...]
     message: Mapping[str, Any]
 
@@ -73,6 +74,7 @@ def rules() -> Rules:
         {code: kind for kind, codes in classes.items() for code in codes},
         none,
         frozenset(row["system"] for row in raw["not_stays"]),
+        frozenset((row["system"], code) for row in raw["died"] for code in row["codes"]),
         tuple(map(_work, raw["work"])),
         raw["message"],
     )
@@ -104,6 +106,13 @@ def events(encounter: Resource, site: Site, told: Told, by: Rules) -> list[Event
     if status == "finished":
         found.append(Event("discharge", _text(period.get("end")), steps[-1][1]))
     return found
+
+
+def died(encounter: Resource, by: Rules) -> bool:
+    """Whether the stay ended in death."""
+    disposition = encounter.get("hospitalization", {}).get("dischargeDisposition", {})
+    codings = disposition.get("coding", ())
+    return any((coding.get("system"), coding.get("code")) in by.died for coding in codings)
 
 
 def instant(text: str, zone: tzinfo) -> datetime | None:

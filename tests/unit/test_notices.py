@@ -256,6 +256,26 @@ def test_an_admission_and_a_discharge(store) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("system", "code"),
+    [
+        ("http://terminology.hl7.org/CodeSystem/discharge-disposition", "exp"),
+        *(
+            ("https://www.nubc.org/CodeSystem/PatDischargeStatus", n)
+            for n in ["20", "40", "41", "42"]
+        ),
+    ],
+)
+def test_a_death_is_told_and_asks_for_nothing(store, system, code) -> None:
+    step(store, stay())
+    ended = {"dischargeDisposition": {"coding": [{"system": system, "code": code}]}}
+    assert step(store, stay("finished", hospitalization=ended)) == ["new discharge"]
+    (task,) = store.each("Task")
+    assert (task["status"], task["statusReason"]["text"]) == ("cancelled", "the member died")
+    assert step(store, stay("finished")) == []  # it was an error
+    assert set(work(store).values()) == {"requested"} and len(work(store)) == 4
+
+
 def test_an_emergency_visit_needs_a_follow_up_only(store) -> None:
     assert step(store, stay("finished", "EMER")) == ["new admit", "new discharge"]
     assert work(store) == {"follow-up": "requested"}
