@@ -170,11 +170,13 @@ def sending(
         for name in outbox.due(_stamp(clock())):
             begin(Round(outbox, name, named.get(name), clock, stop))
 
-    with running(look, every):
-        yield
-    stop.set()
-    for job in busy.values():
-        job.join(TIMEOUT.read)
+    try:
+        with running(look, every):
+            yield
+    finally:
+        stop.set()
+        for job in busy.values():
+            job.join(ATTEMPT)
 
 
 class Round(NamedTuple):
