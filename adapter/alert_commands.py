@@ -12,7 +12,7 @@ from typing import IO
 from adapter import data, settings
 from adapter.errors import SettingError
 from adapter.pipeline import Pipeline
-from adapter.program import frequent, notices
+from adapter.program import alert, frequent, notices
 from adapter.program.utilization import rules
 from adapter.spreadsheet import safe
 from adapter.store.protocol import Letter, LetterState
@@ -52,10 +52,15 @@ def alerts(house: Pipeline, options: Namespace, say: Say) -> int:
     who = desk(settings.read())
     now = notices.stamp(house.clock())
     if options.action == "retry":
-        known = {one.name for one in who.recipients}
-        if options.to and options.to not in known:
+        urls = {one.name: one.url for one in who.recipients}
+        if options.to and options.to not in urls:
             raise SettingError("alerts: no recipient has the name given by --to")
-        say(f"{house.store.outbox.retry(now, options.recipient, options.to)} to go again")
+
+        def address(name: str, body: str) -> str:
+            return alert.addressed(body, name, urls[name]) if name in urls else body
+
+        count = house.store.outbox.retry(now, options.recipient, options.to, address)
+        say(f"{count} to go again")
         return 0
     if options.action == "send":
         made = notices.derive(house.store, house.clock(), who)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from adapter import terms
+from adapter import data, terms
 from adapter.program.stays import What
 from adapter.record import Resource
 
@@ -62,6 +62,13 @@ def bundle(envelope: Envelope, about: Sequence[Resource]) -> Resource:
             *({"fullUrl": urns[_ref(one)], "resource": one} for one in sent),
         ],
     }
+
+
+def addressed(body: str, name: str, url: str) -> str:
+    """The same message for another recipient, or for one that moved."""
+    message = data.loads(body)
+    message["entry"][0]["resource"]["destination"] = [{"name": name, "endpoint": url}]
+    return data.dumps(message).decode()
 
 
 def urn(ref: str) -> str:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from adapter.store import reads, schema
-from adapter.store.protocol import Letter, LetterState, Stored
+from adapter.store.protocol import Address, Letter, LetterState, Stored
 from adapter.store.work import Work
 
 T = TypeVar("T")
@@ -164,10 +164,13 @@ class SqlOutbox:
         changed = update(_TABLE).where(undelivered).values(**fresh)
         self._write(lambda work: work.connection.execute(changed))
 
-    def retry(self, now: str, recipient: str = "", to: str = "") -> int:
+    def retry(
+        self, now: str, recipient: str = "", to: str = "", address: Address | None = None
+    ) -> int:
         """Let stopped and failed messages go again, to another recipient if named; how many.
 
         `recipient`  only those to this one; `to` also addresses those that had no recipient
+        `address`    the body of a message for a recipient by name
 
         Those about which something was said since are no longer true: they are taken back.
         """
@@ -181,6 +184,8 @@ class SqlOutbox:
 
         def write(work: Work) -> int:
             work.connection.execute(stale)
+            if address is not None:
+                _address(work, query.whereclause, to, address)
             return work.connection.execute(query.values(**values)).rowcount
 
         return self._write(write)
@@ -196,6 +201,14 @@ _UNIQUE = ("encounter", "event", "at", "revision")
 def _made(now: str) -> Any:
     """A message that had given up gets its whole time again."""
     return case((_TABLE.c.state == "failed", now), else_=_TABLE.c.made)
+
+
+def _address(work: Work, which: Any, to: str, address: Address) -> None:
+    """Write to whom these messages go into their bodies."""
+    rows = select(_TABLE.c.id, _TABLE.c.recipient, _TABLE.c.body).where(which)
+    for uid, recipient, body in work.connection.execute(rows).all():
+        fresh = update(_TABLE).where(_TABLE.c.id == uid).values(body=address(to or recipient, body))
+        work.connection.execute(fresh)
 
 
 def _superseded() -> ColumnElement[bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
@@ -142,6 +142,9 @@ class Letter(NamedTuple):
     body: str = ""
 
 
+Address = Callable[[str, str], str]  # recipient, body -> the body that names him
+
+
 class Outbox(Protocol):
     """Which stays have changed, and what care teams are told of them, each thing once."""
 
@@ -188,8 +191,13 @@ class Outbox(Protocol):
     def versions(self, kind: str) -> dict[str, int]:
         """The version of each resource of a type by id, deleted ones left out."""
 
-    def retry(self, now: str, recipient: str = "", to: str = "") -> int:
+    def retry(
+        self, now: str, recipient: str = "", to: str = "", address: Address | None = None
+    ) -> int:
         """Let stopped and failed messages go again, to another recipient if named; how many.
+
+        `recipient`  only those to this one; `to` also addresses those that had no recipient
+        `address`    the body of a message for a recipient by name
 
         Those about which something was said since are no longer true: they are taken back.
         """

@@ -121,6 +121,17 @@ def test_a_message_without_recipient_waits_for_one(store: SqlStore) -> None:
     assert [one.recipient for one in box.claim(T9, T9, 10)] == ["harbor"]
 
 
+def test_a_message_that_goes_again_names_its_recipient(store: SqlStore) -> None:
+    box = store.outbox
+    box.post(letter(1, recipient="bay", state="stopped"))
+    box.post(letter(2, recipient="", state="unaddressed", encounter="s2"))
+    box.post(letter(3, encounter="s3"))
+    assert box.retry(T2, address=lambda name, body: body + name) == 1
+    assert box.retry(T2, to="quay", address=lambda name, body: body + name) == 1
+    found = {one.id: one.body for one in box.claim(T9, T9, 10)}
+    assert found == {"m1": "{}bay", "m2": "{}quay", "m3": "{}"}
+
+
 def test_only_what_was_never_tried_is_taken_back(store: SqlStore) -> None:
     box = store.outbox
     box.post(letter(1))

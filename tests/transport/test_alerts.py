@@ -63,11 +63,15 @@ def clock() -> Clock:
 
 
 def post(store: SqlStore, number: int, recipient: str = "harbor", stay: str = "") -> None:
+    assert store.outbox.post(letter(number, recipient, stay))
+
+
+def letter(number: int, recipient: str = "harbor", stay: str = "") -> Letter:
     now = notices.stamp(T0)
-    body = f'{{"resourceType":"Bundle","id":"m{number}"}}'
-    letter = Letter(f"m{number}", stay or f"s{number}", "admit", now, number, "new", recipient,
-                    "waiting", due=now, made=now, body=body)  # fmt: skip
-    assert store.outbox.post(letter)
+    header = '{"resource":{"resourceType":"MessageHeader"}}'
+    body = f'{{"resourceType":"Bundle","id":"m{number}","entry":[{header}]}}'
+    return Letter(f"m{number}", stay or f"s{number}", "admit", now, number, "new", recipient,
+                  "waiting", due=now, made=now, body=body)  # fmt: skip
 
 
 def states(store: SqlStore) -> list[str]:
@@ -240,7 +244,8 @@ def test_an_answer_in_drips_is_none(store, clock, monkeypatch) -> None:
     assert found == [("waiting", "TimeoutError", 1), ("waiting", "", 0)]
 
 
-def test_the_worker_lets_nobody_wait_for_another(store, receiver, clock) -> None:
+def test_the_worker_lets_nobody_wait_for_another(store, receiver, clock, monkeypatch) -> None:
+    monkeypatch.setattr(alerts, "ATTEMPT", 2.0)
     for number in range(30):
         post(store, number, "drips")
     post(store, 30)
@@ -339,6 +344,22 @@ def test_the_command_lists_sends_and_retries(receiver, tmp_path, monkeypatch, ca
     assert alerts_("retry") == (0, "1 to go again\n")
     assert alerts_("send") == (0, "0 made, 2 delivered\nharbor: 2 delivered\n")
     store.close()
+
+
+def test_a_message_that_goes_to_another_says_so(receiver, tmp_path, monkeypatch) -> None:
+    file, database = tmp_path / "alerts.toml", f"sqlite:///{tmp_path / 'store.sqlite'}"
+    file.write_text(f'[[recipient]]\nname = "bay"\nurl = "{receiver.url}"\n')
+    monkeypatch.setenv("ECM_ALERTS", str(file))
+    store = stores.open(database, resolve)
+    header = {"resourceType": "MessageHeader", "destination": [{"name": "harbor"}]}
+    body = json.dumps({"resourceType": "Bundle", "id": "m1", "entry": [{"resource": header}]})
+    store.outbox.post(letter(1)._replace(state="stopped", body=body))
+    store.close()
+    assert main(["--database", database, "alerts", "retry", "--to", "bay"]) == 0
+    assert main(["--database", database, "alerts", "send"]) == 0
+    (request,) = receiver.got
+    (entry,) = json.loads(request.body)["entry"]
+    assert entry["resource"]["destination"] == [{"name": "bay", "endpoint": receiver.url}]
 
 
 def test_nothing_of_a_member_is_logged(store, receiver, clock, caplog) -> None:
