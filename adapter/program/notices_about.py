@@ -20,7 +20,7 @@ def about(case: Case) -> Iterator[Resource]:
     patient = rosters.person(case.store, case.subject)
     first = [patient] if patient else []
     found = case.store.each("Condition", [("encounter", f"Encounter/{case.uid}")])
-    first += [one for one in found if case.who(one["subject"].get("reference", "")) == case.person]
+    first += [one for one in found if case.who(_subject(one)) == case.person]
     yield from first
     seen: dict[str, None] = {}
     waiting = [ref for one in (case.encounter, *first) for ref in alert.references(one)]
@@ -49,8 +49,8 @@ def as_told(case: Case, person: str) -> Case:
     return replace(case, encounter={**stay, "status": "entered-in-error", "subject": subject})
 
 
-def _subject(stay: Resource) -> str:
-    return str(stay.get("subject", {}).get("reference", ""))
+def _subject(one: Resource) -> str:
+    return str(one.get("subject", {}).get("reference", ""))
 
 
 _BARE = ("resourceType", "id", "class", "identifier")  # what names a stay, whosever it is
