@@ -130,14 +130,16 @@ def _strangers(rows: list[Any], unit: Unit) -> Iterator[Issue]:
 
 def _entries(rows: list[Any], unit: Unit, issues: list[Issue]) -> list[Entry]:
     urns: dict[str, str] = {}
-    found = []
+    found: list[tuple[int, Entry]] = []
     whose = _person(next(row for row in rows if _kind(row) == "Patient"), unit)
     for place, row in enumerate(rows, 1):
         if _kind(row) not in KINDS:
             text = f"a {_kind(row)} of a message is not stored"
             issues.append(Issue("warning", "unmapped", text, unit.at, _path(place)))
             continue
-        entry = _entry(row, unit, whose)
+        entry = _entry(row, unit, whose, place)
+        if any(one.urn == entry.urn and _other(one, entry) for _, one in found):
+            issues.append(_error(unit, "cardinality", "two entries have this id", place, ".id"))
         found.append((place, entry))
         urns |= dict.fromkeys(_names(row), entry.urn)
     for place, entry in found:
@@ -153,7 +155,12 @@ def _person(row: Mapping[str, Any], unit: Unit) -> str:
     return urn("Patient", *(named[0] if named else (hashlib.sha256(unit.raw).hexdigest(),)))
 
 
-def _entry(row: Mapping[str, Any], unit: Unit, whose: str) -> Entry:
+def _other(one: Entry, entry: Entry) -> bool:
+    """Whether two entries of one local id differ; by identifiers they may tell of one thing."""
+    return bool(entry.key) and one.resource != entry.resource
+
+
+def _entry(row: Mapping[str, Any], unit: Unit, whose: str, place: int) -> Entry:
     """An entry by its identifiers, else by its sender and local id, which hold for this person."""
     resource, kind = row["resource"], _kind(row)
     kept = {name: value for name, value in resource.items() if name not in ("id", "meta", "text")}
@@ -161,7 +168,8 @@ def _entry(row: Mapping[str, Any], unit: Unit, whose: str) -> Entry:
     said, named = {**kept, **({"meta": meta} if meta else {})}, identity(resource)
     if kind == "Patient":
         return Entry(said, whose, named)
-    own = (unit.source, str(resource.get("id") or row.get("fullUrl")))
+    uid = resource.get("id") or row.get("fullUrl") or f"{unit.key}/{place}"
+    own = (unit.source, str(uid))
     key = own if kind in _SHARED else (whose, *own)
     return Entry(said, urn(kind, *(named[0] if named else key)), named, () if named else key)
 

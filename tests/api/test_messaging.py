@@ -199,6 +199,25 @@ def test_somebody_like_a_member_waits_for_a_decision(client, store) -> None:
     assert counts(store)["Patient"] == counts(store)["Encounter"] == 1
 
 
+@pytest.mark.parametrize(("uid", "status", "number"), [("c1", 422, 0), ("c2", 200, 2)])
+def test_no_entry_is_lost_in_another(client, store, uid, status, number) -> None:
+    more = {**MESSAGE["entry"][3]["resource"], "id": uid, "code": {"text": "cough"}}
+    made = {**MESSAGE, "entry": [*MESSAGE["entry"], {"fullUrl": f"urn:uuid:{uuid4()}"}]}
+    made["entry"][-1]["resource"] = more
+    answer = client.post(URL, json=made)
+    assert (answer.status_code, counts(store)["Condition"]) == (status, number)
+
+
+def test_entries_without_any_name_are_told_apart(client, store) -> None:
+    made = copy.deepcopy(MESSAGE)
+    for text in ("cough", "fever"):
+        more = {**MESSAGE["entry"][3]["resource"], "code": {"text": text}}
+        del more["id"]
+        made["entry"].append({"resource": more})
+    assert client.post(URL, json=made).status_code == 200
+    assert counts(store)["Condition"] == 3
+
+
 ELSEWHERE = "https://other.example/fhir/Patient/9"
 CIN = {"identifier": {"system": "https://ecm-adapter.example/fhir/sid/cin", "value": "90000099Z"}}
 
