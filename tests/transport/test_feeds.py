@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from adapter import convert, data
+from adapter import convert, data, feed_commands
+from adapter import store as stores
 from adapter.errors import DataFileError
 from adapter.feeds import health, report
+from adapter.identity.match import resolve
 from adapter.mapping import feeds
 from adapter.pipeline import Pipeline
 from tests.transport.conftest import NOW, message
@@ -198,6 +201,29 @@ def test_health_of_feeds(write: Write, house: Pipeline) -> None:
     later = {one.name: one for one in health.feeds(house.store, NOW.replace(hour=18))}
     assert later["mercy"].silent
     assert [later["mercy"].messages, later["quiet"].silent] == [3, True]
+
+
+@pytest.mark.parametrize(
+    ("after", "silent"),
+    [
+        (timedelta(hours=2), False),
+        (timedelta(hours=2, seconds=1), True),
+        (timedelta(days=40), True),
+    ],
+)
+def test_the_command_tells_which_feed_fell_silent(write: Write, silent: bool, after) -> None:
+    write(mercy='match = [{ facility = "MERCYTEST" }]\nsilence = "PT2H"')
+    clock, said = [NOW], list[str]()
+    store = stores.open("sqlite://", resolve)
+    house = Pipeline(store, lambda: clock[0])
+    list(house.adt(message(1), "", "f"))
+    list(house.adt(message(2).replace(b"MERCYTEST", b"SUTTER"), "", "g"))
+    clock[0] += after
+    assert feed_commands.health(house, False, said.append) == int(silent)
+    assert [line.split()[0] for line in said if "SILENT" in line] == ["mercy"] * silent
+    list(house.adt(message(3), "", "f"))
+    assert feed_commands.health(house, True, said.append) == 0
+    store.close()
 
 
 def test_a_report_says_what_a_sample_carries(write: Write) -> None:
