@@ -131,7 +131,8 @@ def _with_flags(
 def _flagged(count: Count, on: date, flags: Sequence[Resource]) -> Iterator[Resource]:
     """The Flags as they should be; none where there need be none."""
     today, reached = on.isoformat(), bool(count.usage.reached)
-    if any(text[:10] > today for one in flags for text in one.get("period", {}).values()):
+    days = (one.get("period", {}).get(end, "") for one in flags for end in ("start", "end"))
+    if any(day[:10] > today for day in days):
         return
     for one in flags[1 if reached else 0 :]:
         if _active(one):
