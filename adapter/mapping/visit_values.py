@@ -6,13 +6,13 @@ from typing import Any
 
 from adapter import terms
 from adapter.mapping.authorities import authority
-from adapter.mapping.datatypes import V2, cx
+from adapter.mapping.datatypes import V2, components, concept, cx
 from adapter.mapping.finish import BASE
 from adapter.mapping.lasting import steady
 from adapter.mapping.named import location
 from adapter.mapping.parts import HL7, added, also, first, own, part
 from adapter.mapping.registry import builder, converter, datatype
-from adapter.mapping.run import Run
+from adapter.mapping.run import Run, restored
 from adapter.mapping.times import dtm
 
 Json = dict[str, Any]
@@ -175,17 +175,27 @@ def important_person(run: Run, texts: list[str]) -> list[Json]:
 @builder("financial_class")
 def financial_class(run: Run, texts: list[str]) -> None:
     """PV1-20: the type of the coverage that IN1 names, where IN1-15 does not (PV1[Coverage])."""
-    code = part(texts[0].split("^"), 1)
-    groups = run.groups
-    if not code or groups is None:
+    groups, line = run.groups, run.line
+    if len(texts) > 1:
+        run.issue("information", "unmapped", "only the first financial class has an element")
+    parts = components(run, texts[0])
+    kind = restored(concept(run, parts[0].split(run.sub), V2 + "0064"))
+    run.sub = "&"
+    if part(parts, 2):
+        run.issue("information", "unmapped", "a date of the financial class has no element", 2)
+    if not kind or groups is None:
         return
 
     def put(run: Run) -> None:
         draft = next((d for d in run.made[max(groups.mark, 0) :] if d.name == "Coverage"), None)
         if draft is not None and "type" not in draft.resource:
-            system = "http://terminology.hl7.org/CodeSystem/v2-0064"
-            draft.resource["type"] = {"coding": [{"system": system, "code": code}]}
+            draft.resource["type"] = kind
             draft.origins.append((draft.line, "type", "PV1-20"))
+            return
+        text = "no insurance to say it of" if draft is None else "the insurance tells its own type"
+        last, run.line, run.label = run.line, line, "PV1-20"
+        run.issue("information", "unmapped", text)
+        run.line = last
 
     groups.later.append(put)
 
