@@ -14,7 +14,8 @@ from adapter.mapping.run import BadValue, Run
 from adapter.mapping.times import dr, dtm
 
 Json = dict[str, Any]
-_NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,9})?")
+_NUMBER = re.compile(r"[+-]?(?=\.?[0-9])[0-9]{0,18}(\.[0-9]{0,9})?")
+_MEASURE = re.compile(r"[<>=~]{0,2} ?[+-]?[0-9.,]{1,20}")
 _TIME = re.compile(r"([01][0-9]|2[0-3])([0-5][0-9])([0-5][0-9])?(?:\.[0-9]+)?(?:[+-][0-9]{4})?")
 _COMPARATORS = ("<", "<=", ">=", ">")
 _R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Observation."
@@ -29,7 +30,7 @@ def number(text: str) -> int | float:
     plain = text.strip().replace(" ", "")
     if not _NUMBER.fullmatch(plain):
         raise BadValue("number-format", "expected a number")
-    return float(plain) if "." in plain else int(plain)
+    return float(plain) if "." in plain[:-1] else int(plain.removesuffix("."))
 
 
 def unit(parts: list[str]) -> Json:
@@ -46,11 +47,19 @@ def _numeric(run: Run, parts: list[str], units: Json) -> Json:
         return {"valueQuantity": {"value": number(parts[0]), **units}}
     except BadValue:
         run.issue("warning", "number-format", "kept as text: not a number")
-        return {"valueString": parts[0].strip()}
+        return _text(run, parts, units)
+
+
+def _words(units: Json, *texts: str) -> str:
+    """A value that is kept as text, with its unit."""
+    return " ".join(text for text in (*texts, units.get("unit", "")) if text)
 
 
 def _text(run: Run, parts: list[str], units: Json) -> Json:
-    return {"valueString": "^".join(parts).strip()}
+    """Text as it stands; a number that is sent as text has its unit behind it."""
+    text = "^".join(parts).strip()
+    measured = units and _MEASURE.fullmatch(text)
+    return {"valueString": _words(units, text) if measured else text} if text else {}
 
 
 def _concept(run: Run, parts: list[str], units: Json) -> Json:
@@ -83,25 +92,32 @@ def _range(run: Run, parts: list[str], units: Json) -> Json:
 
 def _span(run: Run, parts: list[str], units: Json) -> Json:
     """VR: a range of values as text."""
-    return {"valueString": f"{part(parts, 1)}-{part(parts, 2)}"}
+    return {"valueString": _words(units, f"{part(parts, 1)}-{part(parts, 2)}")}
 
 
 def _structured(run: Run, parts: list[str], units: Json) -> Json:
-    """SN: a comparator, a number, a separator and a number (v2-to-FHIR SN[...])."""
+    """SN: a comparator, a number, a separator and a number (v2-to-FHIR SN[...]).
+
+    The ends of a range have no comparator in FHIR: with one it is kept as text.
+    """
     sign, low, between, high = (part(parts, place) for place in (1, 2, 3, 4))
-    written = " ".join(text for text in (sign, low, between, high, units.get("unit", "")) if text)
+    written, compared = _words(units, sign, low, between, high), _compared(sign)
     try:
         if sign != "<>" and between in (":", "/"):
             ends = (("numerator", low), ("denominator", high))
-            return {"valueRatio": {key: {"value": number(text), **units} for key, text in ends}}
-        if sign != "<>" and between == "-":
+            ratio = {key: {"value": number(text), **units} for key, text in ends}
+            return {"valueRatio": {**ratio, "numerator": {**compared, **ratio["numerator"]}}}
+        if not compared and sign != "<>" and between == "-":
             return _range(run, [low, high], units)
         if sign != "<>" and not between:
-            compared = {"comparator": sign} if sign in _COMPARATORS else {}
             return {"valueQuantity": {"value": number(low), **compared, **units}}
     except BadValue:
         run.issue("warning", "number-format", "kept as text: not numbers")
     return {"valueString": written}
+
+
+def _compared(sign: str) -> Json:
+    return {"comparator": sign} if sign in _COMPARATORS else {}
 
 
 def _sampled(run: Run, parts: list[str], units: Json) -> Json:
@@ -180,6 +196,16 @@ TYPES: dict[str, Read] = {
     **dict.fromkeys(("DTM", "DT", "TS"), _moment),
 }
 DOCUMENTS = frozenset(("ED", "RP"))
+
+
+_MEASURED = ("valueQuantity", "valueRange", "valueRatio", "valueSampledData")
+
+
+def measured(item: Json, units: Json) -> bool:
+    """Whether the elements that hold a value say its unit too."""
+    return any(key in item for key in _MEASURED) or str(item.get("valueString", "")).endswith(
+        " " + units.get("unit", "")
+    )
 
 
 def value(run: Run, kind: str, parts: list[str], units: Json) -> Json:

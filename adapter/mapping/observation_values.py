@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from adapter import terms
-from adapter.mapping.datatypes import V2, concept, ei, identifier_type, repetitions
+from adapter.mapping.datatypes import V2, components, concept, ei, identifier_type, repetitions
 from adapter.mapping.named import organization, practitioner
-from adapter.mapping.observation_types import DOCUMENTS, attachment, unit, value
+from adapter.mapping.observation_types import DOCUMENTS, attachment, measured, unit, value
 from adapter.mapping.parts import HL7, added, also, first, gather, of, own, part, reach
 from adapter.mapping.people import xad
 from adapter.mapping.registry import builder, converter, datatype
-from adapter.mapping.run import BadValue, Run, Side
+from adapter.mapping.run import BadValue, Run, Side, restored
 from adapter.mapping.times import dtm
 
 Json = dict[str, Any]
@@ -21,12 +21,14 @@ _SPECIMEN = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Observation.s
 @builder("observation_id")
 def observation_id(run: Run, texts: list[str]) -> Json | None:
     """OBX-4: what tells observations of one code apart (observation-v2-subid, OG)."""
-    groups = texts[0].split("^")[0].split("&")
+    parts = components(run, texts[0])
+    groups = parts[0].split(run.sub)
     if len(groups) == 1:
-        groups = texts[0].split("^")
+        groups = parts
+    run.sub = "&"
     names = ("original-sub-identifier", "group", "sequence", "identifier")
     inner = [
-        {"url": name, "valueString": text.strip()}
+        {"url": name, "valueString": restored(text.strip())}
         for name, text in zip(names, groups, strict=False)
         if text.strip()
     ]
@@ -56,6 +58,9 @@ def observed(run: Run, texts: list[str]) -> None:
         texts = ["^".join(texts)]
     found = list(_values(run, kind, texts, units))
     draft.origins += [(run.line, key, run.label) for one in found for key in one]
+    if units and found and not all(measured(one, units) for one in found):
+        run.label = "OBX-6"
+        run.issue("information", "unmapped", "a value of this type has no unit")
     if len(found) > 1:
         code = draft.resource.get("code")
         draft.resource["component"] = [{"code": code, **one} for one in found if code]
@@ -202,7 +207,8 @@ def filler_id(run: Run, parts: list[str]) -> Json | None:
 @builder("specimens")
 def specimens(run: Run, texts: list[str]) -> list[Json]:
     """OBX-33: the specimen; R4 has room for one, others are in the element of R5 (OBX-33)."""
-    references = [one for parts in repetitions(run, texts) if (one := _specimen(run, parts))]
+    references = [one for rep, text in enumerate(texts) if (one := _specimen(run, rep, text))]
+    run.rep = 0
     draft = run.drafts.get("Observation")
     if len(references) == 1 and draft is not None:
         draft.resource["specimen"] = references[0]
@@ -210,13 +216,15 @@ def specimens(run: Run, texts: list[str]) -> list[Json]:
     return [{"url": _SPECIMEN, "valueReference": reference} for reference in references]
 
 
-def _specimen(run: Run, parts: list[str]) -> Json | None:
+def _specimen(run: Run, rep: int, written: str) -> Json | None:
     """EIP: a Specimen with the numbers of placer and filler."""
-    found = []
+    found: list[Json] = []
+    run.rep, parts = rep, components(run, written)
     for text, kind in ((part(parts, 1), "PGN"), (part(parts, 2), "FILL")):
-        item = ei(run, text.split("&"))
+        item = ei(run, text.split(run.sub))
         if item is not None:
-            found.append({"type": identifier_type(run, kind, 1), **item})
+            found.append({"type": identifier_type(run, kind, 1), **restored(item)})
+    run.sub = "&"
     if not found:
         return None
     return added(run, "Specimen", {"identifier": found}, found[0]["system"], found[0]["value"])

@@ -45,11 +45,17 @@ def details(outcome: Outcome, field: str) -> list[str]:
         ("TM", "0304", "valueTime", "03:04:00"),
         ("TM", "030405.5-0800", "valueTime", "03:04:05"),
         ("NR", "1^", "valueRange", {"low": {"value": 1, **CM}}),
-        ("VR", "1^9", "valueString", "1-9"),
+        ("VR", "1^9", "valueString", "1-9 cm"),
         ("SN", "<^5", "valueQuantity", {"value": 5, "comparator": "<", **CM}),
         ("SN", "=^5", "valueQuantity", {"value": 5, **CM}),
         ("SN", "^1^:^8", "valueRatio", {"numerator": {"value": 1, **CM},
                                         "denominator": {"value": 8, **CM}}),
+        ("SN", ">^1^:^8", "valueRatio", {"numerator": {"value": 1, "comparator": ">", **CM},
+                                         "denominator": {"value": 8, **CM}}),
+        ("SN", "<^1^-^8", "valueString", "< 1 - 8 cm"),
+        ("NM", ".5", "valueQuantity", {"value": 0.5, **CM}),
+        ("NM", "5.", "valueQuantity", {"value": 5, **CM}),
+        ("ST", "180", "valueString", "180 cm"),
         ("SN", "^1^-^8", "valueRange", {"low": {"value": 1, **CM}, "high": {"value": 8, **CM}}),
         ("SN", "<>^5", "valueString", "<> 5 cm"),
         ("SN", "^3^+", "valueString", "3 + cm"),
@@ -58,6 +64,8 @@ def details(outcome: Outcome, field: str) -> list[str]:
 def test_a_value_by_its_type(kind: str, text: str, element: str, value: object) -> None:
     outcome = one(VISIT, f"OBX|1|{kind}|8302-2^Height^LN||{text}|cm^^UCUM|||||F")
     assert made(outcome, "Observation")[element] == value
+    without = kind not in ("NM", "NR", "VR", "SN") and text != "180"
+    assert details(outcome, "OBX-6") == (["unmapped"] if without else [])
 
 
 @pytest.mark.parametrize(
