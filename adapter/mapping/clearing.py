@@ -8,7 +8,7 @@ from adapter.mapping.model import Map, Rule
 from adapter.record import BY_FIELD, PIECEWISE, by_field, piece
 
 # Elements of which each child is told by a field of its own.
-_BY_CHILD = ("period", "hospitalization")
+_BY_CHILD = ("period", "hospitalization", "meta")
 # Told as a whole list, though single items of it may be deleted.
 _WHOLE = ("diagnosis",)
 # What converters and builders write that no constant beside them shows.

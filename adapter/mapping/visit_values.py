@@ -6,7 +6,7 @@ from typing import Any
 
 from adapter import terms
 from adapter.mapping.authorities import authority
-from adapter.mapping.datatypes import V2, components, concept, cx
+from adapter.mapping.datatypes import V2, components, concept, cx, yes_no
 from adapter.mapping.finish import BASE
 from adapter.mapping.lasting import steady
 from adapter.mapping.named import location
@@ -117,13 +117,15 @@ def finished(run: Run, text: str) -> str:
     return "finished"
 
 
-@converter("protected")
-@steady()
-def protected(run: Run, text: str) -> Json | None:
-    """PV2-22 Y: a protected visit carries the label restricted (v2-to-FHIR PV2-22)."""
-    if text.strip().upper() != "Y":
-        return None
-    return {"system": _CONFIDENTIALITY, "code": "R", "display": "restricted"}
+@builder("protected")
+def protected(run: Run, texts: list[str]) -> list[Json]:
+    """PV2-22 Y: a protected visit carries the label restricted (v2-to-FHIR PV2-22); N ends that."""
+    if yes_no(run, texts[0].strip().upper()):
+        return [{"system": _CONFIDENTIALITY, "code": "R", "display": "restricted"}]
+    stay = run.drafts.get("Encounter")
+    if stay is not None:
+        stay.cleared.append("meta.security")
+    return []
 
 
 @datatype("restriction", 20, but=(15, 16, 18, 19))
