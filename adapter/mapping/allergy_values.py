@@ -6,7 +6,7 @@ from typing import Any
 
 from adapter import terms
 from adapter.constant import opened
-from adapter.mapping.datatypes import V2, concept, repetitions
+from adapter.mapping.datatypes import V2, alternate, concept, repetitions
 from adapter.mapping.parts import HL7, added, also, first, gather, own, part, told
 from adapter.mapping.people import xpn
 from adapter.mapping.registry import builder, converter, datatype
@@ -115,12 +115,20 @@ def _put_patient(side: Side, reference: Json, rep: int) -> None:
 
 @builder("sensitivity")
 def sensitivity(run: Run, texts: list[str]) -> None:
-    """IAM-9: whether it is an allergy or an intolerance (table 0436)."""
+    """IAM-9: whether it is an allergy or an intolerance (table 0436); another code is kept beside.
+
+    An adverse reaction, a contraindication or a side effect is no type of FHIR.
+    """
     draft, code = run.drafts.get("AllergyIntolerance"), part(texts[0].split("^"), 1).upper()
-    found = {"AL": "allergy", "IN": "intolerance"}.get(code)
-    if draft is not None and found:
+    if draft is None or not code:
+        return
+    if found := {"AL": "allergy", "IN": "intolerance"}.get(code):
         draft.resource["type"] = found
-        draft.origins.append((run.line, "type", run.label))
+    else:
+        draft.resource["_type"] = alternate(V2 + "0436", code)
+        if code not in ("AD", "CT", "SE"):
+            run.issue("warning", "code-unknown", "kept as it came: not in table 0436")
+    draft.origins.append((run.line, "type", run.label))
 
 
 @builder("clinician_code")

@@ -179,9 +179,14 @@ def allergy_category(run: Run, parts: list[str]) -> str | None:
     return target.code or None if target else None
 
 
-@datatype("allergy_reaction", 2)
+@datatype("allergy_reaction", 20, but=(15, 16, 18, 19))
 def allergy_reaction(run: Run, parts: list[str]) -> Json | None:
-    """AL1-5: one reaction a repetition, as it is written (v2-to-FHIR AL1-5)."""
+    """AL1-5, IAM-5: one reaction a repetition, as it is written (v2-to-FHIR AL1-5).
+
+    The field is text; what names a coding system is coded all the same.
+    """
+    if len(parts) > 2 and parts[2].strip() and (coded := concept(run, parts, "")):
+        return {"manifestation": [coded]}
     text = " ".join(part.strip() for part in parts[:2] if part.strip())
     return {"manifestation": [{"text": text}]} if text else None
 

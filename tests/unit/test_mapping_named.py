@@ -293,7 +293,9 @@ def test_a_stay_s_diagnosis_with_use_and_rank(kind, rank, use, number, issues):
 @pytest.mark.parametrize(
     ("text", "value"),
     [("hives", {"manifestation": [{"text": "hives"}]}),
-     ("247472004^hives", {"manifestation": [{"text": "247472004 hives"}]}), ("^", None)],
+     ("247472004^hives", {"manifestation": [{"text": "247472004 hives"}]}), ("^", None),
+     ("H^hives^L", {"manifestation": [{"coding": [
+         {"system": f"{SID[:-4]}/CodeSystem/local/L", "code": "H", "display": "hives"}]}]})],
 )  # fmt: skip
 def test_allergy_reaction(text, value):
     assert convert("allergy_reaction", text) == (value, [])
