@@ -129,6 +129,6 @@ def clear(item: Map, rule: Rule) -> Callable[[Run], None]:
             draft_of(run).cleared.append(path)
             run.issue("information", "cleared", f"{item.resource}.{element} is to be deleted")
         else:
-            run.issue("information", "unmapped", f"no {item.resource}.{root} is deleted")
+            run.issue("information", "unmapped", f"no {item.resource}.{rule.to.root} is deleted")
 
     return run_clear
