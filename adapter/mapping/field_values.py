@@ -115,7 +115,7 @@ def _told(run: Run, draft: Draft | None, action: str) -> None:
 
     Both told and taken back in one message it is replaced: what is taken back is not this one.
     """
-    if draft is None:
+    if draft is None or "verificationStatus" in draft.cleared:
         return
     if action != "D":
         draft.cleared.append("verificationStatus")
