@@ -55,11 +55,14 @@ def days(run: Run, text: str) -> Json:
 
 
 @converter("yes_no")
-def yes_no(run: Run, text: str) -> bool:
-    """Table 0136 Y/N as boolean. Raises BadValue."""
+def yes_no(run: Run, text: str) -> bool | None:
+    """Table 0136 Y/N as boolean; unknown (table 0532) is neither. Raises BadValue."""
     target = terms.table("yes-no").get(text)
     if target is None:
         raise BadValue("flag-format", "expected Y or N")
+    if not target.code:
+        run.issue("information", "unmapped", "unknown is neither yes nor no")
+        return None
     return target.code == "true"
 
 

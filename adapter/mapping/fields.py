@@ -19,7 +19,7 @@ from adapter.mapping.paths import LINE, hl7_source, putter
 from adapter.mapping.records import Compiled, FieldFunction, skeleton, sourced
 from adapter.mapping.registry import BUILDERS, CONVERTERS, Converter
 from adapter.mapping.run import BadValue, Draft, Run, restored
-from adapter.mapping.steps import NULL, build_step, clear, open_draft
+from adapter.mapping.steps import NULL, build_step, clear, open_draft, says
 
 Json = dict[str, Any]
 WIDEST = 120  # fields of the widest segment, and room
@@ -35,10 +35,12 @@ def segment(name: str, folder: str = "segments") -> Compiled:
     compiled = skeleton(file.maps, WIDEST)
     compiled.fields[0] = False
     by_field: dict[int, Field] = {}
+    reads = {rule.source: rule.convert for _, rule in sourced(file)}
     for item, rule in sourced(file):
         place, part = _own(file.file, name[:3], rule.source)
         _check(file.file, name[:3], item, rule)
-        by_field.setdefault(place, Field()).add(file.file, item, rule, part)
+        found = by_field.setdefault(place, Field())
+        found.add(file.file, item, rule, part, reads.get(rule.unless, ""))
         if rule.need:
             compiled.needs.append((place, rule.source, f"{rule.source} is required"))
     for source in file.ignore:
@@ -89,8 +91,8 @@ class Field:
     read: set[int] = field(default_factory=set)
     beside: set[int] | None = field(default_factory=set)  # fields that steady readers ask too
 
-    def add(self, file: str, item: Map, rule: Rule, part: int) -> None:
-        """Compile one more rule that reads this field."""
+    def add(self, file: str, item: Map, rule: Rule, part: int, other: str) -> None:
+        """Compile one more rule that reads this field; `other` reads the field of its `unless`."""
         self.clears.append(clear(item, rule))
         self._note(rule)
         if rule.build:
@@ -98,6 +100,8 @@ class Field:
             self.read |= set(range(1, 15))
             return
         step, read = _step(file, item, rule, part)
+        if rule.unless:
+            step = _unless(step, says(hl7_source(rule.unless)[1], other))
         self.read |= {part} if part else read
         self.steps.append(step)
         if rule.to.repeats:
@@ -359,20 +363,15 @@ def _complain(item: Map, rule: Rule) -> Callable[[Run, BadValue], None]:
 
 
 def _choosy(rule: Rule, step: PartsStep) -> PartsStep:
-    """A step that only runs where its `where` fits and its `unless` is empty."""
-    if not (rule.where or rule.unless):
+    """A step that only runs where its `where` fits."""
+    if not rule.where:
         return step
-    where = _where(rule.where) if rule.where else None
-    blocked = hl7_source(rule.unless)[1] if rule.unless else 0
+    where = _where(rule.where)
+    return lambda run, parts, rep: where(parts) and step(run, parts, rep)
 
-    def run_rule(run: Run, parts: list[str], rep: int) -> bool:
-        if where is not None and not where(parts):
-            return False
-        if blocked and blocked < len(run.fields) and run.fields[blocked] not in ("", NULL):
-            return True
-        return step(run, parts, rep)
 
-    return run_rule
+def _unless(step: PartsStep, told: Callable[[Run], bool]) -> PartsStep:
+    return lambda run, parts, rep: told(run) or step(run, parts, rep)
 
 
 def _nothing(run: Run, text: str) -> None:

@@ -132,3 +132,29 @@ def clear(item: Map, rule: Rule) -> Callable[[Run], None]:
             run.issue("information", "unmapped", f"no {item.resource}.{rule.to.root} is deleted")
 
     return run_clear
+
+
+_EMPTY = '^~& "'
+
+
+def says(place: int, name: str) -> Callable[[Run], bool]:
+    """A function: whether a field of the segment says anything that its converter can read.
+
+    What is wrong with it is reported where its own rule runs.
+    """
+    convert = CONVERTERS[name].text if name else None
+
+    def told(run: Run) -> bool:
+        text = run.fields[place] if place < len(run.fields) else ""
+        if convert is None or not text.strip(_EMPTY):
+            return bool(text.strip(_EMPTY))
+        kept = run.issues, run.once, run.tape
+        run.issues, run.once, run.tape = [], set(), None
+        try:
+            return convert(run, text) is not None
+        except BadValue:
+            return False
+        finally:
+            run.issues, run.once, run.tape = kept
+
+    return told

@@ -113,7 +113,8 @@ def prior_temporary(run: Run, parts: list[str]) -> Json | None:
 
 @converter("finished")
 def finished(run: Run, text: str) -> str:
-    """PV1-45: a stay with an end is finished (v2-to-FHIR PV1-45)."""
+    """PV1-45: a stay with an end is finished (v2-to-FHIR PV1-45). Raises BadValue for no time."""
+    dtm(run, text)
     return "finished"
 
 

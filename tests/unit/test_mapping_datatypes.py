@@ -289,6 +289,7 @@ def test_cwe(text, value):
         ("days", "three", None, [("number-format", "PID-3")]),
         ("yes_no", "Y", True, []),
         ("yes_no", "N", False, []),
+        ("yes_no", "U", None, [("unmapped", "PID-3")]),
         ("yes_no", "maybe", None, [("flag-format", "PID-3")]),
         ("ssn", "000-00-0000", "000000000", []),
         ("string_concept", " Chest pain ", {"text": "Chest pain"}, []),

@@ -200,6 +200,8 @@ def test_where_empty_and_where_another_share_a_field(pid):
         ("20260101", "Y", {"deceasedDateTime": "2026-01-01"}),
         ("20260101", "", {"deceasedDateTime": "2026-01-01"}),
         ('""', "N", {"deceasedBoolean": False}),  # deleted is empty
+        ("00000000", "Y", {"deceasedBoolean": True}),  # no date says nothing
+        (" ", "Y", {"deceasedBoolean": True}),
     ],
 )
 def test_unless(pid, date, flag, patient):
