@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 
 from adapter.issues import FAILING, Issue
 from adapter.record import Entry, Location
@@ -75,9 +78,23 @@ def bundle_entry(entry: Entry) -> dict[str, Any]:
     kind = resource["resourceType"]
     if entry.identity:
         system, value = entry.identity[0]
-        url = f"{kind}?identifier={system}|{value}"
+        plain = value.isalnum() and value.isascii()
+        url = f"{kind}?identifier={_asked(system)}|{value if plain else _escaped(value)}"
     else:
         uid = urn.removeprefix("urn:uuid:")
         url = f"{kind}/{uid}"
         resource = {"resourceType": kind, "id": uid, **resource}
     return {"fullUrl": urn, "resource": resource, "request": {"method": "PUT", "url": url}}
+
+
+_SPECIAL = re.compile(r"[\\,|$]")
+
+
+def _escaped(text: str) -> str:
+    """A text as a value of a search, `\\` before what means more there (R4 search, Escaping)."""
+    return quote(_SPECIAL.sub(r"\\\g<0>", text), safe="/:")
+
+
+@lru_cache(maxsize=4096)
+def _asked(system: str) -> str:
+    return _escaped(system)
