@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapter.mapping.authorities import authority
 from adapter.mapping.datatypes import concept, cx, repetitions
 from adapter.mapping.named import organization, organization_hd
 from adapter.mapping.parts import HL7, also, first, gather, later, of, part
@@ -123,21 +124,23 @@ def organization_name(run: Run, parts: list[str]) -> Json | None:
 
 @datatype("prior_id", 10)
 def prior_id(run: Run, parts: list[str]) -> Json | None:
-    """MRG-1, -2, -4: without an authority it is that of the patient's own record number.
+    """MRG-1, -2, -4: without an authority it is that of the patient's own number of its type.
 
-    Only where all record numbers of PID-3 have one authority: one is never taken by position.
+    MR, if it has no type. Only where these numbers of PID-3, else all record numbers, have one
+    authority: one is never taken by position.
     """
     item = cx(run, parts)
-    if item is None or part(parts, 4):
+    if item is None or part(parts, 4) or item["system"] != authority(run, ""):
         return item
     patient = run.drafts.get("Patient")
     known = patient.resource.get("identifier", ()) if patient is not None else ()
-    systems = {one["system"] for one in known if _record_number(one)}
-    if len(systems) == 1:
-        item["system"] = systems.pop()
+    for types in ({part(parts, 5).upper() or "MR"}, {"MR", "PI", ""}):
+        systems = {one["system"] for one in known if types & _types(one)}
+        if len(systems) == 1:
+            item["system"] = systems.pop()
+            break
     return item
 
 
-def _record_number(item: Json) -> bool:
-    codes = [coding.get("code") for coding in item.get("type", {}).get("coding", ())]
-    return not codes or bool({"MR", "PI"} & set(codes))
+def _types(item: Json) -> set[str]:
+    return {coding["code"] for coding in item.get("type", {}).get("coding", ())} or {""}

@@ -111,6 +111,21 @@ def test_a_bare_prior_number_is_not_guessed_among_two_authorities() -> None:
     assert patients(outcome)["M2"]["identifier"][0]["system"].endswith("/facility/MERCYTEST")
 
 
+@pytest.mark.parametrize(
+    ("prior", "system"),
+    [
+        ("M2", "urn:oid:2.999.1"),
+        ("M2^^^^MR", "urn:oid:2.999.1"),
+        ("M2^^^^PI", "urn:oid:2.999.2"),
+        ("90000011A^^^^MA", "https://ecm-adapter.example/fhir/sid/cin"),
+    ],
+)
+def test_a_bare_prior_number_is_of_the_authority_of_its_type(prior: str, system: str) -> None:
+    outcome = one("A40", f"PID|||M1{SYSTEM}~E1^^^HIE&2.999.2&ISO^PI", f"MRG|{prior}")
+    loser = patients(outcome)[prior.partition("^")[0]]
+    assert loser["identifier"][0]["system"] == system
+
+
 @pytest.mark.parametrize("event", ["A46", "A47", "A48"])
 def test_a_new_number_is_no_merge(event: str) -> None:
     outcome = one(event, f"PID|||M1{SYSTEM}", f"MRG|M2{SYSTEM}")
