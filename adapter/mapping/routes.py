@@ -35,10 +35,11 @@ class Routed(NamedTuple):
             self.forms[form].apply(run, fields, labels)
 
 
-def _code(fields: Sequence[str], place: int) -> str:
-    """The first component of a field, in capitals."""
+def _code(fields: Sequence[str], place: int, part: int = 0) -> str:
+    """The first component of a field, or another, in capitals."""
     text = fields[place] if place < len(fields) else ""
-    return text.partition("~")[0].partition("^")[0].strip().upper()
+    parts = text.partition("~")[0].split("^")
+    return parts[part].strip().upper() if part < len(parts) else ""
 
 
 def _visit(run: Run, fields: Sequence[str]) -> str:
@@ -164,9 +165,12 @@ def _named_other(run: Run, fields: Sequence[str]) -> str:
     """Whose numbers IN1-36 and IN2 hold when IN1-17 is empty: IN1-16 may name another person."""
     patient = run.drafts.get("Patient")
     known = patient.resource.get("name", ()) if patient is not None else ()
-    families = {name.get("family", "").upper() for name in known}
-    family = _code(fields, 16).partition("&")[0].strip()
-    return "OTHER" if family and family not in families else ""
+    family, given = (_code(fields, 16, place).partition("&")[0].strip() for place in (0, 1))
+    for name in known:
+        own = name.get("family", "").upper(), "".join(name.get("given", ())[:1]).upper()
+        if family in ("", own[0]) and given in ("", own[1]):
+            return ""
+    return "OTHER" if family or given else ""
 
 
 def _guarantor(run: Run, fields: Sequence[str]) -> str:
