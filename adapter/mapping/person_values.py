@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapter import terms
 from adapter.mapping.authorities import authority
-from adapter.mapping.datatypes import concept, cx, repetitions
+from adapter.mapping.datatypes import alternate, coding_system, concept, cx, repetitions
+from adapter.mapping.lasting import steady
 from adapter.mapping.named import organization, organization_hd
 from adapter.mapping.parts import HL7, also, first, gather, later, of, part
 from adapter.mapping.people import xad, xpn, xtn
@@ -32,6 +34,18 @@ def county(run: Run, texts: list[str]) -> Json | None:
         known[0]["district"] = name
         return None
     return {"district": name}
+
+
+@datatype("kept_sex", 3)
+@steady()
+def kept_sex(run: Run, parts: list[str]) -> Json | None:
+    """PID-8: a code that FHIR's gender says less than is kept beside it (A, N, X of table 0001)."""
+    code, name = part(parts, 1).upper(), part(parts, 3)
+    table = terms.table("administrative-sex")
+    target, display = table.get(code), terms.fold(table.display(code))
+    if target is None or display in ("", terms.fold(target.display)):
+        return None
+    return alternate(table.system, code) if coding_system(name) in ("", table.system) else None
 
 
 @converter("social_security")
@@ -87,7 +101,7 @@ def contact_name(run: Run, parts: list[str]) -> Json | None:
     return None if run.rep else xpn(run, parts)
 
 
-@datatype("contact_address", 19)
+@datatype("contact_address", 19, but=(8, 11, 15, 16, 17, 18))
 def contact_address(run: Run, parts: list[str]) -> Json | None:
     """NK1-4: the contact's address (v2-to-FHIR NK1[Patient])."""
     return None if run.rep else xad(run, parts)

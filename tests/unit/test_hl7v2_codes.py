@@ -141,6 +141,9 @@ def test_class(text: str, expected: str) -> None:
         ("M^Married^L", "unknown", "M"),
         ("M^male^L", "male", None),
         ("1^Male^L", "unknown", "1"),
+        ("A", "other", "A"),
+        ("X^^HL70001", "other", "X"),
+        ("O", "other", None),
     ],
 )
 def test_sex(text: str, gender: str, kept: str | None) -> None:
@@ -152,4 +155,4 @@ def test_sex(text: str, gender: str, kept: str | None) -> None:
     beside = found.get("_gender", {}).get("extension", [{}])[0].get("valueCodeableConcept", {})
     assert (found["gender"], beside.get("coding", [{}])[0].get("code")) == (gender, kept)
     unknown = [i.at.field for i in outcome.issues if i.at and i.detail == "code-unknown"]
-    assert unknown == (["PID-8"] if kept else [])
+    assert unknown == (["PID-8"] if kept and gender == "unknown" else [])
