@@ -16,7 +16,7 @@ _HL7 = "http://hl7.org/fhir/StructureDefinition/"
 
 
 def use(run: Run, item: Json, table: str, code: str, part: int) -> None:
-    """Write `use` of a name, address or contact point by its table; keep an unknown code beside."""
+    """Write `use` of a name or contact point by its table; a code that has none is kept beside."""
     found = terms.table(table)
     target = found.get(code)
     if target is None:
@@ -24,6 +24,8 @@ def use(run: Run, item: Json, table: str, code: str, part: int) -> None:
         run.issue("warning", "code-unknown", f"not in table {table}", part)
     elif target.code:
         item["use"] = target.code
+    else:
+        item["_use"] = alternate(found.system if found.display(code) else "", code)
 
 
 _XCN_PARTS = ("given", "given", "suffix", "prefix")  # XCN.7 is a degree: a qualification
@@ -171,7 +173,10 @@ def _address_rest(run: Run, item: Json, parts: list[str]) -> None:
     _validity(run, item, (texts[11], texts[12], texts[13]), (12, 13, 14))
 
 
-@datatype("xtn", 18, but=(9, 10, 11, 15, 16, 17))
+_XTN_UNREAD = (9, 10, 11, 15, 16, 17)  # texts, reasons and versions of a number
+
+
+@datatype("xtn", 18, but=_XTN_UNREAD)
 def xtn(run: Run, parts: list[str]) -> Json | None:
     """XTN to ContactPoint (v2-to-FHIR XTN[ContactPoint])."""
     if len(parts) == 1:  # a number and nothing else
@@ -190,13 +195,20 @@ def xtn(run: Run, parts: list[str]) -> Json | None:
         use(run, item, "telecom-use", texts[1], 2)
     if len(parts) > 4 and kind != "email":
         _number_parts(item, texts[4:8])
-    if texts[3] and value != texts[3]:
-        run.issue("information", "unmapped", "an address beside a number is not read", 4)
+    _beside(run, texts, value)
     if len(parts) > 12 and (found := period(run, texts[12], texts[13], (13, 14))):
         item["period"] = found
     if texts[17]:
         _rank(run, item, texts[17])
     return item
+
+
+def _beside(run: Run, texts: list[str], value: str) -> None:
+    """Report a number beside an address, or an address beside a number: one of them is read."""
+    other = {4: texts[3], 1: texts[0], 7: texts[6]} if value == texts[3] else {4: texts[3]}
+    for place, text in other.items():
+        if text and text != value:
+            run.issue("information", "unmapped", "beside another value of this contact", place)
 
 
 _XTN = ("",) * 18  # components
@@ -256,13 +268,13 @@ def _number(texts: list[str]) -> str:
     return f"{number} X{texts[7]}" if texts[7] else number
 
 
-@datatype("home_phone", 18)
+@datatype("home_phone", 18, but=_XTN_UNREAD)
 def home_phone(run: Run, parts: list[str]) -> Json | None:
     """PID-13: home unless XTN.2 says otherwise (v2-to-FHIR PID-13)."""
     return _with_use(xtn(run, parts), "home")
 
 
-@datatype("work_phone", 18)
+@datatype("work_phone", 18, but=_XTN_UNREAD)
 def work_phone(run: Run, parts: list[str]) -> Json | None:
     """PID-14, NK1-6: work unless XTN.2 says otherwise (v2-to-FHIR PID-14)."""
     return _with_use(xtn(run, parts), "work")

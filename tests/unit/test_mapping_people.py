@@ -38,7 +38,7 @@ def parts(**named):
         (" OTTER ^ OLIVE ", {"family": "OTTER", "given": ["OLIVE"]}, []),
         ("OTTER^OLIVE^^^^^L", {"family": "OTTER", "given": ["OLIVE"], "use": "official"}, []),
         ("OTTER^OLIVE^^^^^M", {"family": "OTTER", "given": ["OLIVE"], "use": "maiden"}, []),
-        ("OTTER^^^^^^B", {"family": "OTTER"}, []),  # the guide has no use for a birth name
+        ("OTTER^^^^^^B", {"family": "OTTER", "_use": kept("0200", "B")}, []),  # no use in FHIR
         ("OTTER^^^^^^QQ", {"family": "OTTER", "_use": kept("0200", "QQ")},
          [("code-unknown", "PID-3.7")]),
         ("OTTER^^^^^^^A^CTX", {"family": "OTTER"}, []),
@@ -144,11 +144,13 @@ def numbers(**named):
         ("(916)555-0100^WPN^FX", {"system": "fax", "value": "(916)555-0100", "use": "work"}, []),
         ("(916)555-0100^^CP",
          {"system": "phone", "value": "(916)555-0100", "use": "mobile"}, []),
-        ("(916)555-0100^EMR^BP", {"system": "pager", "value": "(916)555-0100"}, []),
+        ("(916)555-0100^EMR^BP",
+         {"system": "pager", "value": "(916)555-0100", "_use": kept("0201", "EMR")}, []),
         ("^NET^Internet^olive@otter.example",
-         {"system": "email", "value": "olive@otter.example"}, []),
-        ("^NET^X.400^olive@otter.example",
-         {"system": "email", "value": "olive@otter.example"}, []),
+         {"system": "email", "value": "olive@otter.example", "_use": kept("0201", "NET")}, []),
+        ("(916)555-0100^PRN^Internet^olive@otter.example",
+         {"system": "email", "value": "olive@otter.example", "use": "home"},
+         [("unmapped", "PID-3.1")]),
         ("^^^olive@otter.example", {"system": "email", "value": "olive@otter.example"}, []),
         ("olive@otter.example", {"system": "email", "value": "olive@otter.example"}, []),
         ("^^PH^^^916^5550100",
@@ -195,6 +197,8 @@ def test_xtn(text, value, issues):
         ("home_phone", "5550100^^CP", "mobile"),
         ("work_phone", "5550100", "work"),
         ("work_phone", "5550100^QQ", None),
+        ("home_phone", "5550100^EMR", None),
+        ("work_phone", "5550100^BPN^BP", None),
     ],
 )
 def test_where_a_number_stands_says_its_use(name, text, use):
