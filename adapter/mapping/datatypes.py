@@ -140,7 +140,7 @@ def _fills(run: Run, value: str) -> bool:
     return found
 
 
-@datatype("cx", 10)
+@datatype("cx", 10, but=(3,))
 def cx(run: Run, parts: list[str]) -> Json | None:
     """CX to Identifier: system by CX.4, type by CX.5 (v2-to-FHIR CX[Identifier]).
 
@@ -217,7 +217,10 @@ def _cx_rest(run: Run, item: Json, parts: list[str]) -> None:
     if found := period(run, start, end, (7, 8)):
         item["period"] = found
     for place in (8, 9):
-        if len(parts) > place and "assigner" not in item and (names := _filled(run, parts[place])):
+        names = _filled(run, parts[place]) if len(parts) > place else []
+        if names and "assigner" in item:
+            run.issue("information", "unmapped", "an identifier has one assigner", place + 1)
+        elif names:
             item["assigner"] = {"display": names[-1]}
 
 
@@ -225,7 +228,7 @@ def _filled(run: Run, part: str) -> list[str]:
     return [text for text in map(str.strip, part.split(run.sub)) if text]
 
 
-@datatype("visit_number", 10)
+@datatype("visit_number", 10, but=(3,))
 def visit_number(run: Run, parts: list[str]) -> Json | None:
     """PV1-19 CX to a visit number: type VN whatever CX.5 says (v2-to-FHIR PV1-19)."""
     kind = parts[4].strip().upper() if len(parts) > 4 else ""

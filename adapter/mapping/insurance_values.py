@@ -34,7 +34,7 @@ def payor(run: Run, parts: list[str]) -> Json | None:
     return reference
 
 
-@datatype("payor_id", 10)
+@datatype("payor_id", 10, but=(3,))
 def payor_id(run: Run, parts: list[str]) -> Json | None:
     """IN1-3 CX: the payor by the first of its company numbers, where it has no name."""
     number = part(parts, 1)
@@ -54,7 +54,7 @@ def _company(run: Run, payor: Json) -> None:
     gather(resource, "identifier", found)
 
 
-@datatype("member_number", 10)
+@datatype("member_number", 10, but=(3,))
 def member_number(run: Run, parts: list[str]) -> Json | None:
     """IN1-36: the member's number with the payor (US Core Coverage slice memberid, type MB)."""
     item = cx(run, [*parts[:4], *[""] * (4 - len(parts)), "MB", *parts[5:]])
@@ -103,7 +103,7 @@ def own_member_number(run: Run, texts: list[str]) -> Json | None:
     return {"type": kind, "system": terms.system("plan-member", plan), "value": value}
 
 
-@datatype("subscriber_number", 10)
+@datatype("subscriber_number", 10, but=(3,))
 def subscriber_number(run: Run, parts: list[str]) -> Json | None:
     """IN1-10 of type SN, IN1-49: Coverage.subscriberId of R5 as an extension (IN1[Coverage])."""
     item = cx(run, parts)
@@ -126,7 +126,7 @@ def policy_holder(run: Run, parts: list[str]) -> Json | None:
     return reference
 
 
-@datatype("policy_group", 10)
+@datatype("policy_group", 10, but=(3,))
 def policy_group(run: Run, parts: list[str]) -> Json | None:
     """IN1-10 without IN1-11: who holds the policy by the number alone."""
     item = _group_number(run, parts)
@@ -163,7 +163,7 @@ def own_cin(run: Run, texts: list[str]) -> list[Json]:
     ]
 
 
-@datatype("account_number", 10)
+@datatype("account_number", 10, but=(3,))
 def account_number(run: Run, parts: list[str]) -> Json | None:
     """PID-18, MRG-3: an account number, type AN whatever CX.5 says; a Medi-Cal number is none."""
     if is_cin(run, parts):
@@ -176,7 +176,7 @@ def account_number(run: Run, parts: list[str]) -> Json | None:
     return item
 
 
-@datatype("account_cin", 10)
+@datatype("account_cin", 10, but=(3,))
 def account_cin(run: Run, parts: list[str]) -> Json | None:
     """PID-18: some senders put the Medi-Cal number where the account number belongs."""
     if not is_cin(run, parts):

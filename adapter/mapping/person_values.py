@@ -136,7 +136,7 @@ def organization_name(run: Run, parts: list[str]) -> Json | None:
 # --- MRG
 
 
-@datatype("prior_id", 10)
+@datatype("prior_id", 10, but=(3,))
 def prior_id(run: Run, parts: list[str]) -> Json | None:
     """MRG-1, -2, -4: without an authority it is that of the patient's own number of its type.
 

@@ -141,7 +141,7 @@ def restriction(run: Run, parts: list[str]) -> Json | None:
     return {"system": system, "code": code, **({"display": display} if display else {})}
 
 
-@datatype("episode_number", 10)
+@datatype("episode_number", 10, but=(3,))
 def episode_number(run: Run, parts: list[str]) -> Json | None:
     """PV1-54: the hospital's episode of service, where the sender's profile asks for it.
 

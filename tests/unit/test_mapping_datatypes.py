@@ -54,6 +54,9 @@ def kind(code):
         ("D1^^^^^^never^20251231",  # a bad date does not cost the number
          {"system": FACILITY, "value": "D1", "period": {"end": "2025-12-31"}},
          [("date-format", "PID-3.7")]),
+        ("D1^^^^^Annex^^^US&California^Board",
+         {"system": FACILITY, "value": "D1", "assigner": {"display": "Annex"}},
+         [("unmapped", "PID-3.9"), ("unmapped", "PID-3.10")]),
         ("D1^^^^^^^^US&California",
          {"system": FACILITY, "value": "D1", "assigner": {"display": "California"}}, []),
         ("D1^^^^ZZTOP", {"type": kind("ZZTOP"), "system": FACILITY, "value": "D1"},
