@@ -16,6 +16,7 @@ from adapter.outcome import Outcome
 from adapter.pipeline import Pipeline, UnitResult
 from adapter.sources import hl7v2_ack
 from adapter.sources.hl7v2_ack import Answer, Head, Verdict
+from adapter.sources.hl7v2_pieces import opened
 
 log = logging.getLogger("adapter.feeds")
 
@@ -136,8 +137,7 @@ def trouble(raw: bytes, now: datetime) -> list[bytes]:
 
 
 def _answers(raw: bytes, now: datetime, answer: Callable[[Head, int], Answer]) -> list[bytes]:
-    codec = hl7v2_ack.encoding(raw)
-    text = raw.decode(codec, "replace")
+    text, codec, _ = opened(raw)
     heads = list(hl7v2_ack.heads(text))
     ends = [*(head.line for head in heads[1:]), 1 << 62]
     found = [

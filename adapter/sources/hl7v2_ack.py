@@ -7,13 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
-from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from adapter import terms
 from adapter.issues import Issue
-from adapter.record import Location
-from adapter.sources.hl7v2 import _breaks, _codec, _lines, _starts
+from adapter.sources.hl7v2_pieces import lines, pieces
 
 Verdict = Literal["A", "E", "R"]  # taken; our trouble; malformed or not taken
 
@@ -81,24 +79,8 @@ def heads(text: str) -> Iterator[Head]:
 
     Lines are counted as `hl7v2.read` counts them.
     """
-    before, *pieces = _pieces(text)
-    line = _breaks(before)
-    for piece in pieces:
-        yield Head(_lines(piece), line + 1)
-        line += _breaks(piece)
-    if not pieces:
-        yield Head(_lines(text))
-
-
-def _pieces(text: str) -> list[str]:
-    """What stands before the first message, then each message and what follows it."""
-    return [text[start:end] for start, end in pairwise([0, *_starts(text), len(text)])]
-
-
-def encoding(raw: bytes) -> str:
-    """What turns the bytes of messages into text and back byte for byte, whatever their set is."""
-    name = _codec(raw, Location("", 1))[0]
-    return name if name.startswith(("utf-16", "utf-32")) else "latin-1"
+    found = [Head(lines(one.text), one.line) for one in pieces(text) if one.name == "MSH"]
+    yield from found or [Head(lines(text))]
 
 
 def wanted(head: Head, verdict: Verdict) -> list[str]:
@@ -234,20 +216,21 @@ def batch(text: str, answers: Sequence[Sequence[str]], now: datetime) -> str:
     written.
     """
     written = _Batch(now)
-    for number, piece in enumerate(_pieces(text)):
-        written.add(answers[number - 1] if number else [])
-        for line in _lines(piece):
-            if line[:3] in ("FHS", "BHS"):
-                written.open(line)
-            elif line[:3] in ("BTS", "FTS"):
-                written.close(line[:3])
+    waiting = iter(answers)
+    for piece in pieces(text):
+        if piece.name == "MSH":
+            written.add(next(waiting))
+        elif piece.name in ("FHS", "BHS"):
+            written.open(lines(piece.text)[0])
+        elif piece.name:
+            written.close(piece.name)
     written.close("FTS")
     return "".join(written.rows)
 
 
 def enveloped(text: str) -> bool:
     """Whether messages came in a batch or file envelope."""
-    return any(line[:3] in ("FHS", "BHS") for piece in _pieces(text) for line in _lines(piece))
+    return any(piece.name in ("FHS", "BHS") for piece in pieces(text))
 
 
 class _Batch:

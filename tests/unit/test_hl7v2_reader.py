@@ -202,6 +202,33 @@ def test_an_unknown_character_set_of_plain_ascii_harms_nobody():
     assert read(charset("KLINGON", b"OTTER"))[1] == []
 
 
+def test_each_message_is_read_in_its_own_character_set():
+    raw = b"\r".join(
+        charset(name, text.encode(codec))
+        for name, text, codec in (
+            ("8859/1", "PEÑA", "latin-1"),
+            ("UNICODE UTF-8", "ÁLVAREZ", "utf-8"),
+            ("", "MUÑOZ", "utf-8"),
+            ("ISO IR87", "山田", "iso2022_jp"),
+            ("", "NUÑEZ", "latin-1"),
+            ("GB 18030-2000", "王\U0001f600", "gb18030"),
+        )
+    )
+    found, issues = read(raw)
+    assert [*map(family, found)] == ["PEÑA", "ÁLVAREZ", "MUÑOZ", "山田", "NUÑEZ", "王\U0001f600"]
+    assert issues == [("file-encoding", 9, "MSH-18")]  # NUÑEZ
+    assert b"\r".join(message.raw for message in found) == raw
+
+
+@pytest.mark.parametrize("name", ["8859/1", "", "ISO IR87"])
+@pytest.mark.parametrize("end", [b"\r", b"\n", b"\r\n", b"\r\r"])
+def test_the_bytes_of_a_message_are_kept(name, end):
+    came = charset(name, "山".encode("iso2022_jp") if name[:3] == "ISO" else b"PE\xd1A")
+    (message,), _ = read(came.replace(b"\r", end) + end)
+    assert message.raw == came
+    assert read(message.raw)[0][0].segments == tuple(filter(None, message.segments))
+
+
 def test_half_a_character_in_a_text_is_told():
     (message,), issues = read(TWO.replace("OTTER", "O\ud800TTER"))
     assert (family(message), issues) == ("O?TTER^OLIVE", [("file-encoding", 1, "MSH-18")])
