@@ -64,7 +64,11 @@ def adt(
             waiting = []
             yield outcome
         elif found.failed:
-            yield refused(found, "adt", (given or feeds.of_sender("", "", door.port)).source)
+            source = (given or feeds.of_sender("", "", door.port)).source
+            outcome = refused(found, "adt", source)
+            outcome.issues[:0] = waiting
+            waiting = []
+            yield outcome
         else:
             waiting.append(found)
 

@@ -16,7 +16,8 @@ from adapter.sources.hl7v2_pieces import lines, pieces
 Verdict = Literal["A", "E", "R"]  # taken; our trouble; malformed or not taken
 
 _STANDARD = "|^~\\&"
-_HEAD = re.compile(r"MSH([^\w\s])([^\r\n]{1,5}?)\1")
+_HEAD = re.compile(r"MSH([^\w\s])([^\r\n]{1,6}?)\1")
+_TWICE = re.compile(r"(.)\1")  # some senders' programs escape the escape character
 _PLACE = re.compile(r"([A-Z][A-Z0-9]{2})(?:-(\d+)(?:\[(\d+)\])?(?:\.(\d+)(?:\.(\d+))?)?)?")
 _NOT_TAKEN = {"9": ("201", "Unsupported event code"), "11": ("202", "Unsupported processing id"),
               "12": ("203", "Unsupported version id")}  # fmt: skip
@@ -42,6 +43,7 @@ class Head:
     def __init__(self, lines: Sequence[str], line: int = 1) -> None:
         match = _HEAD.match(lines[0]) if lines else None
         found = match[1] + match[2] if match else _STANDARD
+        found = found[:3] + _TWICE.sub(r"\1", found[3:5]) + found[5:]
         self.lines, self.line = lines, line
         self.delimiters = found[:5] + _STANDARD[len(found) :][: 5 - len(found)]
         self._fields = ["", *lines[0].split(found[0])] if match else []
@@ -246,7 +248,7 @@ class _Batch:
         kind = line[:3]
         self.close("BTS" if kind == "BHS" else "FTS")
         self._open[kind] = line[3:4] or "|"
-        self._counts[kind] = 0
+        self._counts |= {"BHS": 0, kind: 0}
         self.rows.append(_envelope(line, self._now))
 
     def add(self, answers: Sequence[str]) -> None:
@@ -261,9 +263,12 @@ class _Batch:
         separator = self._open.pop(header, None)
         if separator is None:
             return
-        self.rows.append(f"{trailer}{separator}{self._counts[header]}\r")
+        count = self._counts[header]
         if header == "BHS":
             self._counts["FHS"] += 1
+        elif not count:  # messages without BHS are a batch too
+            count = int(self._counts["BHS"] > 0)
+        self.rows.append(f"{trailer}{separator}{count}\r")
 
 
 def _envelope(line: str, now: datetime) -> str:

@@ -39,7 +39,9 @@ _WIDE = (  # byte order marks; that of UTF-32 begins as that of UTF-16
 _BYTES = "latin-1"  # a character a byte: text that splits as bytes do, whatever their set is
 # A batch segment that a segment of a message follows stands inside that message.
 _NAME = r"(?:MSH|[FB][HT]S(?![\w ]|[^\r\n\x0b\x1c]*+\s*+(?!MSH|[FB][HT]S)[A-Z][A-Z0-9]{2}\W))"
+_MARK = re.compile("(?<![^\r\n\x0b\x1c])(?:\ufeff|\xef\xbb\xbf)+")  # as a character, as bytes
 _FIRST, _NEXT = re.compile(_NAME), re.compile(rf"[\r\n\x0b\x1c](?={_NAME})")
+_WORD = re.compile(r"MSH[\w ]")
 _FRAME = "\x0b\x1c"  # MLLP: start and end of a block
 
 
@@ -64,16 +66,21 @@ def opened(raw: bytes | str) -> tuple[str, str, bool]:
     """
     if isinstance(raw, str):
         text = raw.encode(errors="replace").decode()  # a lone half of a pair is no character
-        return text.lstrip("\ufeff"), "utf-8", text != raw
+        return _unmarked(text), "utf-8", text != raw
     if raw.isascii() and b"MSH" in raw:
         return raw.decode("ascii"), _BYTES, False
     codec = _wide(raw)
     if not codec:
-        return raw.removeprefix(b"\xef\xbb\xbf").decode(_BYTES), _BYTES, False
+        return _unmarked(raw.decode(_BYTES)), _BYTES, False
     try:
-        return raw.decode(codec).lstrip("\ufeff"), codec, False
+        return _unmarked(raw.decode(codec)), codec, False
     except UnicodeDecodeError:
-        return raw.decode(codec, "replace").lstrip("\ufeff"), codec, True
+        return _unmarked(raw.decode(codec, "replace")), codec, True
+
+
+def _unmarked(text: str) -> str:
+    """Without the byte order marks of files, of which one may hold several end to end."""
+    return _MARK.sub("", text) if "\ufeff" in text or "\xef\xbb\xbf" in text else text
 
 
 def _wide(raw: bytes) -> str:
@@ -107,9 +114,8 @@ def characters(text: str, codec: str, at: Location) -> tuple[str, list[Issue]]:
 
 def pieces(text: str) -> Iterator[Piece]:
     """What stands before the first message or batch segment, if anything, then each of them."""
-    starts = [match.end() for match in _NEXT.finditer(text)]
-    if _FIRST.match(text):
-        starts.insert(0, 0)
+    starts = [0] if _FIRST.match(text) else []
+    starts += [one.end() for one in _NEXT.finditer(text) if not _told(text, one.end())]
     head = text[: starts[0]] if starts else text
     if head:
         yield Piece("", 1, head)
@@ -118,6 +124,13 @@ def pieces(text: str) -> Iterator[Piece]:
         piece = text[at:end]
         yield Piece(piece[:3], line, piece, text[at - 1 : at] == "\x0b" and not _ends(text, at))
         line += _breaks(piece)
+
+
+def _told(text: str, at: int) -> bool:
+    """Whether `MSH` behind a LF is a word of a field: CR ends segments, no delimiter follows."""
+    if text[at - 1] != "\n" or text[at - 2 : at - 1] == "\r" or not _WORD.match(text, at):
+        return False
+    return text.find("\r", max(text.rfind("MSH", 0, at), 0), at) >= 0
 
 
 def _ends(text: str, at: int) -> bool:

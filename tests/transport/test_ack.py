@@ -210,6 +210,20 @@ BATCH = [
 ]
 
 
+def test_messages_without_a_batch_header_are_a_batch() -> None:
+    text = "\r".join(["FHS|^~\\&|A", plain().lines[0], "FTS|1", "FHS|^~\\&|A", "FTS|0", ""])
+    rows = batch(text, [["answer\r"]], NOW).split("\r")
+    assert [row for row in rows if row[:3] != "FHS"] == ["answer", "FTS|1", "FTS|0", ""]
+
+
+@pytest.mark.parametrize("twice", ["^~\\\\&", "^~\\\\&#"])
+def test_an_escape_character_that_stands_twice(twice: str) -> None:
+    msh = plain().lines[0].replace("^~\\&", twice)
+    (answer,) = acknowledge(head(msh), Answer("A"), NOW)
+    assert answer.startswith("MSH|^~\\&|HUB|HARBOR|REG|MERCY|")
+    assert answer.endswith("\rMSA|AA|C1\r")
+
+
 @pytest.mark.parametrize("trailers", [True, False])
 def test_a_batch_is_answered_by_a_batch(trailers: bool) -> None:
     lines = [row for row in BATCH if trailers or row[1:3] != "TS"]

@@ -42,6 +42,25 @@ def test_stored_then_accepted(house: Pipeline) -> None:
     assert patients(house) == 2
 
 
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16"])
+def test_an_answer_names_its_message_whatever_mark_stands_before(
+    house: Pipeline, codec: str
+) -> None:
+    ((answer,),) = take(house, [Frame(message(1).decode().encode(codec))])
+    codec = codec.removesuffix("-sig")
+    assert fields(answer.decode(codec).encode())["MSA"] == ["MSA", "AA", "M000001"]
+
+
+def test_a_wrong_count_is_told_where_no_message_can_be_read(house: Pipeline) -> None:
+    text = b"BHS|^~\\&|A\r" + message(1).replace(b"ADT^A04^ADT_A01", b"ORU^R01") + b"BTS|5\r"
+    take(house, [Frame(text)])
+    (line,) = house.store.ledger()
+    assert [one["details"]["coding"][0]["code"] for one in line.issues] == [
+        "batch-count",
+        "not-supported",
+    ]
+
+
 def test_a_replay_gets_its_first_answer_and_changes_nothing(house: Pipeline) -> None:
     first = take(house, [Frame(message(1))])
     before = [house.store.history("Patient", p["id"]) for p in house.store.each("Patient")]

@@ -68,6 +68,15 @@ def test_byte_order_marks(before, codec):
     assert (message.segments, issues) == ((MSH, PID), [])
 
 
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b"\xef\xbb\xbf" * 2])
+@pytest.mark.parametrize("name", ["OTTER", "PEÑA"])
+def test_a_mark_between_two_files(mark, name):
+    one = TWO.replace("OTTER", name).encode()
+    found, issues = read(one + mark + one)
+    assert [message.raw + b"\r" for message in found] == [one, one]
+    assert ([message.line for message in found], issues) == ([1, 3], [])
+
+
 @pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
 def test_utf_16_without_a_mark(codec):
     (message,), issues = read(TWO.replace("OTTER", "PEÑA").encode(codec))
@@ -77,6 +86,18 @@ def test_utf_16_without_a_mark(codec):
 def test_a_lf_inside_a_field_is_text_where_cr_ends_segments():
     (message,), issues = read(f"{MSH}\r{PID}\nLAKE\r\nPV1|1|I\r")
     assert (message.segments, issues) == ((MSH, PID + "\nLAKE", "PV1|1|I"), [])
+
+
+@pytest.mark.parametrize("word", ["MSH ED by ambulance", "MSHX", "MSH1|a"])
+def test_a_word_of_a_field_begins_no_message(word):
+    (message,), issues = read(f"{MSH}\r{PID}\n{word}\rPV1|1|I\r")
+    assert (message.segments, issues) == ((MSH, f"{PID}\n{word}", "PV1|1|I"), [])
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_a_message_without_delimiters_is_not_part_of_the_one_before(end):
+    found, issues = read(f"{MSH}\r{PID}\r{MSH}{end}{PID}{end}MSH oops{end}{PID}{end}")
+    assert (len(found), issues) == (2, [("message-structure", 5, "MSH-2")])
 
 
 def test_each_message_has_its_own_line_end_and_place():
@@ -280,6 +301,32 @@ def test_batch_counts(bts, fts, issues):
     assert all(message.raw == TWO.rstrip().encode() for message in found)
 
 
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+@pytest.mark.parametrize("tail", ["\r", "\n", "\r\n"])
+def test_an_envelope_has_line_ends_of_its_own(end, tail):
+    inside = TWO.replace("\r", end) * 2
+    text = f"FHS|^~\\&|A\rBHS|^~\\&|A\r{inside}BTS|2\rFTS|1\r".replace("A\r", f"A{tail}")
+    found, issues = read(text.replace("BTS|2\rFTS|1\r", f"BTS|2{tail}FTS|1{tail}"))
+    assert [message.raw.decode() for message in found] == [TWO[:-1]] * 2
+    assert ([message.line for message in found], issues) == ([3, 5], [])
+
+
+def test_every_file_of_several_is_counted_alone():
+    one = BATCH.format(bts=2, fts=1)
+    assert read(one + one)[1] == []
+    assert read(one.replace("FTS|1\r", "") + one)[1] == [("batch-count", 1, "FHS")]
+
+
+def test_messages_without_a_batch_header_are_a_batch():
+    assert read(f"FHS|^~\\&|A\r{TWO}{TWO}FTS|1\r")[1] == []
+    assert read(f"FHS|^~\\&|A\r{TWO}BTS|2\rFTS|1\r")[1] == [("batch-count", 4, "BTS-1")]
+
+
+def test_a_batch_segment_inside_a_message_does_not_end_it():
+    (message,), _ = read(f"{MSH}\rBHS|^~\\&\r{PID}\rBTS|1\r")
+    assert message.segments == (MSH, "BHS|^~\\&", PID)
+
+
 def test_every_batch_of_a_file_is_counted_alone():
     one = f"BHS|^~\\&|A\r{TWO}BTS|1\r"
     assert read(f"FHS|^~\\&|A\r{one}{one}{one}FTS|3\r")[1] == []
@@ -307,7 +354,7 @@ def test_one_bad_message_does_not_spoil_the_rest():
     )
 
 
-def test_what_stands_before_the_first_message_is_told_once():
+def test_what_stands_outside_of_messages_is_told_once():
     found, issues = read(f"report of today\rpage 1\r{TWO}")
     assert (found[0].line, issues) == (3, [("message-structure", 1, "")])
 
