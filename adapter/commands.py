@@ -17,7 +17,7 @@ from adapter import data, member_commands, pipeline, returned, settings, spreads
 from adapter.errors import OutputError, SettingError
 from adapter.issues import Issue, operation_outcome
 from adapter.outcome import Outcome, Unit
-from adapter.record import Location
+from adapter.record import Location, shown
 
 _TOLD = 200  # units between two lines of progress
 
@@ -57,18 +57,19 @@ def _wrong(issue: Issue) -> bool:
 
 def _outcomes(options: Namespace, file: Path) -> Iterator[Outcome]:
     if options.kind == "mif":
-        return conversion.rows(file, conversion.member_table(options.plan))
+        return conversion.rows(file, conversion.member_table(options.plan), shown(file))
     if options.kind in ("services", "outreach"):
-        return conversion.rows(file, conversion.service_table(options.log, options.kind))
+        table = conversion.service_table(options.log, options.kind)
+        return conversion.rows(file, table, shown(file))
     if options.kind in returned.KINDS:
-        return returned.outcomes(returned.Source(file, file.name), options.plan, options.kind)
+        return returned.outcomes(returned.Source(file, shown(file)), options.plan, options.kind)
     content, problem = _read(file)
     if problem is not None:
         return iter([conversion.refused(problem, options.kind, "file")])
     if options.kind == "adt":
-        found = conversion.adt(content, file.name, options.feed)
-        return chain(_conformance(content, file.name), found) if options.conformance else found
-    return iter([conversion.referral(content, options.form, file.name)])
+        found = conversion.adt(content, shown(file), options.feed)
+        return chain(_conformance(content, shown(file)), found) if options.conformance else found
+    return iter([conversion.referral(content, options.form, shown(file))])
 
 
 def _conformance(content: bytes, name: str) -> Iterator[Outcome]:
@@ -82,7 +83,7 @@ def _conformance(content: bytes, name: str) -> Iterator[Outcome]:
 
 def _read(file: Path) -> tuple[bytes, Issue | None]:
     """A whole file, or why not; never more than ECM_MAX_BODY bytes of it in memory."""
-    at, limit = Location(file.name, 1), settings.read().max_body
+    at, limit = Location(shown(file), 1), settings.read().max_body
     try:
         with file.open("rb") as stream:
             content = stream.read(limit + 1)
@@ -179,7 +180,7 @@ def load(options: Namespace) -> int:
                 else:
                     for issue in found:
                         _tell(issue)
-            say(f"{file.name}:", *_counts(tally))
+            say(f"{shown(file)}:", *_counts(tally))
             clean &= tally.clean
     return int(not clean)
 
@@ -198,7 +199,7 @@ def _progress(file: Path, tally: pipeline.Tally) -> None:
     """Say on stderr how much is stored: a result comes only when it is durable."""
     read = tally.units.total()
     if read % _TOLD == 0:
-        sys.stderr.write(f"{file.name}: stored {tally.units['stored']}, read {read}\n")
+        sys.stderr.write(f"{shown(file)}: stored {tally.units['stored']}, read {read}\n")
 
 
 def _load(
@@ -206,18 +207,18 @@ def _load(
 ) -> Iterator[pipeline.UnitResult]:
     if options.kind == "mif":
         came = getattr(options, "received", None)  # not of a folder that is watched
-        return house.mif(file, options.plan, file.name, came or "")
+        return house.mif(file, options.plan, shown(file), came or "")
     if options.kind in ("services", "outreach"):
-        return house.services(file, options.log, file.name, options.kind)
+        return house.services(file, options.log, shown(file), options.kind)
     if options.kind in returned.KINDS:
         take = house.rtf if options.kind == "rtf" else house.otf
-        return take(file, options.plan, file.name)
+        return take(file, options.plan, shown(file))
     content, problem = _read(file)
     if problem is not None:
         return iter([pipeline.UnitResult(1, "refused", issues=(problem,))])
     if options.kind == "adt":
-        return house.adt(content, options.feed, file.name)
-    return house.referral(content, options.form, file.name)
+        return house.adt(content, options.feed, shown(file))
+    return house.referral(content, options.form, shown(file))
 
 
 def _counts(tally: pipeline.Tally) -> list[str]:
@@ -245,11 +246,11 @@ def check(options: Namespace) -> int:
     wrong = 0
     for file in options.files:
         content, problem = _read(file)
-        found = [problem] if problem else list(_check(content, file.name))
+        found = [problem] if problem else list(_check(content, shown(file)))
         for issue in found:
             _tell(issue)
         wrong += sum(issue.failed for issue in found)
-        say(f"{file.name}:", "valid" if not any(i.failed for i in found) else "not valid")
+        say(f"{shown(file)}:", "valid" if not any(i.failed for i in found) else "not valid")
     return int(wrong > 0)
 
 

@@ -12,6 +12,7 @@ from adapter.errors import AdapterError
 from adapter.feeds import health as feed_health
 from adapter.feeds import report as feed_report
 from adapter.pipeline import Pipeline
+from adapter.record import shown
 from adapter.transport import folder as folders
 
 Say = Callable[..., None]
@@ -32,9 +33,9 @@ def _files(paths: list[Path]) -> Iterator[tuple[str, bytes]]:
     for path in paths:
         for file in sorted(filter(Path.is_file, path.rglob("*"))) if path.is_dir() else [path]:
             try:
-                yield file.name, file.read_bytes()
+                yield shown(file), file.read_bytes()
             except OSError as error:
-                raise AdapterError(f"{file.name}: cannot be read ({error.strerror})") from None
+                raise AdapterError(f"{shown(file)}: cannot be read ({error.strerror})") from None
 
 
 _READ = {"mapped": "mapped", "ignored": "left out", "unmapped": "NOT READ"}
@@ -154,7 +155,7 @@ def watch(options: Namespace, load: folders.Load, say: Say) -> int:
         order = ("stored", "duplicate", "refused", "review")
         units = loaded.tally.units
         counts = ", ".join(f"{units[status]} {status}" for status in order if units[status])
-        say(f"{loaded.name}: {counts or 'nothing'} -> {loaded.moved.parent.name}")
+        say(f"{loaded.name}: {counts or 'nothing'} -> {loaded.place}")
 
     if options.once:
         with folder.held():

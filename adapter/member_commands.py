@@ -14,7 +14,7 @@ from adapter.errors import OutputError, SettingError
 from adapter.issues import Issue
 from adapter.pipeline import Pipeline, Tally, UnitResult
 from adapter.program import snapshots
-from adapter.record import Resource
+from adapter.record import Resource, shown
 from adapter.reports import exchange, panel
 from adapter.sources import sample, suggestion_text
 from adapter.sources.suggest import suggest as propose
@@ -32,13 +32,13 @@ def load(house: Pipeline, options: Namespace, say: Say, tell: Tell) -> int:
         received = house.clock()
         tally, refused = Tally(), dict[int, list[Issue]]()
         changes = ""
-        for result in house.mif(file, options.plan, file.name, options.received or ""):
+        for result in house.mif(file, options.plan, shown(file), options.received or ""):
             tally.add(result)
             changes = _changes(house, result) or changes
             if result.status in ("refused", "review") and result.rows:
                 refused.setdefault(result.line, []).extend(result.issues)
             clean &= not _say_wrong(result, bool(options.mend), tell)
-        say(f"{file.name}: {_rows(tally)}")
+        say(f"{shown(file)}: {_rows(tally)}")
         if changes:
             say(f"  members: {changes}")
         if options.mend and refused:
@@ -78,7 +78,7 @@ def _reject(
         out = out.with_name(f"{out.stem}-{file.stem}{out.suffix}")
     with _writing(out, "--mend") as stream:
         came = received.isoformat()
-        found = reject_file.Rejected(file, file.name, options.plan, came, refused)
+        found = reject_file.Rejected(file, shown(file), options.plan, came, refused)
         reject_file.write(stream, found)
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -25,6 +26,11 @@ class Location(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.source}:{self.line}" + (f" {self.field}" if self.field else "")
+
+
+def shown(file: Path) -> str:
+    """A file's name as places and people have it; bytes that are no UTF-8 are replaced."""
+    return file.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 class Value(NamedTuple):

@@ -16,11 +16,12 @@ from typing import NamedTuple
 from adapter import spreadsheet
 from adapter.errors import AdapterError, SettingError, StoreError
 from adapter.pipeline import Tally, UnitResult
+from adapter.record import shown
 
 log = logging.getLogger("adapter.transport")
 
 # Names under which others still write; a file is renamed when it is whole.
-_PARTS = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".swp")
+PARTS = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".swp")
 
 Load = Callable[[Path], Iterable[UnitResult]]
 
@@ -34,11 +35,11 @@ class Look(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """A file that was loaded and moved, and what became of its units."""
+    """A file that was loaded, what became of its units, and where it is now."""
 
     name: str
     tally: Tally
-    moved: Path
+    place: str
 
 
 class Folder:
@@ -88,25 +89,35 @@ class Folder:
         except OSError as error:
             raise SettingError(f"the folder cannot be read: {error.strerror}") from None
         for name in names:
-            if not name.startswith(".") and not name.lower().endswith(_PARTS):
+            if not name.startswith(".") and not name.lower().endswith(PARTS):
                 yield self.path / name
 
-    def take(self, file: Path, load: Load) -> Loaded:
+    def take(self, file: Path, load: Load) -> Loaded | None:
         """Load a file, then move it: to `failed` when a unit was refused, with a reject file.
 
-        A process that dies in between loads it again, and the store knows each unit. Raises
-        StoreError, and leaves the file where it is, when the database is out of reach.
+        A file that changed since the look, or is gone, waits for the next one (None); one that
+        changed while it was loaded is read again: the store knows each unit, as it does when a
+        process dies in between. Raises StoreError, and leaves the file where it is, when the
+        database is out of reach; OSError when it cannot be moved.
         """
+        look, seen = _look(file), self._seen.pop(file.name, None)
+        if look is None or seen is None or seen[0] != look:
+            return None
         tally, rows = Tally(), list[list[object]]()
         for result in load(file):
             tally.add(result)
             if result.status in ("refused", "review"):
                 rows += spreadsheet.found_rows(result.issues)
-        moved = _move(file, self.done if not tally.units["refused"] else self.failed)
-        self._seen.pop(file.name, None)
+        try:
+            moved = _move(file, self.done if not tally.units["refused"] else self.failed)
+        except FileNotFoundError:
+            return Loaded(shown(file), tally, "gone: it was taken away meanwhile")
+        if _look(moved) != look:
+            _move(moved, self.path)
+            return Loaded(shown(file), tally, "left: it changed meanwhile")
         if rows:
             _write(moved.with_name(moved.name + ".rejects.csv"), rows)
-        return Loaded(file.name, tally, moved)
+        return Loaded(shown(file), tally, moved.parent.name)
 
 
 def watch(
@@ -144,8 +155,12 @@ def round_(folder: Folder, load: Load, tell: Callable[[Loaded], None]) -> Iterat
         except StoreError as error:
             log.error("a file waits for the database: %s", error)
             return
-        tell(loaded)
-        yield loaded
+        except OSError as error:
+            log.error("a file was loaded, and cannot be moved: %s", error.strerror)
+            continue
+        if loaded is not None:
+            tell(loaded)
+            yield loaded
 
 
 def _look(file: Path) -> Look | None:

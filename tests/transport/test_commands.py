@@ -56,6 +56,24 @@ def test_a_folder_is_loaded(
     assert ledger(database) == ["stored", "refused", "stored"]
 
 
+@pytest.mark.parametrize("command", ["convert", "load", "watch"])
+def test_a_name_that_is_no_utf_8(
+    tmp_path: Path, database: str, capfd: pytest.CaptureFixture[str], command: str
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    file = folder / os.fsdecode(b"pe\xf1a.hl7")
+    file.write_bytes(message(1) + message(2, "A77"))
+    where = [str(file)] if command == "convert" else [str(folder)]
+    where += ["--once"] if command == "watch" else []
+    assert cli.main([command, "adt", *where]) == 1
+    assert "pe\ufffda.hl7:" in "".join(capfd.readouterr())
+    if command != "watch":
+        assert cli.main(["feed", "report", str(folder)]) == 1
+    else:
+        assert "pe\ufffda.hl7" in next((folder / "failed").glob("*.csv")).read_text("utf-8")
+
+
 def test_what_an_installation_takes(
     tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

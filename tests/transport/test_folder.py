@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -95,6 +95,77 @@ def test_a_file_waits_for_the_database(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a.hl7", "b.hl7"]
     fine = list(round_(folder, lambda _: [UnitResult(1, "stored")], lambda _: None))
     assert [one.name for one in fine] == ["a.hl7", "b.hl7"]
+
+
+def grow(file: Path) -> None:
+    with file.open("ab") as stream:
+        stream.write(message(2))
+
+
+def replace(file: Path) -> None:
+    part = file.with_name("a.part")
+    part.write_bytes(message(2))
+    part.replace(file)
+
+
+@pytest.mark.parametrize("change", [grow, replace])
+def test_what_changes_while_it_is_loaded_is_read_again(
+    tmp_path: Path, house: Pipeline, change: Callable[[Path], None]
+) -> None:
+    inbox = tmp_path / "inbox"
+    folder = Folder(inbox, 0.0)
+    (inbox / "a.hl7").write_bytes(message(1))
+
+    def load(file: Path) -> Iterator[UnitResult]:
+        yield from house.adt(file.read_bytes(), "", file.name)
+        change(file)
+
+    (first,) = round_(folder, load, lambda _: None)
+    assert (first.place, names(inbox)) == ("left: it changed meanwhile", ["a.hl7"])
+    assert [one.place for one in look(folder, house)] == ["done"]
+    assert [line.status for line in house.store.ledger()] == ["stored", "stored"]
+
+
+def test_what_goes_away_does_not_end_the_watch(tmp_path: Path, house: Pipeline) -> None:
+    inbox = tmp_path / "inbox"
+    folder = Folder(inbox, 0.0)
+    for number, name in enumerate("abc", 1):
+        (inbox / f"{name}.hl7").write_bytes(message(number))
+
+    def load(file: Path) -> Iterator[UnitResult]:
+        yield from house.adt(file.read_bytes(), "", file.name)
+        if file.name == "a.hl7":
+            file.unlink()
+            file.with_name("b.hl7").unlink()
+
+    found = list(round_(folder, load, lambda _: None))
+    assert [(one.name, one.place[:4]) for one in found] == [("a.hl7", "gone"), ("c.hl7", "done")]
+
+
+def test_what_changes_while_it_waits_is_not_whole(tmp_path: Path, house: Pipeline) -> None:
+    inbox = tmp_path / "inbox"
+    folder = Folder(inbox, 0.0)
+    for name in "ab":
+        (inbox / f"{name}.hl7").write_bytes(message(1))
+
+    def load(file: Path) -> Iterator[UnitResult]:
+        yield from house.adt(file.read_bytes(), "", file.name)
+        grow(inbox / "b.hl7")
+
+    assert [one.name for one in round_(folder, load, lambda _: None)] == ["a.hl7"]
+    assert [dict(one.tally.units) for one in look(folder, house)] == [{"duplicate": 1, "stored": 1}]
+
+
+def test_a_file_that_cannot_be_moved_does_not_end_the_watch(
+    tmp_path: Path, house: Pipeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    inbox = tmp_path / "inbox"
+    folder = Folder(inbox, 0.0)
+    (inbox / "a.hl7").write_bytes(message(1))
+    folder.done.rmdir()
+    folder.done.write_bytes(b"")
+    assert [one.name for one in look(folder, house)] == ["done"]  # a file, and no message
+    assert "cannot be moved" in caplog.text
 
 
 def test_one_watcher_at_a_time(tmp_path: Path) -> None:
