@@ -175,4 +175,4 @@ def _fetch(options: Namespace, folder: folders.Folder) -> Callable[[], None]:
     from adapter.transport import sftp
 
     partner = sftp.partner(options.sftp, options.known_hosts, options.key)
-    return lambda: folders.attempt(lambda: sftp.pull(partner, folder.path))
+    return lambda: folders.attempt(lambda: sftp.pull(partner, folder.path, options.settle))

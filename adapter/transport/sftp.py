@@ -15,6 +15,7 @@ from pathlib import Path
 import asyncssh
 
 from adapter.errors import AdapterError, SettingError
+from adapter.transport.folder import PARTS
 
 log = logging.getLogger("adapter.transport")
 
@@ -23,8 +24,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _PLAIN = " (letters, digits, . _ -)"
 _SAME_NAME = 20  # files of one name that may lie in the other side's `done`
 _PATIENCE = 60.0  # seconds for a connection, and for one file to make progress
-_BETWEEN = 2.0  # seconds between the two looks that tell a whole file
 
+Look = tuple[int, int]  # size and time of a file there
 Client = asyncssh.SFTPClient
 REGULAR = asyncssh.FILEXFER_TYPE_REGULAR
 BROKEN = (OSError, asyncssh.Error, TimeoutError)
@@ -66,15 +67,15 @@ def partner(place: str, known_hosts: Path | None, key: Path | None) -> Partner:
     return Partner(match[1], match[2], int(match[3] or 22), match[4], known_hosts, key)
 
 
-def pull(partner: Partner, folder: Path) -> list[Path]:
+def pull(partner: Partner, folder: Path, settle: float) -> list[Path]:
     """Fetch what waits, into a folder; a fetched file moves to `done` on the other side.
 
-    Only regular files whose size stays the same between two looks, with plain names. Raises
+    Only regular files with plain names, of no part, that stay the same for `settle` seconds. Raises
     PullError; what was fetched before it stays. A file that could be fetched but not moved comes
     again, and the store knows its units.
     """
     try:
-        return asyncio.run(_pull(partner, folder))
+        return asyncio.run(_pull(partner, folder, settle))
     except BROKEN as error:
         raise PullError(f"SFTP: {type(error).__name__}") from None
 
@@ -101,45 +102,57 @@ async def connected(partner: Partner) -> AsyncIterator[asyncssh.SFTPClient]:
         yield client
 
 
-async def _pull(partner: Partner, folder: Path) -> list[Path]:
+async def _pull(partner: Partner, folder: Path, settle: float) -> list[Path]:
     async with connected(partner) as client:
-        sizes, _ = await _sizes(client, partner.path)
-        await asyncio.sleep(_BETWEEN)
-        again, odd = await _sizes(client, partner.path)
+        looks, _ = await _looks(client, partner.path)
+        await asyncio.sleep(settle if looks else 0.0)
+        again, odd = await _looks(client, partner.path)
         if odd:
             log.warning("SFTP: %d files are left behind: their names are not plain%s", odd, _PLAIN)
         found = []
-        for name in sorted(name for name, size in again.items() if sizes.get(name) == size):
+        for name in sorted(name for name, look in again.items() if looks.get(name) == look):
             if (folder / name).exists():
                 continue  # one of this name is not loaded yet
-            async with asyncio.timeout(_PATIENCE + again[name] / 100_000):
-                found.append(await _fetch(client, partner.path, name, folder))
+            async with asyncio.timeout(_PATIENCE + again[name][0] / 100_000):
+                found += await _fetch(client, partner.path, name, folder, again[name])
         return found
 
 
-async def _sizes(client: asyncssh.SFTPClient, path: str) -> tuple[dict[str, int], int]:
-    """The sizes of the regular files with plain names, and how many others there are."""
-    found, odd = {}, 0
+async def _looks(client: asyncssh.SFTPClient, path: str) -> tuple[dict[str, Look], int]:
+    """The regular files with plain names, and how many others there are."""
+    found, odd = dict[str, Look](), 0
     for one in await client.readdir(os.fsencode(path)):  # as bytes: names may be of any letters
         name = os.fsdecode(one.filename)
-        if one.attrs.type != REGULAR or name.startswith("."):
+        if one.attrs.type != REGULAR or name.startswith(".") or name.lower().endswith(PARTS):
             continue
         if _NAME.fullmatch(name):
-            found[name] = one.attrs.size or 0
+            found[name] = _look(one.attrs)
         else:
             odd += 1
     return found, odd
 
 
-async def _fetch(client: asyncssh.SFTPClient, path: str, name: str, folder: Path) -> Path:
-    """One file: into a hidden part, to the disk, under its name; then away on the other side."""
-    part, target = folder / f".{name}.part", folder / name
-    await client.get(posixpath.join(path, name), part)
+def _look(attrs: asyncssh.SFTPAttrs) -> Look:
+    return attrs.size or 0, attrs.mtime or 0
+
+
+async def _fetch(
+    client: asyncssh.SFTPClient, path: str, name: str, folder: Path, look: Look
+) -> list[Path]:
+    """One file: into a hidden part, to the disk, under its name; then away on the other side.
+
+    Nothing when it has changed meanwhile.
+    """
+    part, target, there = folder / f".{name}.part", folder / name, posixpath.join(path, name)
+    await client.get(there, part)
+    if _look(await client.stat(there)) != look:
+        part.unlink()
+        return []
     with part.open("rb") as stream:
         os.fsync(stream.fileno())
     part.replace(target)
     await _put_away(client, path, name)
-    return target
+    return [target]
 
 
 async def _put_away(client: asyncssh.SFTPClient, path: str, name: str) -> None:

@@ -76,11 +76,6 @@ def shore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shore]:
     made.close()
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapter.transport.sftp._BETWEEN", 0.0)
-
-
 def names(folder: Path) -> list[str]:
     return sorted(one.name for one in folder.iterdir() if one.is_file())
 
@@ -91,21 +86,52 @@ def test_files_come_once(shore: Shore, tmp_path: Path) -> None:
     (shore.out / ".hidden").write_text("x")
     (shore.out / "folder").mkdir(exist_ok=True)
     (shore.out / "link.hl7").symlink_to(shore.out / "a.hl7")
-    found = pull(shore.partner(), tmp_path)
+    found = pull(shore.partner(), tmp_path, 0.0)
     assert [one.name for one in found] == ["a.hl7", "b.hl7"]
     assert (tmp_path / "a.hl7").read_bytes() == b"a.hl7" * 1000
     assert names(shore.out / "done") == ["a.hl7", "b.hl7"]
-    assert pull(shore.partner(), tmp_path) == []
+    assert pull(shore.partner(), tmp_path, 0.0) == []
     (shore.out / "link.hl7").unlink()
+
+
+def test_what_is_still_sent_is_left(shore: Shore, tmp_path: Path) -> None:
+    part = shore.out / "u.hl7.FilePart"
+    part.write_bytes(b"half")
+    growing = shore.out / "g.hl7"
+    growing.write_bytes(b"half")
+    more = threading.Timer(0.5, growing.write_bytes, [b"whole"])
+    more.start()
+    assert pull(shore.partner(), tmp_path, 1.5) == []
+    more.join()
+    part.rename(shore.out / "u.hl7")
+    assert [one.name for one in pull(shore.partner(), tmp_path, 0.0)] == ["g.hl7", "u.hl7"]
+
+
+def test_what_grows_while_it_is_fetched_is_left(
+    shore: Shore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, get = shore.out / "w.hl7", asyncssh.SFTPClient.get
+    file.write_bytes(b"half")
+
+    async def slow(client: asyncssh.SFTPClient, there: str, part: Path) -> None:
+        await get(client, there, part)
+        file.write_bytes(b"whole")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncssh.SFTPClient, "get", slow)
+        assert pull(shore.partner(), tmp_path, 0.0) == []
+    assert names(tmp_path) == []
+    pull(shore.partner(), tmp_path, 0.0)
+    assert (tmp_path / "w.hl7").read_bytes() == b"whole"
 
 
 def test_a_name_again(shore: Shore, tmp_path: Path) -> None:
     (shore.out / "n.hl7").write_text("one")
-    assert len(pull(shore.partner(), tmp_path)) == 1
+    assert len(pull(shore.partner(), tmp_path, 0.0)) == 1
     (shore.out / "n.hl7").write_text("two")
-    assert pull(shore.partner(), tmp_path) == []  # the first is not loaded yet
+    assert pull(shore.partner(), tmp_path, 0.0) == []  # the first is not loaded yet
     (tmp_path / "n.hl7").unlink()
-    assert len(pull(shore.partner(), tmp_path)) == 1
+    assert len(pull(shore.partner(), tmp_path, 0.0)) == 1
     assert (tmp_path / "n.hl7").read_text() == "two"
     assert {"n.hl7", "n.hl7.1"} <= set(names(shore.out / "done"))
 
@@ -116,7 +142,7 @@ def test_names_that_are_not_plain_stay_and_are_told(
     odd = [shore.out / os.fsdecode(b"latin\xf1.hl7"), shore.out / "two words.hl7"]
     for file in (*odd, shore.out / "plain.hl7"):
         file.write_text("x")
-    found = pull(shore.partner(), tmp_path)
+    found = pull(shore.partner(), tmp_path, 0.0)
     assert [one.name for one in found] == ["plain.hl7"]
     assert [row.getMessage() for row in caplog.records if row.name == "adapter.transport"] == [
         "SFTP: 2 files are left behind: their names are not plain (letters, digits, . _ -)"
@@ -128,7 +154,7 @@ def test_names_that_are_not_plain_stay_and_are_told(
 def test_another_host_key_is_not_believed(shore: Shore, tmp_path: Path) -> None:
     (shore.out / "k.hl7").write_text("one")
     with pytest.raises(PullError, match="HostKeyNotVerifiable"):
-        pull(shore.partner(known_hosts=shore.stranger()), tmp_path)
+        pull(shore.partner(known_hosts=shore.stranger()), tmp_path, 0.0)
     assert names(tmp_path) == []
     (shore.out / "k.hl7").unlink()
 
@@ -136,7 +162,7 @@ def test_another_host_key_is_not_believed(shore: Shore, tmp_path: Path) -> None:
 def test_another_key_of_ours_is_not_let_in(shore: Shore, tmp_path: Path) -> None:
     asyncssh.generate_private_key("ssh-ed25519").write_private_key(str(tmp_path / "other"))
     with pytest.raises(PullError, match="PermissionDenied"):
-        pull(shore.partner(key=tmp_path / "other"), tmp_path)
+        pull(shore.partner(key=tmp_path / "other"), tmp_path, 0.0)
 
 
 @pytest.mark.parametrize("more", [{"path": "/nowhere"}, {"port": 1}])
@@ -147,7 +173,7 @@ def test_out_of_reach(shore: Shore, tmp_path: Path, more: dict[str, object]) -> 
         known.write_text(shore.known.read_text().replace(str(shore.port), "1"))
         changed["known_hosts"] = known
     with pytest.raises(PullError, match="SFTP: "):
-        pull(shore.partner(**changed), tmp_path)
+        pull(shore.partner(**changed), tmp_path, 0.0)
 
 
 @pytest.mark.parametrize(
