@@ -13,7 +13,9 @@ from adapter import alert_commands, api, settings
 from adapter.api import serve
 from adapter.api.seams import LOOPBACK
 from adapter.console import landing
+from adapter.errors import SettingError
 from adapter.feeds import answers, health
+from adapter.mapping import feeds
 from adapter.pipeline import Pipeline
 from adapter.transport import mllp
 from adapter.transport import settings as mllp_settings
@@ -43,9 +45,15 @@ def application(house: Pipeline, given: settings.Settings) -> Callable[..., Any]
 
 
 def run(house: Pipeline, where: Listen, say: Callable[..., None]) -> int:
-    """Serve until Ctrl-C or SIGTERM; requests and messages under way are finished first."""
+    """Serve until Ctrl-C or SIGTERM; requests and messages under way are finished first.
+
+    Raises DataFileError when a feed profile is wrong, and SettingError for a port that is none.
+    """
+    feeds.matches()
     given = settings.read()
     port = given.port if where.port is None else where.port
+    if not 0 <= port <= 65535:
+        raise SettingError("--port, ECM_PORT: expected a number up to 65535")
     given = replace(given, host=where.host or given.host, port=port)
     app = application(house, given)
     with ExitStack() as stack:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -22,12 +22,14 @@ FEED_KEYS = frozenset(
 MATCH_KEYS = frozenset({"application", "facility", "port"})
 CONTROLS = ("unique", "reused")
 NAMESPACES = ("facility", "feed")
+PROCESSING = frozenset("PTD")  # HL7 table 0103
 SWITCHES = frozenset({"important-persons", "service-episodes", "severity-of-reaction", "ssn"})
 DEFAULT = "default"
 
 _CODED = re.compile(r"(?!MSH)[A-Z][A-Z0-9]{2}-\d{1,2}(\.\d{1,2})?")
 _FIELD = re.compile(r"(?!MSH)[A-Z][A-Z0-9]{2}-\d{1,2}")
 _NEVER = re.compile(r"[A-Z][A-Z0-9]{2}(-\d{1,2})?")
+_SYSTEM = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 
 
@@ -95,10 +97,11 @@ def _of_sender(application: str, facility: str, port: int) -> str:
 def matches() -> tuple[Match, ...]:
     """What every profile says of its senders, the closest first.
 
-    Raises DataFileError when two feeds claim the same sender.
+    Raises DataFileError when a profile is wrong, or two feeds claim the same sender.
     """
     found: dict[tuple[str, str, int], Match] = {}
     for name in names():
+        feed(name)
         path = data.path("mappings", "hl7v2", "feeds", f"{name}.toml")
         for row in data.toml(path).get("match", ()):
             _known(data.name(path), "match", row, MATCH_KEYS)
@@ -193,22 +196,71 @@ def _known(file: str, where: str, raw: dict[str, Any], keys: frozenset[str]) -> 
 
 def _checked(file: str, raw: dict[str, Any]) -> None:
     """Each value of a profile, so that a mistake is told at start and not by a message."""
-    try:
-        ZoneInfo(raw.get("zone", ""))
-    except (ZoneInfoNotFoundError, ValueError):
-        raise DataFileError(file, "zone", "not an IANA time zone") from None
-    try:
-        seconds(raw.get("silence", "PT0S"))
-    except ValueError as error:
-        raise DataFileError(file, "silence", str(error)) from None
-    tests = {
-        "control": (raw.get("control", "unique") in CONTROLS, f"one of {', '.join(CONTROLS)}"),
-        "namespaces": (raw.get("namespaces", "facility") in NAMESPACES, " or ".join(NAMESPACES)),
-        "visit": (_FIELD.fullmatch(raw.get("visit", "PV1-19")), "expected a field like PV1-50"),
-        "never": (all(map(_NEVER.fullmatch, raw.get("never", ()))), "segments, and fields: PID-22"),
-        "switches": (SWITCHES.issuperset(raw.get("switches", ())), ", ".join(sorted(SWITCHES))),
-        "codes": (all(map(_CODED.fullmatch, raw.get("codes", {}))), "by field: [codes.PV1-2]"),
-    }
-    for key, (right, text) in tests.items():
-        if not right:
+    for key, (right, text) in _VALUES.items():
+        if (key in raw or key == "zone") and not right(raw.get(key)):
             raise DataFileError(file, key, text)
+
+
+def _is_zone(value: Any) -> bool:
+    try:
+        return _is_text(value) and bool(ZoneInfo(value))
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder of zones
+        return False
+
+
+def _is_duration(value: Any) -> bool:
+    try:
+        return _is_text(value) and seconds(value) >= 0
+    except ValueError:
+        return False
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _are_texts(value: Any, fits: Callable[[str], object] = bool) -> bool:
+    return isinstance(value, list) and all(_is_text(one) and fits(one) for one in value)
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_text, value.values()))
+
+
+def _are_systems(value: Any) -> bool:
+    return _is_table(value) and all(map(_SYSTEM.fullmatch, value.values()))
+
+
+def _are_codes(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        _CODED.fullmatch(place) and _is_table(codes) for place, codes in value.items()
+    )
+
+
+def _are_matches(value: Any) -> bool:
+    """Tables of texts, and whole numbers for ports; an unknown key is told apart."""
+    return isinstance(value, list) and all(
+        isinstance(row, dict)
+        and all(type(one) is (int if key == "port" else str) for key, one in row.items())
+        for row in value
+    )
+
+
+# What each key of a profile may be, and what to say if it is not.
+_VALUES: dict[str, tuple[Callable[[Any], object], str]] = {
+    "source": (_is_text, "expected a text"),
+    "confidence": (_is_text, "expected a text"),
+    "title": (_is_text, "expected a text"),
+    "facility": (_is_text, "expected a text"),
+    "zone": (_is_zone, "not an IANA time zone"),
+    "match": (_are_matches, 'expected tables: { application = "..", facility = "..", port = 1 }'),
+    "authorities": (_are_systems, "expected a table: authority = system, a URI"),
+    "codes": (_are_codes, "by field: [codes.PV1-2]"),
+    "visit": (lambda v: _is_text(v) and _FIELD.fullmatch(v), "expected a field like PV1-50"),
+    "never": (lambda v: _are_texts(v, _NEVER.fullmatch), "segments, and fields: PID-22"),
+    "processing": (lambda v: _are_texts(v, PROCESSING.__contains__), "a list of P, T and D"),
+    "control": (lambda v: v in CONTROLS, f"one of {', '.join(CONTROLS)}"),
+    "namespaces": (lambda v: v in NAMESPACES, " or ".join(NAMESPACES)),
+    "silence": (_is_duration, "expected a duration like PT2H or P1D"),
+    "switches": (lambda v: _are_texts(v, SWITCHES.__contains__), ", ".join(sorted(SWITCHES))),
+}

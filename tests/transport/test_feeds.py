@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from adapter import convert, data, feed_commands
+from adapter import convert, data, feed_commands, serving
 from adapter import store as stores
 from adapter.errors import DataFileError
 from adapter.feeds import health, report
@@ -83,14 +83,44 @@ def test_the_closest_match_reads_a_message(write: Write) -> None:
         ('colour = "red"', "feed.colour"),
         ('match = [{ host = "x" }]', "match.host"),
         ("match = [{}]", "match"),
+        ("zone = 5", "zone"),
+        ('zone = "America"', "zone"),
+        ("source = 5", "syntax"),  # given twice
+        ("title = 5", "title"),
+        ("facility = 5", "facility"),
+        ("silence = 7200", "silence"),
+        ("visit = 19", "visit"),
+        ('processing = "P"', "processing"),
+        ('processing = ["p"]', "processing"),
+        ('processing = ["X"]', "processing"),
+        ('never = "PV1"', "never"),
+        ("never = [5]", "never"),
+        ('switches = "ssn"', "switches"),
+        ('switches = ["sss"]', "switches"),
+        ("control = []", "control"),
+        ('match = { facility = "M" }', "match"),
+        ('match = ["M"]', "match"),
+        ("match = [{ facility = 5 }]", "match"),
+        ('match = [{ port = "2576" }]', "match"),
+        ('codes = ["PV1-2"]', "codes"),
+        ('[codes]\n"PV1-2" = "E"', "codes"),
+        ("[codes.PV1-2]\nE = 5", "codes"),
+        ('authorities = ["MERCY"]', "authorities"),
+        ("[authorities]\nMERCY = 5", "authorities"),
+        ('[authorities]\nMERCY = "no URI"', "authorities"),
     ],
 )
 def test_a_wrong_profile_is_told_by_its_key(write: Write, text: str, key: str) -> None:
     write(mercy=text)
     with pytest.raises(DataFileError) as caught:
-        feeds.feed("mercy")
         feeds.matches()
     assert caught.value.key == key
+
+
+def test_a_wrong_profile_is_told_before_anything_is_served(write: Write, house: Pipeline) -> None:
+    write(mercy="silence = 7200")
+    with pytest.raises(DataFileError, match="silence"):
+        serving.run(house, serving.Listen(port=0), print)
 
 
 def test_two_feeds_may_not_claim_one_sender(write: Write) -> None:
