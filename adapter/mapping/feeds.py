@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import accumulate
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -133,12 +134,23 @@ def prepared(segments: Sequence[str], feed: Feed) -> Sequence[str]:
 
 
 def _with_visit(segments: Sequence[str], visit: str) -> Sequence[str]:
-    """The field that identifies the stay, where PV1-19 is read."""
-    name, _, place = visit.partition("-")
-    value = next((_field(text, int(place)) for text in segments if text.startswith(name)), "")
-    if not value:
-        return segments
-    return [_put(text, 19, value) if text.startswith("PV1") else text for text in segments]
+    """The field that identifies the stay, where PV1-19 is read: of PV1 itself, or of its group.
+
+    A group begins with PID: that of a swap or a merge of several people has its own stay.
+    """
+    name, _, number = visit.partition("-")
+    place, groups = int(number), list(accumulate(text[:3] == "PID" for text in segments))
+    values: dict[int, str] = {}
+    for group, text in zip(groups, segments, strict=True):
+        if text[:3] == name and not values.get(group):
+            values[group] = _field(text, place)
+    made = []
+    for group, text in zip(groups, segments, strict=True):
+        value = ""
+        if text[:3] == "PV1":
+            value = _field(text, place) if name == "PV1" else values.get(group, "")
+        made.append(_put(text, 19, value) if value else text)
+    return made
 
 
 def _recoded(text: str, codes: dict[str, dict[str, str]]) -> str:

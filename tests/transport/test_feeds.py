@@ -161,6 +161,31 @@ def test_facilities_that_share_the_names_of_authorities(write: Write) -> None:
     assert not feeds.feed("default").shared
 
 
+@pytest.mark.parametrize("visit", ["PV1-50", "PID-18", "PV2-24", "ZPV-1"])
+def test_each_of_two_patients_has_a_stay_of_his_own(write: Write, visit: str) -> None:
+    write(mercy=f'match = [{{ facility = "MERCYTEST" }}]\nvisit = "{visit}"')
+    name, _, place = visit.partition("-")
+    rows = ["MSH|^~\\&|REG|MERCYTEST|||20260705083000||ADT^A17|K1|P|2.5.1", "EVN||20260705083000"]
+    for number in "12":
+        for segment in dict.fromkeys(("PID", "PV1", name)):
+            fields = [segment, *[""] * 60]
+            if segment == "PID":
+                fields[3], fields[5] = f"R{number}^^^MERCYTEST^MR", f"OTTER^{number}"
+            if segment == "PV1":
+                fields[2], fields[3] = "I", f"W^{number}^A"
+            if segment == name:
+                fields[int(place)] = f"V{number}^^^MERCYTEST^VN"
+            rows.append("|".join(fields).rstrip("|"))
+    found = outcome("\r".join(rows).encode())
+    assert found.ok
+    people = {one.urn: one.resource for one in found.entries if "name" in one.resource}
+    stays = [e.resource for e in found.entries if e.resource["resourceType"] == "Encounter"]
+    assert [
+        (people[one["subject"]["reference"]]["name"][0]["given"], one["identifier"][0]["value"])
+        for one in stays
+    ] == [(["1"], "V1"), (["2"], "V2")]
+
+
 def test_codes_of_the_sender_s_own(write: Write) -> None:
     write(mercy='match = [{ facility = "MERCYTEST" }]\n[codes.PV1-2]\nERX = "E"')
     own = message(7).replace(b"PV1|1|E|", b"PV1|1|ERX|")
