@@ -386,6 +386,7 @@ def watch(options: Namespace) -> int:
     """Load what comes into a folder until Ctrl-C, or once."""
     from adapter import feed_commands
 
+    _known_names(options)
     house = open_pipeline(options)
     return feed_commands.watch(options, lambda file: _load(house, options, file), say)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from adapter import data
-from adapter.errors import AdapterError
+from adapter.errors import AdapterError, SettingError
 from adapter.feeds import health as feed_health
 from adapter.feeds import report as feed_report
 from adapter.pipeline import Pipeline
@@ -16,6 +16,7 @@ from adapter.record import shown
 from adapter.transport import folder as folders
 
 Say = Callable[..., None]
+_LONGEST = 86400  # seconds between two looks
 
 
 def report(options: Namespace, say: Say) -> int:
@@ -144,7 +145,12 @@ def _health(one: feed_health.Health) -> dict[str, object]:
 
 
 def watch(options: Namespace, load: folders.Load, say: Say) -> int:
-    """Load what comes into a folder until Ctrl-C; with `--once` what is there, then end."""
+    """Load what comes into a folder until Ctrl-C; with `--once` what is there, then end.
+
+    Raises SettingError for a time that is none.
+    """
+    if not (0 <= options.every <= _LONGEST and 0 <= options.settle <= _LONGEST):
+        raise SettingError(f"--every, --settle: expected seconds, up to {_LONGEST}")
     folder = folders.Folder(options.folder, 0.0 if options.once else options.settle)
     fetch = _fetch(options, folder)
     clean = True

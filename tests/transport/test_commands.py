@@ -74,6 +74,24 @@ def test_a_name_that_is_no_utf_8(
         assert "pe\ufffda.hl7" in next((folder / "failed").glob("*.csv")).read_text("utf-8")
 
 
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [(["--feed", "typo"], "--feed"), (["--every", "-1"], "--every"),
+     (["--settle", "nan"], "--settle"),
+     (["--every", "inf"], "--every")],
+)  # fmt: skip
+def test_a_watch_that_cannot_begin(
+    tmp_path: Path, database: str, capsys: pytest.CaptureFixture[str], more: list[str], word: str
+) -> None:
+    assert cli.main(["watch", "adt", str(tmp_path / "in"), *more]) == 2
+    assert word in capsys.readouterr().err
+
+
+def test_a_port_that_is_none(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["serve", "--port", "99999"]) == 2
+    assert "--port" in capsys.readouterr().err
+
+
 def test_what_an_installation_takes(
     tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
