@@ -13,10 +13,11 @@ from sqlalchemy import bindparam, select
 
 from adapter.issues import Doubt, Issue
 from adapter.outcome import Outcome
-from adapter.record import Entry
+from adapter.record import Entry, piece
 from adapter.store import linking, schema
 from adapter.store.doubts import Judges, Unresolved
 from adapter.store.fold import API, EVERYTHING, fold, merge, slots
+from adapter.store.pieces import MARK
 from adapter.store.registers import WEAK, Contribution, Register, Stamp
 from adapter.store.resolve import Resolver, identities
 from adapter.store.said import led
@@ -130,7 +131,7 @@ def join(work: Work, pair: Pair, unit: Telling) -> list[str]:
         take_over(work, on, source, said)
     linking.forget_own(work, on)
     _remember(work, on, pair, unit)
-    _leave(work, off, before, unit)
+    _leave(work, off, before, unit, pair.told)
     changed = [state.ref for state in (on, off) if saved(work, state, unit.now)]
     return changed + repointed(work, (off.ref, on.ref), off.ref, unit.now)
 
@@ -171,15 +172,21 @@ def _remember(work: Work, on: State, pair: Pair, unit: Telling) -> None:
     work.contributed(on, source)
 
 
-def _leave(work: Work, off: State, before: dict[str, Any], unit: Telling) -> None:
-    """The loser keeps what the merge says of it, and shows the rest as it was."""
+def _leave(work: Work, off: State, before: dict[str, Any], unit: Telling, entry: Entry) -> None:
+    """The loser keeps what the merge says of it, and shows the rest as it was.
+
+    Its numbers are old ones, whatever was told of them since.
+    """
     work.contributed(off, *off.contributions, unit.source)
     mine = off.contributions.get(unit.source, {})
     kept = {n: r for n, r in mine.items() if r.stamp == unit.stamp}
-    told = {name.partition("/")[0].removesuffix(WEAK) for name in kept}
+    for item in entry.resource.get("identifier", ()):
+        name = f"identifier{MARK}{piece('identifier', item)}"
+        kept.setdefault(name, Register(unit.stamp, {"": [item]}))
+    told = {name.partition(MARK)[0] for name in kept if not name.endswith(WEAK)}
     for name, value in slots(before).items():
         if name not in told and name not in ("active", "link"):
-            kept[name + WEAK] = Register(unit.stamp, value)
+            kept[name] = Register(unit.stamp, value)
     own = {source: said for source, said in off.contributions.items() if _OWN in source}
     off.contributions.clear()
     off.contributions.update(own | {unit.source: kept})

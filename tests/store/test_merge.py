@@ -82,6 +82,22 @@ def test_a_merge_leaves_one_person_with_everything(store) -> None:
     assert store.read("Patient", loser["id"]).resource["name"] == loser["name"]
 
 
+def test_the_loser_shows_what_it_was(store) -> None:
+    load(store, admitted("M1", 6, "V0"), admitted("M2", 8))
+    before = person(store, "M2")
+    load(store, merged("M1", "M2"))
+    _, loser = the_two(store)
+    for name in ("name", "gender", "birthDate"):
+        assert loser[name] == before[name]
+
+
+def test_the_loser_s_number_is_old_though_it_is_told_since(store) -> None:
+    load(store, admitted("M1", 6), admitted("M2", 8, "V2"), admitted("M2", 14, "V2"))
+    load(store, merged("M1", "M2"))
+    _, loser = the_two(store)
+    assert numbers(loser) == [("M2", "old")]
+
+
 @pytest.mark.parametrize("event", ["A18", "A30", "A34", "A36", "A39", "A40"])
 def test_every_merge_of_people(store, event) -> None:
     account = {"f3": "ACC2^^^MERCY^AN"} if event == "A36" else {}
