@@ -82,6 +82,7 @@ def _system(house: str, name: str, number: str) -> str:
     return terms.system("policy", "/".join(quote(word.strip(), safe="") for word in words))
 
 
+@lru_cache(maxsize=1024)
 def _plan(name: str, number: str) -> str:
     """Our short name of a plan, by the payor's name, or by its number where it has none."""
     found = terms.table("payer").get(name or number.partition("^")[0].strip())
@@ -95,9 +96,11 @@ def own_member_number(run: Run, texts: list[str]) -> Json | None:
     IN1-17 must say so: a whole family may have the number of another subscriber.
     """
     facts = run.facts
-    value = next(repetitions(run, texts), [""])[0].strip()
+    if facts.get("insured", "") not in _SELF[1:]:
+        return None
     plan = _plan(run.decode(facts.get("payor", "")), run.decode(facts.get("payor-id", "")))
-    if not (plan and value) or cin_in(value) or facts.get("insured", "") not in _SELF[1:]:
+    value = next(repetitions(run, texts), [""])[0].strip() if plan else ""
+    if not value or cin_in(value):
         return None
     kind = identifier_type(run, "MB", 1)
     return {"type": kind, "system": terms.system("plan-member", plan), "value": value}
