@@ -44,8 +44,9 @@ def kind(code):
                           "assigner": {"display": "Annex"}}, []),
         ("D1^ ^ ^ ^ ^ ^ ^ ^ ^ ", {"system": FACILITY, "value": "D1"}, []),  # blank is absent
         (" ^7^^HOSP", None, []),
-        ("D1^^^^^ &1.2&ISO^^^US&", {"system": FACILITY, "value": "D1",
-                                    "assigner": {"display": "1.2"}}, []),
+        ("D1^^^^^ &1.2&ISO", {"system": FACILITY, "value": "D1",
+                              "assigner": {"display": "1.2"}}, []),
+        ("D1^^^^^^^^US&", {"system": FACILITY, "value": "D1", "assigner": {"display": "US"}}, []),
         ("D1^^^^^Annex&1.2&ISO", {"system": FACILITY, "value": "D1",
                                   "assigner": {"display": "Annex"}}, []),
         ("D1^^^^^^20250101^20251231",
