@@ -25,9 +25,10 @@ def checked(outcome: Outcome) -> Outcome:
         if not found:
             return outcome
         gone: set[tuple[str, str]] = set()
-        changed = set()
+        changed, places = set(), _places(outcome.entries)
         for issue in found:
-            entry, element = _find(issue.path or "", outcome.entries)
+            place, element = _find(issue.path or "", places)
+            entry = outcome.entries[place] if place >= 0 else None
             entry = _own(outcome, entry) if entry else None
             at = _place(outcome, entry, element)
             name = (entry.urn if entry else "", element)
@@ -75,11 +76,20 @@ def _place(outcome: Outcome, entry: Entry | None, element: str) -> Location:
     return at if origin is None else Location(at.source, origin.line, origin.field)
 
 
-def _find(path: str, entries: list[Entry]) -> tuple[Entry | None, str]:
-    """The entry and top-level element of a path like `Condition[1].code.coding[0]`."""
+def _places(entries: list[Entry]) -> dict[str, list[int]]:
+    """Where the entries of each type of resource are."""
+    places: dict[str, list[int]] = {}
+    for place, entry in enumerate(entries):
+        places.setdefault(entry.resource["resourceType"], []).append(place)
+    return places
+
+
+def _find(path: str, places: dict[str, list[int]]) -> tuple[int, str]:
+    """The entry's place (-1 for none) and the top-level element of a path like
+    `Condition[1].code.coding[0]`.
+    """
     root, _, rest = path.partition(".")
     kind, _, number = root.rstrip("]").partition("[")
-    same = [entry for entry in entries if entry.resource["resourceType"] == kind]
-    place = int(number or 0)
+    same, place = places.get(kind, ()), int(number or 0)
     element = rest.partition(".")[0].partition("[")[0]
-    return (same[place] if place < len(same) else None), element
+    return (same[place] if place < len(same) else -1), element

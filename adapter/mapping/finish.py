@@ -232,6 +232,9 @@ def _stated(profile: str) -> dict[str, Any]:
     return stated
 
 
+_MANY = 100  # origins of which many are the same: those of a field that repeats
+
+
 def _entry(draft: Draft) -> Entry:
     resource, weak = draft.resource, []
     if draft.profile:
@@ -250,7 +253,7 @@ def _entry(draft: Draft) -> Entry:
         draft.urn,
         draft.identity,
         draft.key,
-        draft.origins,
+        draft.origins if len(draft.origins) < _MANY else list(dict.fromkeys(draft.origins)),
         tuple(draft.cleared),
         (*weak, *draft.weak),
         draft.parts,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -44,6 +45,7 @@ def check_unit(
     """
     kinds = _kinds(resources)
     found: list[Issue] = []
+    numbers: list[int] = []
     for place, (urn, resource) in enumerate(resources):
         fixed = type(resource) is Constant and resource.sure is _faults
         if fixed or (only is not None and urn not in only):
@@ -53,8 +55,20 @@ def check_unit(
             wrong += _resolve(resource, met, kinds)
         if wrong:
             root = _root(resource)
-            number = sum(_kind(other) == kinds[urn] for _, other in resources[:place])
+            numbers = numbers or _numbers(resources)
+            number = numbers[place]
             found += faults.issues(f"{root}[{number}]" if number else root, wrong)
+    return found
+
+
+def _numbers(resources: Sequence[tuple[str, Any]]) -> list[int]:
+    """The number of each resource among those of its type, from 0."""
+    counts: Counter[str] = Counter()
+    found = []
+    for _, resource in resources:
+        kind = _kind(resource)
+        found.append(counts[kind])
+        counts[kind] += 1
     return found
 
 

@@ -280,3 +280,25 @@ def test_two_people_of_a_message_have_no_stay_in_common(number: str, ok: bool) -
     (outcome,) = convert.adt("\r".join([head, *groups, ""]).encode())
     assert outcome.ok is ok
     assert [i.detail for i in outcome.issues if i.failed] == ([] if ok else ["contradiction"])
+
+
+def test_a_field_of_many_repetitions_came_from_one_place() -> None:
+    """Whatever is kept of each identifier, it is not the place of all of them."""
+    numbers = "~".join(f"D{number}^^^MERCY^MR" for number in range(500))
+    head = "MSH|^~\\&|REG|MERCYTEST|||20260701080000||ADT^A28|M1|P|2.5\r"
+    outcome = adapter.convert_adt(f"{head}PID|1||{numbers}||OTTER^OLIVE\r")
+    patient = next(e for e in outcome.entries if e.resource["resourceType"] == "Patient")
+    assert len(patient.resource["identifier"]) == 500
+    assert [told for told in patient.told if told[1] == "identifier"] == [
+        (2, "identifier", "PID-3")
+    ]
+
+
+def test_findings_of_many_resources_name_their_own() -> None:
+    head = "MSH|^~\\&|REG|MERCYTEST|||20260701080000||ADT^A28|M1|P|2.5\r"
+    rows = "".join(f"IN1|{number}|P{number}\r" for number in range(1, 51))
+    outcome = adapter.convert_adt(f"{head}PID|1||D1^^^MERCY||OTTER^OLIVE\r{rows}")
+    paths = [issue.path for issue in outcome.issues if issue.detail == "profile"]
+    assert paths == ["Coverage", *(f"Coverage[{number}]" for number in range(1, 50))]
+    found = [e.resource for e in outcome.entries if e.resource["resourceType"] == "Coverage"]
+    assert [one for one in found if "profile" in one.get("meta", {})] == []
