@@ -74,11 +74,12 @@ def _outcomes(options: Namespace, file: Path) -> Iterator[Outcome]:
 
 def _conformance(content: bytes, name: str) -> Iterator[Outcome]:
     """What the judge of structure and tables says: findings beside the Bundles, none refused."""
+    from adapter.sources import hl7v2
     from adapter.validation import hl7v2_conformance
 
-    for issues in hl7v2_conformance.judge(content, name):
-        if issues:
-            yield Outcome(Unit(Location(name, 1), "adt", "hl7apy"), issues=issues)
+    for at, rows in hl7v2.texts(content, name):
+        if issues := hl7v2_conformance.judge(rows, at):
+            yield Outcome(Unit(at, "adt", "hl7apy"), issues=issues)
 
 
 def _read(file: Path) -> tuple[bytes, Issue | None]:

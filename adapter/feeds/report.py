@@ -126,7 +126,8 @@ def report(files: Iterable[tuple[str, bytes]], feed: str = "", judged: bool = Fa
             made.reasons.update({_reason(issue) for issue in outcome.issues if issue.failed})
             _issues(made, outcome.issues)
         if judged:
-            for issues in hl7v2_conformance.judge(raw, name):
+            for at, rows in hl7v2.texts(raw, name):
+                issues = hl7v2_conformance.judge(rows, at)
                 made.conformance.update(_finding(issue) for issue in issues)
     _try_out(made, feed)
     _lacks(made, feeds.feed(feed or feeds.DEFAULT).never)

@@ -66,6 +66,16 @@ def read(raw: bytes | str, source: str = "message") -> Iterator[Message | Issue]
             yield from _whole(piece, codec, source)
 
 
+def texts(raw: bytes | str, source: str) -> Iterator[tuple[Location, list[str]]]:
+    """The segments of each message as they came, with its place: for who judges what was sent."""
+    text, codec, _ = opened(raw)
+    for piece in pieces(text):
+        if piece.name == "MSH":
+            at = Location(source, piece.line)
+            whole, _ = characters("\r".join(lines(piece.text)), codec, at)
+            yield at, [row for row in whole.split("\r") if row]
+
+
 def _whole(piece: Piece, codec: str, source: str) -> Iterator[Message | Issue]:
     """The message of a piece, in its own line end, delimiters and character set."""
     rows = lines(piece.text)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from adapter import terms
 from adapter.issues import Issue, Severity
 from adapter.record import Location
 
@@ -24,24 +24,35 @@ _TYPE = re.compile(r"Datatype \w+ is not correct for (\w+)\.(\w+) ")
 _FIELD = re.compile(r"([A-Z][A-Z0-9]{1,2})_(\d+)")
 
 
-def judge(raw: bytes, source: str) -> Iterator[list[Issue]]:
-    """What hl7apy finds in each message of a file, in order; a warning each, no source value.
+def judge(rows: Sequence[str], at: Location) -> list[Issue]:
+    """What hl7apy finds in the segments of a message; a warning each, no source value.
 
-    Places name segment, field and component, and the line of the message's MSH.
+    Places name segment, field and component, and the line of the message's MSH. Where the sender
+    left the structure out (MSH-9.3) and hl7apy needs it, it is that of the event.
     """
-    text = raw.decode("latin-1").replace("\x0b", "").replace("\x1c", "")
-    lines = text.replace("\r\n", "\r").replace("\n", "\r").split("\r")
-    starts = [n for n, line in enumerate(lines) if line.startswith("MSH")]
-    for start, end in pairwise([*starts, len(lines)]):
-        rows = [line for line in lines[start:end] if line and line[:3] not in ("BTS", "FTS", "BHS")]
-        yield _distinct(_judge(rows, Location(source, start + 1)))
+    found = _findings(rows, at)
+    if found is None and (msh := _structured(rows[0])) != rows[0]:
+        found = _findings([msh, *rows[1:]], at)
+        found = found and [one for one in found if not (one.at and one.at.field[:5] == "MSH-9")]
+    if found is None:
+        found = [Issue("warning", "not-supported", "hl7apy cannot judge this message", at)]
+    return list(dict.fromkeys(found))
 
 
-def _distinct(issues: Iterator[Issue]) -> list[Issue]:
-    return list(dict.fromkeys(issues))
+def _structured(msh: str) -> str:
+    """MSH with the structure of its event in MSH-9.3 (HL7 table 0354), if it has none."""
+    separator, component = msh[3:4] or "|", msh[4:5] or "^"
+    fields = msh.split(separator)
+    kind = [*(fields[8:9] or [""])[0].split(component), "", ""]
+    structure = terms.table("message-structure").get(kind[1].strip().upper())
+    if structure is None or kind[2]:
+        return msh
+    fields[8] = component.join([*kind[:2], structure.code])
+    return separator.join(fields)
 
 
-def _judge(rows: list[str], at: Location) -> Iterator[Issue]:
+def _findings(rows: Sequence[str], at: Location) -> list[Issue] | None:
+    """None when hl7apy cannot read the message."""
     from hl7apy.exceptions import ValidationError
     from hl7apy.parser import parse_message
 
@@ -54,16 +65,13 @@ def _judge(rows: list[str], at: Location) -> Iterator[Issue]:
                 message.validate(report_file=str(report))
             found = report.read_text(encoding="utf-8").splitlines()
     except Exception:  # it knows no 2.9 and not every structure, and then raises what comes
-        yield Issue("warning", "not-supported", "hl7apy cannot judge this message", at)
-        return
-    for name in lost:
-        text = "a segment that the structure of this event does not have here"
-        yield Issue("warning", "message-structure", text, at._replace(field=name))
-    for line in found:
-        yield from _issue(line, at)
+        return None
+    text = "a segment that the structure of this event does not have here"
+    strays = [_found("message-structure", text, at, name) for name in lost]
+    return [*strays, *(issue for line in found for issue in _issue(line, at))]
 
 
-def _lost(rows: list[str], message: Any) -> list[str]:
+def _lost(rows: Sequence[str], message: Any) -> list[str]:
     """Segments that hl7apy left out because they stand where its structure has none."""
     kept = Counter(row[:3] for row in message.to_er7().split("\r"))
     lost = Counter(row[:3] for row in rows) - kept

@@ -335,6 +335,16 @@ def test_a_report_with_the_judge(write: Write) -> None:
     assert not report.report([("a", raw)]).conformance
 
 
+@pytest.mark.parametrize("event", ["A04", "A08", "A11", "A13", "A28", "A31", "A40"])
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16"])
+def test_the_judge_needs_no_structure_and_reads_every_set(event: str, codec: str) -> None:
+    raw = message(1, event).replace(b"EVN|", b"ZVN|")
+    text = raw.decode().replace(f"ADT^{event}^ADT_A01", f"ADT^{event}").replace("DETTE", "DÉTTE")
+    made = report.report([("a", text.encode(codec))], judged=True)
+    assert made.conformance["EVN: required by the standard"] == 1
+    assert "message: hl7apy cannot judge this message" not in made.conformance
+
+
 def test_names_of_the_header_are_told_only_if_they_are_codes(write: Write) -> None:
     raw = message(1, msh="QUILL|9.9").replace(b"A04", b"X!Z")
     told = report.report([("a", raw), ("b", message(2, msh="|"))]).as_json()
