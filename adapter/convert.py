@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,10 +22,11 @@ from adapter.mapping.run import Feed
 from adapter.mapping.service_log import BoundLog, LogMapping
 from adapter.outcome import BUNDLE, Outcome, Unit, bundle_entry
 from adapter.record import Entry, Location, Message, Record, Resource
-from adapter.sources import form_layout, forms, hl7v2, layout
+from adapter.sources import form_layout, forms, hl7v2, hl7v2_ack, hl7v2_pieces, layout
 from adapter.sources import tabular as tables
 from adapter.sources.cells import iso_date
 from adapter.sources.header import Header, mended
+from adapter.sources.hl7v2_ack import Head
 from adapter.sources.rows import AGAIN, Seen
 from adapter.sources.spans import Spans
 
@@ -55,6 +57,7 @@ def adt(
     Raises DataFileError when there is none.
     """
     given = feeds.feed(feed) if feed else None
+    heads: list[Head] = []
     waiting: list[Issue] = []
     for found in hl7v2.read(raw, source):
         if isinstance(found, Message):
@@ -64,13 +67,25 @@ def adt(
             waiting = []
             yield outcome
         elif found.failed:
-            source = (given or feeds.of_sender("", "", door.port)).source
-            outcome = refused(found, "adt", source)
+            heads = heads or list(hl7v2_ack.heads(hl7v2_pieces.opened(raw)[0]))
+            profile = given or _profile(heads, found.at.line if found.at else 1, door.port)
+            outcome = refused(found, "adt", profile.source)
             outcome.issues[:0] = waiting
             waiting = []
             yield outcome
         else:
             waiting.append(found)
+
+
+def _profile(heads: Sequence[Head], line: int, port: int) -> Feed:
+    """The profile of the sender whose message, which could not be read, has this line."""
+    head = heads[max(bisect_right(heads, line, key=_line) - 1, 0)]
+    application, facility = (head.field(n).split(head.delimiters[1])[0] for n in (3, 4))
+    return feeds.of_sender(application, facility, port)
+
+
+def _line(head: Head) -> int:
+    return head.line
 
 
 def _message(message: Message, profile: Feed, door: Door) -> Outcome:

@@ -119,8 +119,9 @@ def report(files: Iterable[tuple[str, bytes]], feed: str = "", judged: bool = Fa
     Raises DataFileError for an unknown feed.
     """
     made = Report(feed or "by sender")
+    nevers: set[frozenset[str]] = set()
     for name, raw in files:
-        _count(made, raw, name)
+        nevers |= _count(made, raw, name, feed)
         for outcome in convert.adt(raw, name, feed):
             made.refused += not outcome.ok
             made.reasons.update({_reason(issue) for issue in outcome.issues if issue.failed})
@@ -130,7 +131,7 @@ def report(files: Iterable[tuple[str, bytes]], feed: str = "", judged: bool = Fa
                 issues = hl7v2_conformance.judge(rows, at)
                 made.conformance.update(_finding(issue) for issue in issues)
     _try_out(made, feed)
-    _lacks(made, feeds.feed(feed or feeds.DEFAULT).never)
+    _lacks(made, frozenset.intersection(*nevers) if nevers else frozenset())
     return made
 
 
@@ -180,7 +181,9 @@ def _finding(issue: Issue) -> str:
     return f"{place or 'message'}: {issue.text}"
 
 
-def _count(made: Report, raw: bytes, name: str) -> None:
+def _count(made: Report, raw: bytes, name: str, feed: str) -> set[frozenset[str]]:
+    """Count what a file has; what each of its senders says it never sends."""
+    nevers = set()
     for found in hl7v2.read(raw, name):
         if not isinstance(found, Message):
             made.messages += found.failed
@@ -190,8 +193,11 @@ def _count(made: Report, raw: bytes, name: str) -> None:
         (made.events if known else made.not_taken)[_named(_EVENT, found.event)] += 1
         made.processing[_named(_PROCESSING, found.processing)] += 1
         made.versions[_named(_VERSION, found.version)] += 1
+        profile = feeds.feed(feed) if feed else feeds.of_sender(found.application, found.facility)
+        nevers.add(profile.never)
         for text in filter(None, found.segments):
-            _segment(made, text, found)
+            _segment(made, text, found, profile.never)
+    return nevers
 
 
 def _named(shape: re.Pattern[str], text: str) -> str:
@@ -199,7 +205,7 @@ def _named(shape: re.Pattern[str], text: str) -> str:
     return text if shape.fullmatch(text) else "other" if text else "none"
 
 
-def _segment(made: Report, text: str, message: Message) -> None:
+def _segment(made: Report, text: str, message: Message, never: frozenset[str]) -> None:
     name, *fields = text.split("|")
     made.segments[name] += 1
     first = 2 if name == "MSH" else 1
@@ -208,6 +214,8 @@ def _segment(made: Report, text: str, message: Message) -> None:
             place = Place(name, number)
             use = made.uses.setdefault(place, Use(_state(place)))
             use.carried += 1
+            if name in never or str(place) in never:
+                made.broken[str(place)] += 1
             if use.state != "mapped" and len(use.probes) < _PROBES and message not in use.probes:
                 use.probes.append(message)
             if place in _rules().times:
@@ -234,7 +242,7 @@ def _issues(made: Report, issues: Iterable[Issue]) -> None:
 
 
 def _lacks(made: Report, never: frozenset[str]) -> None:
-    """What is read but never carried, and what the profile says is never sent but is."""
+    """What is read but never carried; apart, what no sender of the sample ever sends."""
     for place in sorted(_read_by(made.events) - made.uses.keys()):
         name = str(place) if made.segments[place.segment] else place.segment
         if {place.segment, str(place)} & never:
@@ -244,9 +252,6 @@ def _lacks(made: Report, never: frozenset[str]) -> None:
         else:
             made.lacks.append(name)
     made.absent, made.never = _once(made.absent), _once(made.never)
-    for place, use in made.uses.items():
-        if {place.segment, str(place)} & never:
-            made.broken[str(place)] += use.carried
 
 
 def _once(names: list[str]) -> list[str]:

@@ -281,6 +281,42 @@ def test_the_command_tells_which_feed_fell_silent(write: Write, silent: bool, af
     store.close()
 
 
+def test_health_counts_what_cannot_be_read_to_its_sender(write: Write, house: Pipeline) -> None:
+    write(
+        mercy='match = [{ application = "REGISTRATION", facility = "MERCYTEST" }]',
+        harbor='match = [{ facility = "HARBORTEST" }]',
+    )
+    other = message(2).replace(b"MERCYTEST|ECM", b"HARBORTEST^1.2^ISO|ECM", 1)
+    unread = [
+        message(3).replace(b"ADT^A04^ADT_A01", b"ORU^R01"),
+        message(4).replace(b"ADT^A04^ADT_A01", b""),
+        b"\x0b" + message(5),
+        other.replace(b"ADT^A04^ADT_A01", b"ORU^R01").translate(bytes.maketrans(b"|^~", b"*!%")),
+    ]
+    list(house.adt(message(1) + other + b"".join(unread), "", "f"))
+    list(house.adt(b"no message", "", "g"))
+    found = {one.name: one.units for one in health.feeds(house.store, NOW)}
+    assert found == {
+        "mercy": {"stored": 1, "refused": 3},
+        "harbor": {"stored": 1, "refused": 1},
+        "default": {"refused": 1},
+    }
+
+
+def test_a_report_knows_what_each_sender_never_sends(write: Write) -> None:
+    write(
+        mercy='match = [{ facility = "MERCYTEST" }]\nnever = ["PID-8", "PV2"]',
+        harbor='match = [{ facility = "HARBORTEST" }]\nnever = ["PID-7", "PV2"]',
+    )
+    files = [
+        ("a", message(1) + message(2)),
+        ("b", message(3).replace(b"MERCYTEST|", b"HARBORTEST|")),
+    ]
+    made = report.report(files)
+    assert (dict(made.broken), made.never) == ({"PID-8": 2, "PID-7": 1}, ["PV2"])
+    assert report.report(files[:1], "harbor").broken == {"PID-7": 2}
+
+
 def test_a_report_says_what_a_sample_carries(write: Write) -> None:
     write(mercy='never = ["PV2", "PID-22", "PID-8"]')
     raws = [
