@@ -277,7 +277,7 @@ class Resolver:
         """The id of the resource that an entry is about, "" for a new one. Raises Unresolved."""
         alone = entry.urn in self._losers or entry.urn in self._asked.known
         find, heard = (_nobody, False) if alone else (self._find, self._asked.heard)
-        if self._asked.moves_on and not {"name", "birthDate"} & entry.resource.keys():
+        if self._asked.moves_on and {"name", "birthDate"} & entry.resource.keys() <= {*entry.weak}:
             heard = False  # MRG names by number whose it was
         people = [self._candidate(kind, uid) for uid in known]
         found = judges.same_person(entry, people, find, heard)
