@@ -139,7 +139,7 @@ def _with_visit(segments: Sequence[str], visit: str) -> Sequence[str]:
     A group begins with PID: that of a swap or a merge of several people has its own stay.
     """
     name, _, number = visit.partition("-")
-    place, groups = int(number), list(accumulate(text[:3] == "PID" for text in segments))
+    place, groups = int(number), list(accumulate(int(text[:3] == "PID") for text in segments))
     values: dict[int, str] = {}
     for group, text in zip(groups, segments, strict=True):
         if text[:3] == name and not values.get(group):

@@ -143,7 +143,7 @@ def convert(row: Row, told: Case, with_field: bool) -> Json | None:
     segments = _segments(options, {**fields, **own} if with_field else _without(fields, row))
     raw = "\r".join(segments)
     feed = Feed("probe", "feed:probe", "America/Los_Angeles", switches=_switches(options))
-    found = next(hl7v2.message(raw.split("\r"), 1, "probe"))
+    found = next(hl7v2.message(raw, 1, "probe", raw.encode()))
     assert isinstance(found, hl7v2.Message), raw
     unit = Unit(Location("probe", 1), "adt", feed.source, "probe", raw=found.raw)
     outcome = converting.checked(message.convert(found, feed, unit))  # what is invalid is gone

@@ -323,8 +323,9 @@ def test_messages_without_a_batch_header_are_a_batch():
 
 
 def test_a_batch_segment_inside_a_message_does_not_end_it():
-    (message,), _ = read(f"{MSH}\rBHS|^~\\&\r{PID}\rBTS|1\r")
-    assert message.segments == (MSH, "BHS|^~\\&", PID)
+    (message,), issues = read(f"{MSH}\rBHS|^~\\&\r{PID}\rBTS|1\r")
+    assert message.segments == (MSH, "", PID)
+    assert issues == [("message-structure", 2, "")]
 
 
 def test_every_batch_of_a_file_is_counted_alone():
