@@ -38,22 +38,35 @@ def _names(hd: str, sub: str) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=4096)
-def _made(kind: str, *names: str) -> str:
-    return terms.system(kind, "/".join([quote(name, safe="") for name in names]))
+def _own(name: str, house: str, within: str) -> str:
+    """The system of ours that is made of an authority's name, or of the house that has none."""
+    if not name:
+        return terms.system("facility", quote(house, safe=""))
+    names = [name] if name == within else [within, name]
+    return terms.system("authority", "/".join([quote(one, safe="") for one in names]))
 
 
-def local(run: Run, hd: str) -> str:
-    """The system of ours that is made of an authority's name; the sender's own when it has none.
+@lru_cache(maxsize=4096)
+def _assigned(hd: str, sub: str, house: str, within: str) -> tuple[str, bool]:
+    """The system of a written HD, and whether it was made of its name."""
+    name, system = _names(hd, sub)
+    return system or _own(name, house, within), bool(name and not system)
+
+
+def _house(run: Run) -> tuple[str, str]:
+    """The facility that sends, and within what the names of authorities hold.
 
     Many facilities call their authority MRN: such a name holds within one of them, unless the
     feed's profile says that all of its facilities have the names in common.
     """
-    name = _names(hd, run.sub)[0]
-    own = run.feed.facility or run.facts.get("facility", "") or run.feed.name
-    if not name:
-        return _made("facility", own)
-    within = run.feed.name if run.feed.shared else own
-    return _made("authority", name) if name == within else _made("authority", within, name)
+    feed = run.feed
+    house = feed.facility or run.facts.get("facility", "") or feed.name
+    return house, feed.name if feed.shared else house
+
+
+def local(run: Run, hd: str) -> str:
+    """The system of ours that is made of an authority's name; the sender's own when it has none."""
+    return _own(_names(hd, run.sub)[0], *_house(run))
 
 
 def assigner(run: Run, hd: str) -> str:
@@ -61,14 +74,15 @@ def assigner(run: Run, hd: str) -> str:
 
     An authority without a registered system gets one of ours (`local`), and is reported.
     """
-    own = run.feed.authorities.get(hd)
-    if own:
-        return own
-    name, system = _names(hd, run.sub)
-    if name and not system:
+    known = run.feed.authorities.get(hd)
+    if known:
+        return known
+    house, within = _house(run)
+    system, made = _assigned(hd, run.sub, house, within)
+    if made:
         text = "no system is registered for this assigning authority; one was made of its name"
         run.issue_once("authority-unknown", hd, text)
-    return system or local(run, hd)
+    return system
 
 
 def authority(run: Run, hd: str) -> str:
