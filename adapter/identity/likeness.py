@@ -212,6 +212,18 @@ def members(person: Resource) -> frozenset[tuple[str, str]]:
     return frozenset((s, v) for code, s, v in _identifiers(person) if code in wanted)
 
 
+def known_by_record_number(said: Resource, stored: Resource) -> bool:
+    """Whether a record has all the identifiers that are told, and one is no member number."""
+    there = {(item.get("system"), item.get("value")) for item in stored.get("identifier", ())}
+    found, members = False, weights().members
+    for item in said.get("identifier", ()):
+        if (item.get("system"), item.get("value")) not in there:
+            return False
+        codings = item.get("type", {}).get("coding", ())
+        found = found or not any(coding.get("code") in members for coding in codings)
+    return found
+
+
 def only_by_member_number(said: Resource, stored: Resource) -> bool:
     """Whether what two records share of identifiers are numbers of Medi-Cal or a plan alone."""
     there = {(system, value) for _, system, value in _identifiers(stored)}

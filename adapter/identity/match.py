@@ -14,6 +14,7 @@ from adapter.identity.likeness import (
     Likeness,
     families_agree,
     firsts,
+    known_by_record_number,
     likeness,
     members,
     only_by_member_number,
@@ -52,6 +53,8 @@ def resolve(
 def _doubt(said: Resource, stored: Resource, find: Find | None, heard: bool) -> Doubt | None:
     """What speaks against a person who has an identifier of a stored one being that one."""
     people, unsure = [stored], ""
+    if known_by_record_number(said, stored) and not another(said, stored):
+        return None
     if _members(said, stored):
         text = "an identifier of a stored person, but another member number"
         return Doubt(Issue("error", "identity-conflict", text), ranked(said, people))

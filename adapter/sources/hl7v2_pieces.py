@@ -41,6 +41,7 @@ _BYTES = "latin-1"  # a character a byte: text that splits as bytes do, whatever
 _NAME = r"(?:MSH|[FB][HT]S(?![\w ]|[^\r\n\x0b\x1c]*+\s*+(?!MSH|[FB][HT]S)[A-Z][A-Z0-9]{2}\W))"
 _MARK = re.compile("(?<![^\r\n\x0b\x1c])(?:\ufeff|\xef\xbb\xbf)+")  # as a character, as bytes
 _FIRST, _NEXT = re.compile(_NAME), re.compile(rf"[\r\n\x0b\x1c](?={_NAME})")
+_BATCH = ("FHS", "BHS", "BTS", "FTS")
 _WORD = re.compile(r"MSH[\w ]")
 _FRAME = "\x0b\x1c"  # MLLP: start and end of a block
 
@@ -114,6 +115,9 @@ def characters(text: str, codec: str, at: Location) -> tuple[str, list[Issue]]:
 
 def pieces(text: str) -> Iterator[Piece]:
     """What stands before the first message or batch segment, if anything, then each of them."""
+    if text.startswith("MSH") and text.find("MSH", 3) < 0 and not any(map(text.count, _BATCH)):
+        yield Piece("MSH", 1, text)  # one message, as most frames hold
+        return
     starts = [0] if _FIRST.match(text) else []
     starts += [one.end() for one in _NEXT.finditer(text) if not _told(text, one.end())]
     head = text[: starts[0]] if starts else text
@@ -148,8 +152,8 @@ def lines(text: str) -> list[str]:
     """The segments of one piece; a LF inside a field is text where CR ends segments."""
     end = _end(text)
     text = text.replace("\x0b", "").replace("\x1c", "").rstrip("\r\n \t")
-    if end == "\n":
-        return text.split("\n")
+    if end == "\n" or "\n" not in text:
+        return text.split(end)
     return [line.lstrip("\n") for line in text.replace("\r\n", "\r").split("\r")]
 
 

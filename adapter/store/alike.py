@@ -36,6 +36,12 @@ def keys(person: Resource) -> set[str]:
     return {key[:_LONGEST] for key in (*_births(person), *_telecoms(person), *_streets(person))}
 
 
+def asked(person: Resource) -> set[str]:
+    """The keys by which others are looked for: the street only where no birth date tells more."""
+    found = keys(person)
+    return {key for key in found if key[0] != "a"} if any(k[0] == "b" for k in found) else found
+
+
 def _births(person: Resource) -> Iterator[str]:
     birth = str(person.get("birthDate", ""))
     if len(birth) == 10:

@@ -301,7 +301,7 @@ class Resolver:
 
     def _find(self, person: Resource) -> list[Resource]:
         """People who may be the same, by index; whoever was merged as whom they became."""
-        uids = self.work.alike.ids(alike.keys(person))
+        uids = self.work.alike.ids(alike.asked(person))
         survivors = dict.fromkeys(self.work.merged.survivor(alike.KIND, uid) for uid in uids)
         self.work.know_states((alike.KIND, uid) for uid in survivors)
         states = (self.work.state(alike.KIND, uid) for uid in survivors)

@@ -213,13 +213,16 @@ def references(node: Any) -> Iterator[str]:
                 yield from references(value)
 
 
+_NAMED = frozenset((*BY_FIELD, *PIECEWISE))
+
+
 def _parts(entry: Entry, resource: Resource) -> Parts:
     """How lists are told item by item, so that a field that is absent changes nothing."""
     parts: dict[str, Sequence[str]] = dict(entry.parts) if entry.parts else {}
     for element, value in resource.items():
         if element == "period":
             parts[element] = ["."]
-        elif isinstance(value, list) and not parts.get(element) and element not in entry.weak:
+        elif element in _NAMED and not parts.get(element) and element not in entry.weak:
             names = _names(entry, element, value)
             if names and all(names):
                 parts[element] = names
@@ -229,10 +232,12 @@ def _parts(entry: Entry, resource: Resource) -> Parts:
 def _names(entry: Entry, element: str, items: Sequence[Any]) -> list[str]:
     """The pieces that the items of a list are, none for a list that is told as a whole."""
     if element in BY_FIELD:
+        if not isinstance(items, list):
+            return []
         return by_field([label for _, of, label in entry.told if of == element], len(items))
     if element == "diagnosis" and element not in entry.parts:
         return []  # a whole list, unless its items have action codes
-    return [piece(element, item) for item in items] if element in PIECEWISE else []
+    return [piece(element, item) for item in items]
 
 
 def _said(

@@ -158,7 +158,7 @@ def _strange(work: Work, entry: Entry) -> Iterable[str]:
     """The keys of a person whom no identifier names yet."""
     if any(work.owner(name) for name in identities(entry)):
         return ()
-    return alike.keys(entry.resource)
+    return alike.asked(entry.resource)
 
 
 def _likely(work: Work, one: Arrival, namespace: UUID) -> list[Name]:
