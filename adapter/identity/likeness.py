@@ -191,13 +191,28 @@ def _filler(text: str) -> bool:
 
 
 def _identifiers(person: Resource) -> Iterator[tuple[str, str, str]]:
-    """(type, system, value) of every identifier that has them; a CIN is one without a type too."""
+    """(type, system, value) of every identifier that has them."""
     for item in person.get("identifier", ()):
         if item.get("system") and item.get("value") and not _filler(str(item["value"])):
-            codings = item.get("type", {}).get("coding", ())
-            bare = "MA" if item["system"] == terms.system("cin") else ""
-            for code in [str(coding.get("code", "")) for coding in codings] or [bare]:
+            for code in _types(item):
                 yield code, str(item["system"]), str(item["value"])
+
+
+def _types(item: Item) -> list[str]:
+    """The types of an identifier; whatever its sender calls it, the system of a CIN tells it."""
+    member = _member_type(str(item.get("system", "")))
+    if member:
+        return [member]
+    codings = item.get("type", {}).get("coding", ())
+    return [str(coding.get("code", "")) for coding in codings] or [""]
+
+
+@lru_cache(maxsize=1024)
+def _member_type(system: str) -> str:
+    """The type of what Medi-Cal or a plan numbers its members by, `""` for another system."""
+    if system == terms.system("cin"):
+        return "MA"
+    return "MB" if system.startswith(terms.system("plan-member", "")) else ""
 
 
 def _numbers(person: Resource) -> frozenset[tuple[str, str]]:
@@ -219,8 +234,7 @@ def known_by_record_number(said: Resource, stored: Resource) -> bool:
     for item in said.get("identifier", ()):
         if (item.get("system"), item.get("value")) not in there:
             return False
-        codings = item.get("type", {}).get("coding", ())
-        found = found or not any(coding.get("code") in members for coding in codings)
+        found = found or members.isdisjoint(_types(item))
     return found
 
 
@@ -238,7 +252,7 @@ def _documents(person: Resource) -> frozenset[tuple[str, str]]:
 
 
 def _ssn4(person: Resource) -> frozenset[str]:
-    """The last four digits; nobody has 666 before them, and 9 begins what is no such number."""
+    """The last four digits, unless the number fills a place: 123-45-6789, one digit nine times."""
     found = (re.sub(r"\D", "", v) for code, _, v in _identifiers(person) if code == _SSN)
     known = (text for text in found if not _NO_SSN.fullmatch(text))
     return frozenset(text[-4:] for text in known if len(text) >= 4 and text[-4:] != "0000")

@@ -7,7 +7,7 @@ import pytest
 from adapter.identity.match import resolve
 from adapter.issues import Doubt
 from adapter.record import Entry
-from tests.store.made import CIN, identifier, patient
+from tests.store.made import BASE, CIN, identifier, patient
 
 STORED = {
     "resourceType": "Patient", "id": "p1", "birthDate": "1980-05-17",
@@ -86,6 +86,18 @@ def test_twins_share_all_but_a_name(given, gender, known, heard, expected) -> No
     ]
     found = resolve(said, [MEMBER], lambda person: [MEMBER, *others], heard)
     assert (found.issue.detail if isinstance(found, Doubt) else found) == expected
+
+
+@pytest.mark.parametrize("system", [CIN, f"{BASE}/sid/plan-member/sunrise"])
+@pytest.mark.parametrize("code", ["MR", "PI", ""])
+def test_a_member_number_is_one_whatever_it_is_called(system, code) -> None:
+    """Its system tells: `$process-message` takes identifiers of any type, or of none."""
+    said = patient((system, "90000001A", code), name=[{"family": "Garcia"}], birthDate="1955-11-02")
+    if not code:
+        del said.resource["identifier"][0]["type"]
+    stored = {**MEMBER, "identifier": [identifier(system, "90000001A")]}
+    found = resolve(said, [stored], None, True)
+    assert isinstance(found, Doubt) and found.issue.detail == "identity-unsure"
 
 
 def test_another_member_number_is_another_member() -> None:
