@@ -166,9 +166,12 @@ class Resolver:
                 self.taken.append((name, uid))
             self._named.setdefault(name, uid)
         if entry.urn in self._asked.answers:
-            theirs = {name[1::-1] for name, owner in owners.items() if owner not in (None, uid)}
-            self._disputed[entry.urn] = theirs
+            self._dispute(entry, owners, uid)
         return uid
+
+    def _dispute(self, entry: Entry, owners: Mapping[Identity, str | None], uid: str) -> None:
+        theirs = {name[1::-1] for name, owner in owners.items() if owner not in (None, uid)}
+        self._disputed[entry.urn] = theirs
 
     def _others(self, entry: Entry) -> set[Identity]:
         """The numbers of those that an entry becomes one with: they name these, not it.
@@ -187,14 +190,15 @@ class Resolver:
         others = self._disputed.get(entry.urn)
         if not others:
             return entry
+        given = entry.resource["identifier"]
         items = [
             item
-            for item in entry.resource["identifier"]
+            for item in (given if isinstance(given, list) else [given])
             if (item.get("system"), item.get("value")) not in others
         ]
-        resource = {**entry.resource, "identifier": items}
-        if not items:
-            del resource["identifier"]
+        resource = {name: value for name, value in entry.resource.items() if name != "identifier"}
+        if items:
+            resource["identifier"] = items if isinstance(given, list) else items[0]
         return Entry(
             resource, entry.urn, entry.identity, entry.key, entry.told, entry.cleared, entry.weak,
             entry.parts,
@@ -234,6 +238,9 @@ class Resolver:
             raise Unresolved(doubt.issue, doubt.candidates, about)
         if not answer:
             self._apart.add(stay.urn)
+        elif answer != uid:  # whose number it names keeps it
+            owners = {name: self.work.owner(name) for name in identities(entry)}
+            self._dispute(entry, owners, answer)
         return answer or uid
 
     def _whose(self, stay: Entry) -> str:

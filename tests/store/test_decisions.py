@@ -169,6 +169,8 @@ def test_a_visit_number_of_another_person_waits(store, answer, stays) -> None:
         assert len(names) == 1 and store.search("Patient").total == 2
     else:
         assert names == sorted(stays.values())
+    hers = [f"Patient/{one['id']}" for one in store.each("Patient", [("identifier", "M8")])]
+    assert hers == [known["MARROWBY"]]
     (condition,) = store.each("Condition")
     expected = known["MARROWBY"] if answer == "told" else known["PIKE"]
     assert condition["subject"]["reference"] == expected
