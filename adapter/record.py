@@ -131,7 +131,7 @@ def piece(element: str, item: Any) -> str:
     letters, digits and hyphens only.
     """
     name = _PIECES.get(element)
-    return _plain(name(item)) if name is not None else ""
+    return name(item) if name is not None else ""
 
 
 @lru_cache(maxsize=4096)
@@ -146,13 +146,22 @@ def _type(item: Any) -> str:
     return str((first.get("coding") or [{}])[0].get("code", ""))
 
 
+def _number(item: Any) -> str:
+    """The name of an Identifier; most numbers are plain already."""
+    value = str(item.get("value", ""))
+    start = _plain(f"{_type(item)}-{item.get('system', '')}-")
+    return start + (value if value.isascii() and value.isalnum() else _plain(value))
+
+
 _PIECES: dict[str, Callable[[Any], str]] = {
-    "diagnosis": lambda item: str(item.get("condition", {}).get("reference", "")),
-    "extension": lambda item: str(item.get("url", "")).rpartition("/")[2],
-    "generalPractitioner": lambda item: str(item.get("reference", "")).partition("/")[0],
-    "identifier": lambda item: f"{_type(item)}-{item.get('system', '')}-{item.get('value', '')}",
-    "link": lambda item: f"{item.get('type', '')}-{item.get('other', {}).get('reference', '')}",
-    "participant": _type,
+    "diagnosis": lambda item: _plain(str(item.get("condition", {}).get("reference", ""))),
+    "extension": lambda item: _plain(str(item.get("url", "")).rpartition("/")[2]),
+    "generalPractitioner": lambda item: _plain(str(item.get("reference", "")).partition("/")[0]),
+    "identifier": _number,
+    "link": lambda item: _plain(
+        f"{item.get('type', '')}-{item.get('other', {}).get('reference', '')}"
+    ),
+    "participant": lambda item: _plain(_type(item)),
 }
 PIECEWISE = frozenset(_PIECES)  # the lists whose items have such names
 BY_FIELD = frozenset(("address", "name", "telecom"))  # of a message: items named by their fields

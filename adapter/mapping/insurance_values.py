@@ -12,6 +12,7 @@ from adapter.mapping.cells import cin_in
 from adapter.mapping.datatypes import cx, identifier_type, is_cin, repetitions
 from adapter.mapping.field_values import first_part
 from adapter.mapping.finish import filler
+from adapter.mapping.lasting import lasting
 from adapter.mapping.named import organization
 from adapter.mapping.parts import HL7, added, also, gather, of, part, reach
 from adapter.mapping.people import xad
@@ -23,12 +24,14 @@ _SELF = ("", "SEL", "18", "SELF", "S")
 
 # --- IN1
 
+_number, _address = lasting(cx), lasting(xad)  # of a payor: no member's own
+
 
 @datatype("payor", 10, but=(2, 5, 8, 9))
 def payor(run: Run, parts: list[str]) -> Json | None:
     """IN1-4 XON to the payor Organization, address from IN1-5 (v2-to-FHIR IN1[Coverage])."""
     reference = organization(run, parts)
-    reach(of(run, reference), "address", also(run, 5, xad))
+    reach(of(run, reference), "address", also(run, 5, _address))
     if reference is not None and not run.rep:
         _company(run, reference)
     return reference
@@ -50,7 +53,7 @@ def _company(run: Run, payor: Json) -> None:
     """IN1-3: the payor's company numbers; they do not name it, for senders make up their own."""
     resource = of(run, payor)
     known = {(one["system"], one["value"]) for one in resource.get("identifier", ())}
-    found = [one for one in also(run, 3, cx) if (one["system"], one["value"]) not in known]
+    found = [one for one in also(run, 3, _number) if (one["system"], one["value"]) not in known]
     gather(resource, "identifier", found)
 
 

@@ -147,6 +147,7 @@ def control(head: Head, code: str) -> str:
     return code[0] + sha256("\r".join(head.lines).encode("utf-8", "replace")).hexdigest()[:19]
 
 
+@lru_cache(maxsize=16)
 def stamp(now: datetime) -> str:
     """An instant as DTM with its offset."""
     return now.strftime("%Y%m%d%H%M%S%z")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from unicodedata import normalize
 
 from sqlalchemy import Connection
@@ -12,7 +12,6 @@ from adapter.record import Resource
 from adapter.store import bulk
 
 KIND = "Patient"
-ELEMENTS = ("address", "birthDate", "name", "telecom")  # what the keys are made of
 PARAM = "Patient.~alike"  # of the index rows; no search parameter has such a name
 VERSION = 2  # of the keys: another one writes the index anew
 _MOST = 20  # a key of more people names nobody: a shelter's telephone
@@ -29,11 +28,15 @@ _ROWS = (
 )
 
 
-def keys(person: Resource) -> set[str]:
-    """What a Patient has in common with another record of the same person."""
+def keys(person: Resource, changed: Iterable[str] | None = None) -> set[str]:
+    """What a Patient has in common with another record of the same person.
+
+    `changed`: only the keys that are made of one of these elements.
+    """
     if person.get("resourceType") != KIND:
         return set()
-    return {key[:_LONGEST] for key in (*_births(person), *_telecoms(person), *_streets(person))}
+    made = [make for of, make in _MADE if changed is None or not of.isdisjoint(changed)]
+    return {key[:_LONGEST] for make in made for key in make(person)}
 
 
 def asked(person: Resource) -> set[str]:
@@ -67,6 +70,14 @@ def _streets(person: Resource) -> Iterator[str]:
         street = _MARKS.sub("", normalize("NFKD", str(line).casefold()))
         if street and code:
             yield f"a {code} {street}"
+
+
+# The kinds of keys, none of which is like one of another kind, and the elements each is made of.
+_MADE: tuple[tuple[frozenset[str], Callable[[Resource], Iterator[str]]], ...] = (
+    (frozenset(("birthDate", "name")), _births),
+    (frozenset(("telecom",)), _telecoms),
+    (frozenset(("address",)), _streets),
+)
 
 
 class Alike:

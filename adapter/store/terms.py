@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -68,14 +68,22 @@ def by_number(rid: int) -> str:
 
 def terms(resource: Resource) -> set[Term]:
     """The index rows of a resource; what cannot be read as its type is not indexed."""
+    kind = resource.get("resourceType", "")
+    return _terms(kind, resource) | _alike(alike.keys(resource))
+
+
+def _terms(kind: str, resource: Resource) -> set[Term]:
     found: set[Term] = set()
-    for key, first, rest, read in _plan(resource.get("resourceType", "")):
+    for key, first, rest, read in _plan(kind):
         if first in resource:
             for leaf in _leaves(resource[first], rest):
                 for value, extra in read(leaf):
                     found.add((key, clip(value), clip(extra)))
-    found.update((alike.PARAM, key, "") for key in alike.keys(resource))
     return found
+
+
+def _alike(keys: Iterable[str]) -> set[Term]:
+    return {(alike.PARAM, key, "") for key in keys}
 
 
 def difference(kind: str, old: Resource, new: Resource) -> tuple[set[Term], set[Term]]:
@@ -84,11 +92,13 @@ def difference(kind: str, old: Resource, new: Resource) -> tuple[set[Term], set[
         return set(), terms({"resourceType": kind, **new})
     names = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
     near = _near(kind)
-    names = names.union(*(near[name] for name in names if name in near))
+    read = names.union(*(near[name] for name in names if name in near))
     before, after = (
-        terms({"resourceType": kind, **{name: one[name] for name in names if name in one}})
-        for one in (old, new)
+        _terms(kind, {name: one[name] for name in read if name in one}) for one in (old, new)
     )
+    if kind == alike.KIND:
+        was, now = (alike.keys({**one, "resourceType": kind}, names) for one in (old, new))
+        before, after = before | _alike(was - now), after | _alike(now - was)
     return before - after, after - before
 
 
@@ -98,9 +108,8 @@ def _near(kind: str) -> dict[str, set[str]]:
     keys: dict[str, set[str]] = {}
     for key, first, _, _ in _plan(kind):
         keys.setdefault(key, set()).add(first)
-    groups = [*keys.values(), *([set(alike.ELEMENTS)] if kind == alike.KIND else [])]
     found: dict[str, set[str]] = {}
-    for group in groups:
+    for group in keys.values():
         for name in group:
             found.setdefault(name, set()).update(group)
     return {name: group for name, group in found.items() if len(group) > 1}
