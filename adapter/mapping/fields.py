@@ -52,7 +52,9 @@ def segment(name: str, folder: str = "segments") -> Compiled:
     for place, found in by_field.items():
         compiled.fields[place] = found.function()
     compiled.moving = tuple(place for place, found in by_field.items() if found.beside is None)
-    compiled.asked = frozenset().union(*(found.beside or () for found in by_field.values()))
+    compiled.asked = frozenset().union(
+        *(found.beside | found.unless for found in by_field.values() if found.beside is not None)
+    )
     return compiled
 
 
@@ -90,6 +92,7 @@ class Field:
     clears: list[Callable[[Run], None]] = field(default_factory=list)
     read: set[int] = field(default_factory=set)
     beside: set[int] | None = field(default_factory=set)  # fields that steady readers ask too
+    unless: set[int] = field(default_factory=set)  # fields that keep a rule from running
 
     def add(self, file: str, item: Map, rule: Rule, part: int, other: str) -> None:
         """Compile one more rule that reads this field; `other` reads the field of its `unless`."""
@@ -115,12 +118,15 @@ class Field:
         if others is None or self.beside is None:
             self.beside = None
         else:
-            self.beside |= {*others, *([hl7_source(rule.unless)[1]] if rule.unless else [])}
+            self.beside |= set(others)
+            self.unless |= {hl7_source(rule.unless)[1]} if rule.unless else set()
 
     def function(self) -> FieldFunction:
         """One function for the field, and what was made of texts that come again."""
         made = self._function()
-        return made if self.beside is None else lasting.field(made, sorted(self.beside))
+        if self.beside is None:
+            return made
+        return lasting.field(made, sorted(self.beside), sorted(self.unless))
 
     def _function(self) -> FieldFunction:
         """One function for the field: each repetition split and decoded once, rule by rule."""

@@ -87,9 +87,13 @@ def lasting(read: Callable[[Run, list[str]], _R]) -> Callable[[Run, list[str]], 
 
 
 def field(
-    run_field: Callable[[Run, str], None], others: Iterable[int]
+    run_field: Callable[[Run, str], None], others: Iterable[int], unless: Iterable[int] = ()
 ) -> Callable[[Run, str], None]:
-    """A field whose readers are all steady: what was written for a text is written again."""
+    """A field whose readers are all steady: what was written for a text is written again.
+
+    `others` are the fields that they ask too. Where one of `unless` says something it is read
+    anew: that may be a time of the member's own.
+    """
     places = tuple(others)
     texts: dict[int, dict[Any, _Read]] = {}
     _fields.append(texts)
@@ -116,7 +120,20 @@ def field(
             if root:
                 draft.origins.append((line, root, label))
 
-    return run_again
+    return _unless(run_field, run_again, tuple(unless))
+
+
+def _unless(
+    anew: Callable[[Run, str], None], again: Callable[[Run, str], None], places: tuple[int, ...]
+) -> Callable[[Run, str], None]:
+    """The one where these fields say something, else the other."""
+    if not places:
+        return again
+
+    def run_either(run: Run, text: str) -> None:
+        (anew if any(_texts(run.fields, places)) else again)(run, text)
+
+    return run_either
 
 
 _NULL = '""'  # to be deleted: no reader sees it

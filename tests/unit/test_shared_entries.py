@@ -77,3 +77,18 @@ def test_long_texts_are_not_remembered(length: int, kept: bool) -> None:
         )
         or kept
     )
+
+
+def test_nothing_of_a_members_own_is_remembered() -> None:
+    own = ("20260711093113-0700", "20260709070707-0700", "TESTWELLER", "R0907", "19850315")
+    left, came, family, number, birth = own
+    rows = [
+        f"MSH|^~\\&|REGISTRATION|MERCY|||{left}||ADT^A03|N3|P|2.5.1",
+        f"EVN|A03|{left}",
+        f"PID|1||{number}^^^MERCY^MR||{family}^AVA||{birth}|F",
+        f"PV1|1|I|4WEST^1^A|||||||||||||||||||||||||||||||||01||||||||{came}|{left}",
+    ]
+    assert all(one.ok for one in convert.adt("\r".join(rows).encode()))
+    places = [place for texts in lasting._fields for one in texts.values() for place in one]
+    assert "01" in places
+    assert not [text for text in own if any(text in str(one) for one in (*places, *lasting._known))]
