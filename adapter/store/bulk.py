@@ -57,8 +57,11 @@ def ask(connection: Connection, text: str, values: Iterable[Any], *before: Any) 
 def ask_rows(connection: Connection, text: str, rows: Iterable[Row]) -> list[Row]:
     """The same for rows of values, all of one width: `VALUES ()` in its text stands for them."""
     found: list[Row] = []
+    rest = list(rows)
+    if not rest:
+        return found
     with closing(connection.connection.cursor()) as cursor:
-        for some in _filled(rows):
+        for some in _filled(rest):
             sql = _asking_rows(connection.dialect.name, text, len(some), len(some[0]))
             cursor.execute(sql, [value for row in some for value in row])
             found += cursor.fetchall()
