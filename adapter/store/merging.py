@@ -7,6 +7,7 @@ are not carried out: of one with itself, in a circle, of two that other facts ke
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select
@@ -234,15 +235,16 @@ def referring(work: Work, reference: str, everywhere: bool = False) -> Sequence[
     if state is not None:
         names.append(by_number(state.rid))
     query = _REFERRING if everywhere else _REFERRING.where(_RESOURCE.c.kind.not_in(_HISTORY))
-    rows: Any = work.connection.execute(query, {"params": sorted(_naming(kind)), "names": names})
+    rows: Any = work.connection.execute(query, {"params": _naming(kind), "names": names})
     return sorted((str(kind), str(uid)) for kind, uid in rows)
 
 
-def _naming(target: str) -> set[str]:
-    """How index rows name the search parameters that may refer to a type."""
+@cache
+def _naming(target: str) -> list[str]:
+    """How index rows name the search parameters that may refer to a type, in order."""
     kinds = {row["kind"] for row in shipped() if row["kind"] != "*"}
     every = (parameter for kind in kinds for parameter in parameters(kind).values())
-    return {one.key for one in every if target in one.targets or "*" in one.targets}
+    return sorted({one.key for one in every if target in one.targets or "*" in one.targets})
 
 
 def lead_on(work: Work, state: State, old: str, new: str) -> None:

@@ -93,6 +93,14 @@ class Resolver:
         self.taken: list[tuple[Identity, str]] = []  # identifiers that move to another
         self._asked = asked or Asked()
         self._entries = {entry.urn: entry for entry in entries}
+        self._stays: dict[str, list[Entry]] = {}  # by the urn of whom they are told
+        for entry in entries:
+            if entry.resource["resourceType"] == _STAY:
+                self._stays.setdefault(_subject(entry.resource), []).append(entry)
+        self._partners: dict[str, list[str]] = {}  # whom an entry becomes one with
+        for pair in self._asked.merges:
+            for one, other in (pair, pair[::-1]):
+                self._partners.setdefault(one, []).append(other)
         self._named: dict[Identity, str] = {}  # by the entries of this unit
         # those that were merged into another: they are themselves, not whom they became
         self._losers = {loser for _, loser in self._asked.merges}
@@ -178,12 +186,8 @@ class Resolver:
 
         Senders repeat in PID-3 what MRG-1 says, and the number of a plan in both.
         """
-        found: set[Identity] = set()
-        for pair in self._asked.merges:
-            if entry.urn in pair:
-                other = self._entries[pair[pair[0] == entry.urn]]
-                found.update(identities(other))
-        return found
+        others = self._partners.get(entry.urn, ())
+        return {name for urn in others for name in identities(self._entries[urn])}
 
     def undisputed(self, entry: Entry) -> Entry:
         """An entry without the identifiers that stay another's, whatever a person decided."""
@@ -214,9 +218,7 @@ class Resolver:
 
         A visit number may be given twice, or be `1`: one person's stay is not told to another.
         """
-        for stay in self._entries.values():
-            if stay.resource["resourceType"] != _STAY or _subject(stay.resource) != entry.urn:
-                continue
+        for stay in self._stays.get(entry.urn, ()):
             other = self._whose(stay)
             if not other or other == uid:
                 continue

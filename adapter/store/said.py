@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import is_not
@@ -252,8 +252,10 @@ def _said(
     for name, value in slots(resource).items():
         rows = origins.get(name, ())
         found = pieces.cut(name, value[name], parts[name]) if name in parts else None
+        many = _spread(rows, found) if found and len(found) > _FEW else None
         for register, part in (found or {}).items():
-            said[register] = new(Register, (stamp, {"": part}, _told(rows, name, register)))
+            told = many[register] if many is not None else _told(rows, name, register)
+            said[register] = new(Register, (stamp, {"": part}, told))
         if found is None:
             places = _told(rows, name, name) if entry.parts else tuple(rows)
             said[name + WEAK if name in weak else name] = new(Register, (stamp, value, places))
@@ -265,6 +267,20 @@ def _cleared(resource: Resource, path: str) -> str:
     if path.startswith("period.") and resource["resourceType"] != movements.KIND:
         return path.replace("period.", f"period{pieces.MARK}.")
     return slot(path)
+
+
+_FEW = 50
+
+
+def _spread(rows: Sequence[Origin], registers: Iterable[str]) -> dict[str, tuple[Origin, ...]]:
+    """The places that very many pieces came from: one each, or all of them with the first.
+
+    Each with all of them would be their square.
+    """
+    places, names = [_bare(row) for row in rows], list(registers)
+    if len(places) == len(names):
+        return {name: (place,) for name, place in zip(names, places, strict=True)}
+    return {**dict.fromkeys(names, ()), names[0]: tuple(places)}
 
 
 def _told(rows: Sequence[Origin], name: str, register: str) -> tuple[Origin, ...]:

@@ -5,13 +5,16 @@ An index of a status is as good as none: nearly all lines of the ledger have the
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import event
 
+from adapter.store.packing import spread
 from tests.store.made import NOW, row
+from tests.store.messages import converted, message, pid, pv1
 
 
 @contextmanager
@@ -66,7 +69,6 @@ def test_messages_strangers_and_merges_walk_through_no_table(tmp_path) -> None:
     from adapter import store as stores
     from adapter.identity.match import may_merge, resolve
     from adapter.program.encounters import replay
-    from tests.store.messages import converted, message, pid, pv1
 
     url = f"sqlite:///{tmp_path / 'store.sqlite'}"
     store = stores.open(url, resolve, None, 5, replay, may_merge)
@@ -89,3 +91,59 @@ def test_messages_strangers_and_merges_walk_through_no_table(tmp_path) -> None:
     store.close()
     assert len(plans) >= 6
     assert [one for one in plans if walks(one[0])] == []
+
+
+def steps(run: Any, file: str) -> int:
+    """How many lines of a file are run meanwhile."""
+    found = 0
+
+    def note(frame: Any, what: str, _told: Any) -> Any:
+        nonlocal found
+        if not frame.f_code.co_filename.endswith(file):
+            return None
+        found += what == "line"
+        return note
+
+    sys.settrace(note)
+    try:
+        run()
+    finally:
+        sys.settrace(None)
+    return found
+
+
+def test_many_merges_of_one_message_are_not_their_square() -> None:
+    from adapter import store as stores
+
+    counts = []
+    for number in (20, 80):
+        segments = [
+            text
+            for n in range(number)
+            for text in (pid(f"A{n}", f"FERN{n:02d}^IDA"), f"MRG|B{n}^^^MERCY^MR")
+        ]
+        (told,) = converted(message("A40", 8, *segments))
+        store = stores.open("sqlite://")
+        counts.append(steps(lambda: store.commit(*told, NOW), "resolve.py"))  # noqa: B023
+        store.close()
+    assert counts[1] <= 5 * counts[0]
+
+
+def test_the_places_of_many_numbers_are_not_their_square() -> None:
+    """Each number of a person tells where it came from, not where all of them did."""
+    from adapter import store as stores
+
+    sizes = []
+    for number in (100, 400):
+        covers = [f"IN1|{n}|MCAL|SUN{n}|{'|' * 32}9{n:07d}A^^^MEDI-CAL^MA" for n in range(number)]
+        (told,) = converted(message("A28", 8, pid(), *covers))
+        store = stores.open("sqlite://")
+        store.commit(*told, NOW)
+        with store._engine.connect() as connection:
+            rows = connection.exec_driver_sql("SELECT json FROM contribution").fetchall()
+            sizes.append(sum(len(spread(text)) for (text,) in rows))
+        (person,) = store.each("Patient")
+        places = store.trace("Patient", person["id"])
+        assert len({row for row in places if row.element == "identifier"}) == number + 1
+        store.close()
+    assert sizes[1] <= 5 * sizes[0]
