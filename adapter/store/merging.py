@@ -29,6 +29,7 @@ MERGE = "merge "  # begins the doubt whether two are one
 _OWN = "#"  # a source after this mark: what a merge itself says of the survivor
 # Elements that stay with the loser: they say what it is, not what the person or stay is.
 _STAY = frozenset(("active", "link", "partOf", "status", "status" + WEAK, "active" + WEAK))
+_OVER = frozenset(("active", "status"))  # by which a merge ends the loser
 _HISTORY = ("Provenance", "AuditEvent")  # what was true then is not written anew
 
 _RESOURCE, _TERM = schema.resource, schema.term
@@ -176,11 +177,13 @@ def _remember(work: Work, on: State, pair: Pair, unit: Telling) -> None:
 def _leave(work: Work, off: State, before: dict[str, Any], unit: Telling, entry: Entry) -> None:
     """The loser keeps what the merge says of it, and shows the rest as it was.
 
-    Its numbers are old ones, whatever was told of them since.
+    Its numbers are old ones and it is over, whatever was told of it since.
     """
     work.contributed(off, *off.contributions, unit.source)
     mine = off.contributions.get(unit.source, {})
     kept = {n: r for n, r in mine.items() if r.stamp == unit.stamp}
+    for name in _OVER & entry.resource.keys():
+        kept.setdefault(name, Register(unit.stamp, {name: entry.resource[name]}))
     for item in entry.resource.get("identifier", ()):
         name = f"identifier{MARK}{piece('identifier', item)}"
         kept.setdefault(name, Register(unit.stamp, {"": [item]}))

@@ -251,6 +251,25 @@ def test_visits_are_merged(store) -> None:
     assert store.read("Encounter", on["id"]).resource["status"] == "finished"
 
 
+def test_an_account_is_over_whenever_its_merge_comes() -> None:
+    """HL7 v2.9 chapter 3.3.35: it is the other one's from then on, though it is told of later."""
+    one, other = ({"f18": f"ACC{n}^^^MERCY^AN"} for n in (1, 2))
+    some = [
+        message("A01", 6, pid("M1", **other), pv1(visit="V1")),
+        message("A35", 12, pid("M1", **one), mrg("M1", f3=other["f18"])),
+        message("A08", 14, pid("M1", **other), pv1(visit="V1")),
+    ]
+    for order in itertools.permutations(some):
+        store = stores.open("sqlite://", resolve, uuid.UUID(int=3), 5, replay, may_merge)
+        assert set(load(store, *order)) == {"stored"}
+        rows = {account["status"]: numbers(account) for account in store.each("Account")}
+        assert rows == {
+            "inactive": [("ACC2", "old")],
+            "active": [("ACC1", ""), ("ACC2", "old")],
+        }
+        store.close()
+
+
 def test_a_visit_of_somebody_else_is_not_merged(store) -> None:
     other = message("A01", 7, pid("M2", "MARROWBY^TESS", "19551102"), pv1(visit="V2"))
     load(store, admitted("M1", 6, "V1"), other)
