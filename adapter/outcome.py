@@ -43,6 +43,7 @@ class Outcome:
     `event`   the trigger event of an HL7 v2 message (MSH-9.2), `""` for any other unit
     `at`      when what it tells happened, as FHIR dateTime with the sender's precision and offset
     `merges`  (urn of the survivor, urn of the loser) of each merge that the unit tells
+    `moves`   (urn of the stay, urn of whose it was) of each that goes to another person
     `lists`   (segment, urn of the person, urns of all it names) of each list that the unit tells
               as a whole
     """
@@ -53,6 +54,7 @@ class Outcome:
     event: str = ""
     at: str = ""
     merges: tuple[tuple[str, str], ...] = ()
+    moves: tuple[tuple[str, str], ...] = ()
     lists: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 
     @property

@@ -200,6 +200,9 @@ def move_account(run: Run, groups: Groups) -> None:
 def move_visit(run: Run, groups: Groups) -> None:
     """A45: the visit belongs to the person of PID now, or to another account of that person."""
     _from_elsewhere(run)
+    stay, prior = run.drafts.get("Encounter"), run.drafts.get("PriorPatient")
+    if stay is not None and prior is not None:
+        groups.moves.append((stay, prior))
     if run.drafts.get("Encounter") is not None and run.drafts.get("PriorVisit") is not None:
         _change_quietly(run, ("Encounter", "PriorVisit"))
 
@@ -283,7 +286,7 @@ MEANINGS: dict[str, Meaning] = {
 
 
 def told(outcome: Outcome, groups: Groups) -> None:
-    """Write the merges into the outcome; one into two, or in a circle, refuses it."""
+    """Write merges and moves into the outcome; one into two, or in a circle, refuses it."""
     pairs = tuple(dict.fromkeys((present.urn, prior.urn) for present, prior in groups.pairs))
     into = {loser: survivor for survivor, loser in pairs}
     if len(into) < len(pairs) or _circle(into):
@@ -293,6 +296,7 @@ def told(outcome: Outcome, groups: Groups) -> None:
         outcome.entries = []
         return
     outcome.merges = pairs
+    outcome.moves = tuple([(stay.urn, prior.urn) for stay, prior in groups.moves])
 
 
 def _circle(into: dict[str, str]) -> bool:

@@ -45,7 +45,7 @@ def convert(message: Message, feed: Feed, unit: Unit) -> Outcome:
     _check_told(outcome, event, message)
     whole_lists.tell(lists, outcome)
     outcome.issues = _once(outcome.issues)
-    if spans.pairs and outcome.ok:
+    if (spans.pairs or spans.moves) and outcome.ok:
         merges.told(outcome, spans)
     return outcome
 

@@ -185,6 +185,7 @@ class Groups:
     `closed`  the drafts of the groups that are complete
     `mark`    how many drafts the complete groups made
     `pairs`   (survivor, loser) of each merge that the message asks for
+    `moves`   (stay, whose it was) of each stay that goes to another person
     `head`    line and text of the segment that began this group
     `prior`   a MRG of this group was read
     """
@@ -193,6 +194,7 @@ class Groups:
     closed: list[dict[str, Draft | None]] = field(default_factory=list)
     mark: int = 0
     pairs: list[tuple[Draft, Draft]] = field(default_factory=list)
+    moves: list[tuple[Draft, Draft]] = field(default_factory=list)
     head: tuple[int, str] = (0, "")
     prior: bool = False
 

@@ -90,6 +90,7 @@ def pack(outcome: Outcome, answers: Mapping[str, str], about: str) -> str:
         "event": outcome.event,
         "at": outcome.at,
         "merges": outcome.merges,
+        "moves": outcome.moves,
         "lists": outcome.lists,
         "issues": [_issue(one) for one in outcome.issues],
         "entries": [_entry(one) for one in outcome.entries],
@@ -124,6 +125,7 @@ def _outcome(packed: dict[str, Any]) -> Outcome:
         event=packed["event"],
         at=packed.get("at", ""),
         merges=tuple((survivor, loser) for survivor, loser in packed["merges"]),
+        moves=tuple((stay, whose) for stay, whose in packed.get("moves", ())),
         lists=tuple((name, owner, tuple(urns)) for name, owner, urns in packed["lists"]),
     )
 

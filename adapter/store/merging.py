@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, select
 from adapter.issues import Doubt, Issue
 from adapter.outcome import Outcome
 from adapter.record import Entry, piece
-from adapter.store import linking, schema
+from adapter.store import linking, moving, schema
 from adapter.store.doubts import Judges, Unresolved
 from adapter.store.fold import API, EVERYTHING, fold, merge, slots
 from adapter.store.pieces import MARK
@@ -136,6 +136,19 @@ def join(work: Work, pair: Pair, unit: Telling) -> list[str]:
     _leave(work, off, before, unit, pair.told)
     changed = [state.ref for state in (on, off) if saved(work, state, unit.now)]
     return changed + repointed(work, (off.ref, on.ref), off.ref, unit.now)
+
+
+def gone_on(work: Work, outcome: Outcome, resolver: Resolver, unit: Telling) -> list[str]:
+    """Remember whose stays were that go to another; lead on what comes late of such a stay.
+
+    Returns what changed.
+    """
+    for stay, whose in outcome.moves:
+        kind, _, uid = resolver.ids[stay].partition("/")
+        before = resolver.ids[whose].partition("/")[2]
+        moving.keep(work, work.state_or_new(kind, uid), unit.source, before, unit.stamp)
+    late = ((stay, (was, now)) for stay, was, now in resolver.late)
+    return [ref for stay, lead in late for ref in repointed(work, lead, stay, unit.now)]
 
 
 def _given_up(off: State, unit: Telling) -> Iterator[tuple[str, Contribution]]:

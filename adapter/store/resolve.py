@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
@@ -11,41 +10,16 @@ from uuid import UUID, uuid5
 from adapter.errors import StoreError
 from adapter.issues import Doubt, Issue
 from adapter.record import Entry, Resource
-from adapter.store import alike, renaming
+from adapter.store import alike, moving, renaming
+from adapter.store.asked import Asked
 from adapter.store.doubts import Judges, Unresolved
 from adapter.store.protocol import NEW
 from adapter.store.said import references
-from adapter.store.work import Identity, Name, Work, identity_of
+from adapter.store.work import Identity, Name, State, Work, identity_of
 
 _CONDITION = "?identifier="
 _STAY = "Encounter"
 _NAMED = "identifier"  # keeps ids made from identifiers apart from ids made from keys
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a unit asks besides its entries, by their urns.
-
-    `merges`    (urn of the survivor, urn of the loser) of each merge that it tells
-    `moves`     from whom an identifier comes, by whom it goes to
-    `known`     those who must be stored, and have an identifier that says so
-    `answers`   what a person decided of each doubt: `Patient/abc`, or NEW
-    `changes`   what gets another number (renaming.py), and since when
-    `sender`    whose stays these are: admitted at one time elsewhere it is another stay
-    `line`      its line in the ledger
-    `heard`     it comes from others than the plan whose member it is of
-    `moves_on`  it says that stays go to another person, or that two people are one
-    """
-
-    merges: Sequence[tuple[str, str]] = ()
-    moves: Mapping[str, str] = field(default_factory=dict)
-    known: frozenset[str] = frozenset()
-    answers: Mapping[str, str] = field(default_factory=dict)
-    changes: tuple[frozenset[str], str] = (frozenset(), "")
-    sender: str = ""
-    line: int = 0
-    heard: bool = False
-    moves_on: bool = False
 
 
 def identities(entry: Entry) -> tuple[Identity, ...]:
@@ -90,6 +64,7 @@ class Resolver:
             hints = work.memory.hints
             self.ids = {entry.urn: hints[entry.urn] for entry in entries if entry.urn in hints}
         self.joins: list[renaming.Join] = []  # what turns out to be one
+        self.late: list[tuple[str, str, str]] = []  # a stay, who had it then, whose it is now
         self.taken: list[tuple[Identity, str]] = []  # identifiers that move to another
         self._asked = asked or Asked()
         self._entries = {entry.urn: entry for entry in entries}
@@ -224,9 +199,17 @@ class Resolver:
                 continue
             if self.work.state(_STAY, self._mint_apart(stay, uid)) is not None:
                 self._apart.add(stay.urn)
-            else:
+            elif not self._late(stay, uid, other):
                 uid = self._moved(judges, entry, stay, (uid, other))
         return uid
+
+    def _late(self, stay: Entry, uid: str, other: str) -> bool:
+        """Whether a stay went from the one to the other after this was told."""
+        known = self._stored(stay)
+        if known is None or not moving.had(self.work, known, uid, self._asked.order):
+            return False
+        self.late.append((known.ref, f"{alike.KIND}/{uid}", f"{alike.KIND}/{other}"))
+        return True
 
     def _moved(self, judges: Judges, entry: Entry, stay: Entry, people: tuple[str, str]) -> str:
         """Whose the stay is that the one has here, and the other in the store."""
@@ -247,10 +230,13 @@ class Resolver:
 
     def _whose(self, stay: Entry) -> str:
         """The id of whom a stay is stored of, `""` of nobody."""
-        uid = next((uid for name in identities(stay) if (uid := self.owner(name))), None)
-        state = self.work.state(_STAY, uid) if uid else None
+        state = self._stored(stay)
         _, _, person = _subject(state.content).partition("/") if state is not None else ("", "", "")
         return self.work.merged.survivor(alike.KIND, person) if person else ""
+
+    def _stored(self, stay: Entry) -> State | None:
+        uid = next((uid for name in identities(stay) if (uid := self.owner(name))), None)
+        return self.work.state(_STAY, uid) if uid else None
 
     def _another_stay(self, entry: Entry, names: Sequence[Identity]) -> str:
         uid = self._mint_apart(entry, self._resolve_subject(entry).partition("/")[2])
@@ -366,7 +352,11 @@ class Resolver:
             if part not in self._entries:
                 continue
             owner, _, uid = parts[place].partition("/")
-            for loser in self.work.merged.losers(owner, uid):
+            had = (self._stored(stay) for stay in self._stays.get(part, ()) if stay.urn in key)
+            others = [
+                who for stay in had if stay is not None for who in moving.people(self.work, stay)
+            ]
+            for loser in (*self.work.merged.losers(owner, uid), *others):
                 other = [*parts[:place], f"{owner}/{loser}", *parts[place + 1 :]]
                 found = _mint(self._namespace, kind, *other)
                 if self.work.state(kind, found) is not None:

@@ -13,19 +13,14 @@ from adapter.issues import Issue
 from adapter.outcome import Outcome
 from adapter.record import Entry, piece
 from adapter.store import alike, held, joining, linking, lists, merging, movements, pieces, renaming
+from adapter.store.asked import Asked
 from adapter.store.doubts import Judges, Unresolved
 from adapter.store.fold import fold, merge, repeats
 from adapter.store.instants import moment, since
 from adapter.store.ledger import Entered, Mark
 from adapter.store.protocol import Receipt, Status
 from adapter.store.registers import Contribution, Register, Stamp
-from adapter.store.resolve import (
-    Asked,
-    Resolver,
-    condition,
-    conditions,
-    identities,
-)
+from adapter.store.resolve import Resolver, condition, conditions, identities
 from adapter.store.said import RECORD, Told, told, told_by
 from adapter.store.terms import clip
 from adapter.store.work import Identity, Name, State, Work
@@ -102,12 +97,13 @@ def commit(
     work.news.clear()
     changed = _take(work, one, number, resolver, real)
     news = tuple(dict.fromkeys(work.news))
+    telling = merging.Telling(one.stamp._replace(unit=number), one.mark[1], one.now)
+    changed += merging.gone_on(work, one.outcome, resolver, telling)
     for same in resolver.joins:
         changed += [r for r in joining.join(work, same, number, one.now) if r not in changed]
     for couple in couples:
         changed += [ref for ref in _unlinked(work, one, couple, number) if ref not in changed]
     for pair in pairs:
-        telling = merging.Telling(one.stamp._replace(unit=number), one.mark[1], one.now)
         changed += [ref for ref in merging.join(work, pair, telling) if ref not in changed]
     return Receipt("stored", number, dict(resolver.ids), tuple(changed), news=news)
 
@@ -132,7 +128,7 @@ def asked(one: Arrival, line: int, answers: Answers = NO_ANSWERS) -> Asked:
     changed = renaming.changes(one.outcome), one.stamp.as_of
     moves_on = bool(one.outcome.merges or changed[0]) or one.outcome.event in _MOVES
     about = (_sender(one.outcome), line, one.outcome.unit.kind in _HEARD, moves_on)
-    return Asked(one.outcome.merges, moves, known, answers, changed, *about)
+    return Asked(one.outcome.merges, moves, known, answers, changed, *about, one.stamp.order)
 
 
 def _sender(outcome: Outcome) -> str:

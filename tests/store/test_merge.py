@@ -289,6 +289,37 @@ def test_a_visit_moves_with_what_belongs_to_it(store) -> None:
     assert all(one.get("active") is not False for one in store.each("Patient"))
 
 
+def test_what_comes_late_of_a_stay_that_moved_goes_on_with_it() -> None:
+    """It was the other one's then: no doubt, and the state is that of the other order."""
+    problem, other = "DG1|1||R07.9^Chest pain^I10|||A", pid("M2", "MARROWBY^TESS", "19551102")
+    some = [
+        message("A28", 4, pid("M1")),
+        message("A01", 6, other, pv1(here="W1"), problem),
+        message("A02", 8, other, pv1(here="W2"), "DG1|1||I10^Hypertension^I10|||A"),
+        message("A45", 12, pid("M1"), mrg("M2", f5="V1^^^MERCY^VN"), pv1()),
+    ]
+    for order in itertools.permutations(some):
+        store = stores.open("sqlite://", resolve, uuid.UUID(int=3), 5, replay, may_merge)
+        assert load(store, *order, message("A08", 14, pid("M1"), pv1(), problem)) == ["stored"] * 5
+        right = f"Patient/{person(store, 'M1')['id']}"
+        stay, rows = the(store, "Encounter"), list(store.each("Condition"))
+        assert {one["subject"]["reference"] for one in (stay, *rows)} == {right}
+        assert sorted(one["code"]["coding"][0]["code"] for one in rows) == ["I10", "R07.9"]
+        assert [row["status"] for row in stay["location"]] == ["completed", "active"]
+        assert person(store, "M2")["birthDate"] == "1955-11-02"
+        store.close()
+
+
+def test_a_stay_that_moved_is_no_other_s_afterwards() -> None:
+    """Only what was true before is late; and of a third person it is a doubt as ever."""
+    other, third = pid("M2", "MARROWBY^TESS", "19551102"), pid("M3", "FERNFIELD^IDA", "19620303")
+    moved = message("A45", 12, pid("M1"), mrg("M2", f5="V1^^^MERCY^VN"), pv1())
+    for late in (message("A08", 14, other, pv1()), message("A01", 6, third, pv1())):
+        store = stores.open("sqlite://", resolve, uuid.UUID(int=3), 5, replay, may_merge)
+        assert load(store, message("A28", 4, pid("M1")), moved, late)[1:] == ["stored", "review"]
+        store.close()
+
+
 def test_a_number_changes_and_the_old_one_still_leads_here(store) -> None:
     load(store, admitted("M1", 6), message("A47", 12, pid("M5"), mrg("M1")))
     found = the(store, "Patient")
