@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from adapter import data, terms
 from adapter.checked import checked
 from adapter.constant import Constant
 from adapter.issues import Issue
-from adapter.mapping import feeds, tabular
+from adapter.mapping import feeds, order, tabular
 from adapter.mapping import message as messages
 from adapter.mapping import notification as notifications
 from adapter.mapping.roster import Named, Roster, named
@@ -75,6 +76,22 @@ def adt(
             yield outcome
         else:
             waiting.append(found)
+
+
+def timely(outcomes: Iterable[Outcome], now: datetime) -> None:
+    """Let no message be of a time that is still far ahead (`ahead` of its feed)."""
+    here = _instant(now)
+    for outcome in outcomes:
+        if outcome.event and outcome.unit.as_of > here:
+            span = feeds.feed(outcome.unit.source.removeprefix("feed:")).ahead
+            latest = _instant(now + timedelta(seconds=span))
+            if outcome.unit.as_of > latest:
+                order.believe(outcome, latest, here)
+
+
+def _instant(moment: datetime) -> str:
+    """As messages' places in time are written."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def _profile(heads: Sequence[Head], line: int, port: int) -> Feed:

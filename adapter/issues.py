@@ -71,6 +71,7 @@ DETAILS: dict[str, Detail] = {
     "zone-assumed": Detail(
         "informational", "a time without offset was read in the feed's zone", "set the zone"
     ),
+    "time-ahead": Detail("value", "a time far after the message came", "set the sender's clock"),
     # FHIR
     "resource-structure": Detail("structure", "not a valid R4 structure", "mend the resource"),
     "resource-type": Detail(

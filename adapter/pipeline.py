@@ -177,9 +177,11 @@ class Pipeline:
         """Store units in batches; a result is given only when its batch is durable."""
         source = iter(outcomes)
         while chunk := list(islice(source, _BATCH)):
-            now = self.clock().isoformat()
+            now = self.clock()
             told = [one for one in chunk if not members.again(one)]
-            receipts = iter(self.store.commit_all([(one, one.unit.raw) for one in told], now))
+            convert.timely(told, now)
+            units = [(one, one.unit.raw) for one in told]
+            receipts = iter(self.store.commit_all(units, now.isoformat()))
             for outcome in chunk:
                 same = Receipt("duplicate", 0) if members.again(outcome) else next(receipts)
                 yield _result(outcome, same)

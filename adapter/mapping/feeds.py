@@ -17,7 +17,7 @@ from adapter.record import Message
 FEED_KEYS = frozenset(
     {
         "source", "confidence", "title", "match", "zone", "facility", "authorities", "namespaces",
-        "codes", "visit", "never", "processing", "control", "silence", "switches",
+        "codes", "visit", "never", "processing", "control", "silence", "ahead", "switches",
     }
 )  # fmt: skip
 MATCH_KEYS = frozenset({"application", "facility", "port"})
@@ -63,6 +63,7 @@ def feed(name: str) -> Feed:
         processing=frozenset(raw["processing"]) if "processing" in raw else None,
         unique=raw.get("control", "unique") == "unique",
         silence=seconds(raw.get("silence", "PT0S")),
+        ahead=seconds(raw.get("ahead", "P1D")),
         switches=frozenset(raw.get("switches", ())),
     )
 
@@ -274,5 +275,6 @@ _VALUES: dict[str, tuple[Callable[[Any], object], str]] = {
     "control": (lambda v: v in CONTROLS, f"one of {', '.join(CONTROLS)}"),
     "namespaces": (lambda v: v in NAMESPACES, " or ".join(NAMESPACES)),
     "silence": (_is_duration, "expected a duration like PT2H or P1D"),
+    "ahead": (_is_duration, "expected a duration like PT2H or P1D"),
     "switches": (lambda v: _are_texts(v, SWITCHES.__contains__), ", ".join(sorted(SWITCHES))),
 }

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
+from adapter.issues import Issue
 from adapter.mapping.times import date_time, utc
-from adapter.record import Message
+from adapter.outcome import Outcome, Unit
+from adapter.record import Location, Message
 
 # Events that take another back. Their EVN-6 is when that one occurred (HL7 v2.9 chapter 3.4.1.6):
 # what they tell happened when it was recorded.
@@ -36,6 +40,31 @@ def place(message: Message, zone: str) -> tuple[str, str]:
         return "", ""
     order = f"{first} {noted or first} {sent} {message.sequence:>15}".rstrip()
     return order, date_time(text, zone)[0]
+
+
+def believe(outcome: Outcome, latest: str, received: str) -> None:
+    """Give a message that is said to be of a time still far ahead another place in time, and tell.
+
+    The first of EVN-6, EVN-2, MSH-7 that is not after `latest`, else when it was `received`: the
+    sender's clock is wrong, and all that is true after it would be late.
+    """
+    unit = outcome.unit
+    first, noted, sent, rest = [*unit.as_of.split(" ", 3), "", "", ""][:4]
+    best = next((told for told in (first, noted, sent) if told and told <= latest), received)
+    wrong = {first: "EVN-6", noted: "EVN-2", sent: "MSH-7"}  # of one time the surest place
+    for told, label in wrong.items():
+        if told > latest:
+            text = "a time far after the message came; it does not count for the order"
+            outcome.issues.append(Issue("warning", "time-ahead", text, _place_of(unit, label)))
+    places = (best, *(told if told <= latest else best for told in (noted, sent)), rest)
+    unit.as_of, outcome.at = " ".join(places).rstrip(), best
+
+
+def _place_of(unit: Unit, label: str) -> Location:
+    """Where a field of MSH or EVN stands."""
+    name, lines = label[:3].encode(), re.split(rb"\r\n|\r|\n", unit.raw.lstrip())
+    found = next((n for n, text in enumerate(lines) if text.startswith(name)), 0)
+    return Location(unit.at.source, unit.at.line + found, label)
 
 
 def _told(message: Message) -> tuple[str, str]:

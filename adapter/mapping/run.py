@@ -159,6 +159,7 @@ class Feed:
     `processing`  MSH-11 values that are taken; None: those of the installation
     `unique`      it never uses a message control id (MSH-10) twice
     `silence`     seconds without a message after which something is wrong, 0 for never
+    `ahead`       seconds after its arrival beyond which no time of a message is believed
     `switches`    what is left out unless a profile asks for it (mappings/README.md)
     """
 
@@ -174,6 +175,7 @@ class Feed:
     processing: frozenset[str] | None = None
     unique: bool = True
     silence: int = 0
+    ahead: int = 24 * 60 * 60
     switches: frozenset[str] = frozenset()
 
 

@@ -75,6 +75,7 @@ def test_the_closest_match_reads_a_message(write: Write) -> None:
         ('zone = "Mars/Olympus"', "zone"),
         ('silence = "2 hours"', "silence"),
         ('silence = "PT"', "silence"),
+        ('ahead = "2 days"', "ahead"),
         ('control = "sometimes"', "control"),
         ('namespaces = "state"', "namespaces"),
         ('visit = "the number"', "visit"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import permutations
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from adapter import convert
 from adapter import store as stores
 from adapter.identity.match import may_merge, resolve
 from adapter.mapping.order import place
+from adapter.pipeline import Pipeline
 from adapter.program.encounters import replay
 from adapter.record import Message
 
@@ -121,3 +123,50 @@ def test_history_keeps_precision_and_offset() -> None:
     period = {"start": "2026-07-04T20:00:00.1234-05:00", "end": "2026-07-06"}
     assert found["statusHistory"] == [{"status": "in-progress", "period": period}]
     assert found["location"][0]["period"] == period
+
+
+# --- a clock that is years ahead
+
+CAME = datetime(2026, 7, 4, 20, tzinfo=UTC)  # 13 o'clock there
+
+
+@pytest.mark.parametrize(
+    ("evn", "sent", "instant", "fields"),
+    [
+        ("20260705120000", "20260705120000", "2026-07-05T19:00:00.000+00:00", []),
+        ("20360704080000", "20260704090000", "2026-07-04T16:00:00.000+00:00", ["EVN-2"]),
+        ("20360704080000", "20360704080001", "2026-07-04T20:00:00.000+00:00", ["EVN-2", "MSH-7"]),
+        ("20260704080000||||20360704080000", "20260704090000", "2026-07-04T15:00:00.000+00:00",
+         ["EVN-6"]),
+        ("", "20360704080000", "2026-07-04T20:00:00.000+00:00", ["MSH-7"]),
+        ("20260704080000", "20360704080000", "2026-07-04T15:00:00.000+00:00", []),
+    ],
+    ids=["of tomorrow", "recorded", "recorded and sent", "occurred", "sent", "sent, a tie only"],
+)  # fmt: skip
+def test_a_time_far_ahead_of_the_arrival_counts_for_no_order(evn, sent, instant, fields) -> None:
+    (told,) = convert.adt(text("A08", evn, pv1(), sent), "feed.hl7")
+    before = list(told.issues)
+    convert.timely([told], CAME)
+    assert told.unit.as_of.split(" ")[0] == instant
+    new = [one for one in told.issues if one not in before]
+    assert all((one.severity, one.detail) == ("warning", "time-ahead") for one in new)
+    assert [str(one.at) for one in new] == [
+        f"feed.hl7:{1 if field[:3] == 'MSH' else 2} {field}" for field in fields
+    ]
+
+
+def test_a_clock_that_is_years_ahead_makes_nothing_late() -> None:
+    """What comes after it is newer, though it says otherwise; and it is told."""
+    store = stores.open("sqlite://", resolve, UUID(int=2), 5, replay, may_merge)
+    wrong = text("A08", "20360704090000", pv1(), "20360704090000").replace("TESTWELL", "TESTWEL")
+    end = text("A03", "20260704140000", pv1(end="20260704140000"), "20260704140000")
+    found = []
+    for hour, raw in ((15, ADMIT), (20, wrong), (22, end)):
+        house = Pipeline(store, lambda hour=hour: datetime(2026, 7, 4, hour, tzinfo=UTC))
+        found += house.adt(raw.encode(), "default", "feed.hl7")
+    assert [one.status for one in found] == ["stored"] * 3
+    told = [[i.detail for i in one.issues if i.detail == "time-ahead"] for one in found]
+    assert told == [[], ["time-ahead"], []]
+    assert next(store.each("Encounter"))["status"] == "finished"
+    assert next(store.each("Patient"))["name"][0]["family"] == "TESTWELL"
+    store.close()
