@@ -42,6 +42,8 @@ class Weights(NamedTuple):
 def weights() -> Weights:
     """The shipped weights. Raises DataFileError."""
     raw = data.toml(data.path("mappings", "matching.toml"))
+    numbers = data.toml(data.path("mappings", "identity.toml"))["fillers"]
+    raw["fillers"] += [folded(text) for text in numbers]
     sets = {name: frozenset(raw[name]) for name in _SETS}
     return Weights(
         certain=raw["certain"],
