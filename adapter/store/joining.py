@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 
 from adapter.record import Resource
-from adapter.store import direct, linking, merging
+from adapter.store import direct, linking, lists, merging
+from adapter.store.fold import merge
 from adapter.store.renaming import Join
 from adapter.store.work import State, Work, identity_of
 
@@ -34,9 +35,33 @@ def join(work: Work, pair: Join, unit: int, now: str) -> list[str]:
     merging.saved(work, on, now)
     changed = merging.repointed(work, (off.ref, on.ref), off.ref, now, everywhere=True)
     changed += _led_on(work, stay, (off.ref, on.ref), now)
+    changed += _of_one(work, on, before, unit, now)
+    return [on.ref, off.ref, *dict.fromkeys(changed)]
+
+
+def merged(work: Work, pair: merging.Pair, unit: merging.Telling) -> list[str]:
+    """Carry a merge out; what both had alike they have once. Returns what changed."""
+    on = work.state_or_new(pair.kind, pair.survivor)
+    before = {ref for ref in merging.referring(work, on.ref) if ref[0] in _KEYED}
+    changed = merging.join(work, pair, unit)
+    if changed:
+        changed += _of_one(work, on, before, unit.stamp.unit, unit.now)
+    return changed
+
+
+def _of_one(work: Work, on: State, before: set[tuple[str, str]], unit: int, now: str) -> list[str]:
+    """Of what two had who are one now: join the same, withdraw what the newer list leaves out."""
+    changed: list[str] = []
     for twin in _twins(work, on, before):
-        changed += [ref for ref in join(work, twin, unit, now) if ref not in changed]
-    return [on.ref, off.ref, *changed]
+        lists.lead_on(on, f"{twin.kind}/{twin.goes}", f"{twin.kind}/{twin.stays}")
+        changed += join(work, twin, unit, now)
+    work.contributed(on, *on.contributions)
+    for source, ref, as_of in lists.gone(on):
+        said, state = lists.withdrawal(work, ref, source, as_of), work.state(*ref.split("/"))
+        if said and state is not None and merge(state.contributions, source, said):
+            work.contributed(state, source)
+            changed += [ref] if merging.saved(work, state, now) else []
+    return changed
 
 
 def _stay(content: Resource) -> str:

@@ -43,6 +43,54 @@ def replaced(
     return [ref for ref in ever if ref not in now], as_of
 
 
+def unite(person: State, source: str, said: Contribution) -> Contribution:
+    """Make one of the lists that two people have who become one; gives the rest of what is said.
+
+    The newer one decides, as if both had been told of one person from the start.
+    """
+    mine = person.contributions.get(source, {})
+    rest = dict(said)
+    for name, theirs in said.items():
+        own = mine.get(name) if _is_list(name, theirs) else None
+        if own is not None:
+            newest = max(own, rest.pop(name), key=lambda register: register.stamp.order)
+            ever = {*_value(own)[_EVER], *_value(theirs)[_EVER]}
+            mine[name] = newest._replace(value={**_value(newest), _EVER: sorted(ever)})
+    return rest
+
+
+def lead_on(person: State, old: str, new: str) -> None:
+    """Name in a person's lists what a resource became."""
+    for mine in person.contributions.values():
+        for name, one in mine.items():
+            if _is_list(name, one) and old in _value(one)[_EVER]:
+                led = {
+                    key: sorted({new if ref == old else ref for ref in refs})
+                    for key, refs in _value(one).items()
+                }
+                mine[name] = one._replace(value=led)
+
+
+def gone(person: State) -> list[tuple[str, str, Stamp]]:
+    """(source, reference, since when) of all that a person's lists named and name no more."""
+    return [
+        (source, ref, one.stamp)
+        for source, mine in person.contributions.items()
+        for name, one in mine.items()
+        if _is_list(name, one)
+        for ref in _value(one)[_EVER]
+        if ref not in _value(one)[_NOW]
+    ]
+
+
+def _is_list(name: str, register: Register) -> bool:
+    return name.startswith(MARK) and bool(register.value) and _EVER in _value(register)
+
+
+def _value(register: Register) -> dict[str, Any]:
+    return register.value or {}
+
+
 def withdrawal(work: Work, ref: str, source: str, stamp: Stamp) -> Contribution:
     """What withdraws a resource; nothing when its sender has said nothing newer of it since.
 
@@ -50,7 +98,7 @@ def withdrawal(work: Work, ref: str, source: str, stamp: Stamp) -> Contribution:
     """
     kind, _, uid = ref.partition("/")
     state, told = work.state(kind, uid), _WITHDRAWN.get(kind)
-    if state is None or told is None:
+    if state is None or told is None or state.deleted:
         return {}
     name, value = told
     said = state.contributions.get(source, {}).get(name)

@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, select
 from adapter.issues import Doubt, Issue
 from adapter.outcome import Outcome
 from adapter.record import Entry, piece
-from adapter.store import linking, moving, schema
+from adapter.store import linking, lists, moving, schema
 from adapter.store.doubts import Judges, Unresolved
 from adapter.store.fold import API, EVERYTHING, fold, merge, slots
 from adapter.store.pieces import MARK
@@ -171,7 +171,7 @@ def take_over(work: Work, on: State, source: str, said: Contribution) -> None:
         has = slots(on.content)
         said = {n: r for n, r in said.items() if n not in has and n != EVERYTHING and r.value}
     if said:
-        merge(on.contributions, source, said)
+        merge(on.contributions, source, lists.unite(on, source, said))
         work.contributed(on, source)
 
 

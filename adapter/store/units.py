@@ -104,7 +104,7 @@ def commit(
     for couple in couples:
         changed += [ref for ref in _unlinked(work, one, couple, number) if ref not in changed]
     for pair in pairs:
-        changed += [ref for ref in merging.join(work, pair, telling) if ref not in changed]
+        changed += [ref for ref in joining.merged(work, pair, telling) if ref not in changed]
     return Receipt("stored", number, dict(resolver.ids), tuple(changed), news=news)
 
 

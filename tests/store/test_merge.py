@@ -148,6 +148,38 @@ def test_any_order_of_admissions_and_merge_ends_the_same() -> None:
     assert found[0][3] == 1
 
 
+AL1 = "AL1|1|DA|70618^Penicillin^RXNORM"
+TESS = "NK1|1|MARROWBY^TESS|PAR"
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "expected"),
+    [
+        ((NK1, IN1, AL1), (NK1, IN1, AL1),
+         [("AllergyIntolerance", "active"), ("Coverage", "active"), ("RelatedPerson", "True")]),
+        ((NK1,), (TESS,), [("RelatedPerson", "False"), ("RelatedPerson", "True")]),
+    ],
+    ids=["alike", "another list"],
+)  # fmt: skip
+def test_two_records_lists_are_one_list_after_their_merge(mine, theirs, expected) -> None:
+    """HL7 v2.9 chapter 2.10.4: the newer list takes the place of the other, whoever told it."""
+
+    def told(mrn: str, hour: int, rows: tuple[str, ...]) -> bytes:
+        before, after = ([r for r in rows if (r[:3] == "NK1") == first] for first in (True, False))
+        return message("A01", hour, pid(mrn), *before, pv1(visit=f"V{hour}"), *after)
+
+    some = [told("M1", 6, mine), told("M2", 8, theirs), merged("M1", "M2")]
+    for order in itertools.permutations(some):
+        store = stores.open("sqlite://", resolve, uuid.UUID(int=3), 5, replay, may_merge)
+        assert set(load(store, *order)) == {"stored"}
+        found = [("AllergyIntolerance", a["clinicalStatus"]["coding"][0]["code"])
+                 for a in store.each("AllergyIntolerance")]  # fmt: skip
+        found += [("Coverage", one["status"]) for one in store.each("Coverage")]
+        found += [("RelatedPerson", str(one["active"])) for one in store.each("RelatedPerson")]
+        assert sorted(found) == expected
+        store.close()
+
+
 def test_the_same_merge_again_changes_nothing(store) -> None:
     load(store, admitted("M1", 6, "V0"), admitted("M2"), merged("M1", "M2"))
     before = [(one["id"], one["meta"]["versionId"]) for one in store.each("Patient")]
