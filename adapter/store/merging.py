@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, select
 from adapter.issues import Doubt, Issue
 from adapter.outcome import Outcome
 from adapter.record import Entry, piece
-from adapter.store import linking, lists, moving, schema
+from adapter.store import linking, lists, movements, moving, schema
 from adapter.store.doubts import Judges, Unresolved
 from adapter.store.fold import API, EVERYTHING, fold, merge, slots
 from adapter.store.pieces import MARK
@@ -25,6 +25,7 @@ from adapter.store.said import led
 from adapter.store.terms import by_number, parameters, shipped
 from adapter.store.work import Name, State, Work
 
+DELETIONS = frozenset(("A23", "A29"))  # events that delete a record
 MERGE = "merge "  # begins the doubt whether two are one
 _OWN = "#"  # a source after this mark: what a merge itself says of the survivor
 # Elements that stay with the loser: they say what it is, not what the person or stay is.
@@ -159,10 +160,28 @@ def _given_up(off: State, unit: Telling) -> Iterator[tuple[str, Contribution]]:
         given = {
             name: register
             for name, register in mine.items()
-            if name not in _STAY and not (source == unit.source and register.stamp == unit.stamp)
+            if not _of_record(name, register)
+            and not (source == unit.source and register.stamp == unit.stamp)
         }
         if given:
             yield source, given
+
+
+def _of_record(name: str, register: Register) -> bool:
+    """Whether a register says what a record is (deleted: A29, A23), and stays with the loser."""
+    deleted = name.startswith(movements.MARK) and (register.value or {}).get("event") in DELETIONS
+    return name in _STAY or deleted
+
+
+def of_survivor(work: Work, entry: Entry, state: State, said: Contribution) -> Contribution:
+    """What a deletion says of whom it names; of a survivor nothing, if by a loser's number only.
+
+    Senders delete the record that a merge left over (HL7 v2.9 chapters 3.3.23, 3.3.29).
+    """
+    owners = {work.owner(name) for name in identities(entry)} - {None}
+    if not owners or state.id in owners:
+        return said
+    return {name: register for name, register in said.items() if not _of_record(name, register)}
 
 
 def take_over(work: Work, on: State, source: str, said: Contribution) -> None:

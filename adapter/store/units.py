@@ -244,6 +244,8 @@ def _tell(work: Work, telling: _Telling, state: State) -> Sequence[str]:
         return ()
     real = linking.apart(_without(told_of, wrong), state.ref)
     said = told_by(one.outcome, entry, real, stamp)
+    if one.outcome.event in merging.DELETIONS:
+        said = merging.of_survivor(work, entry, state, said)
     said.update({name: Register(stamp, None) for name in _taken_back(entry, wrong)})
     said = linking.standing(said, state, source, linked)
     changed = _taken(work, one, state, said)

@@ -270,6 +270,29 @@ def test_what_a_plan_said_of_the_loser_is_the_survivor_s(store) -> None:
     assert [one["patient"] for one in store.each("EpisodeOfCare")] == [episode["patient"]]
 
 
+def test_the_deletion_of_a_record_that_is_left_over_is_not_the_survivor_s() -> None:
+    """A29 and A23 by the old number; of whom the number is still, they are."""
+    gone = {
+        "person": [admitted("M1", 6, "V0"), admitted("M2", 8), merged("M1", "M2"),
+                   message("A29", 14, pid("M2"))],
+        "visit": [admitted("M1", 6, "V1"), message("A02", 8, pid("M1"), pv1(visit="V2")),
+                  message("A42", 12, pid("M1"), mrg("M1", f5="V2^^^MERCY^VN"), pv1(visit="V1")),
+                  message("A23", 14, pid("M1"), pv1(visit="V2"))],
+    }  # fmt: skip
+    for some in gone.values():
+        for order in itertools.permutations(some):
+            store = stores.open("sqlite://", resolve, uuid.UUID(int=3), 5, replay, may_merge)
+            assert set(load(store, *order)) == {"stored"}
+            assert person(store, "M1").get("active") is not False
+            states = sorted(one["status"] for one in store.each("Encounter"))
+            assert states in (["in-progress"] * 2, ["entered-in-error", "in-progress"])
+            load(store, message("A23", 20, pid("M1"), pv1(visit="V1")))
+            assert "entered-in-error" in {one["status"] for one in store.each("Encounter")}
+            load(store, message("A29", 21, pid("M1")))
+            assert {one.get("active") for one in store.each("Patient")} == {False}
+            store.close()
+
+
 def test_visits_are_merged(store) -> None:
     load(store, admitted("M1", 6, "V1"), message("A02", 8, pid("M1"), pv1(visit="V2", here="W2")))
     told = message("A42", 12, pid("M1"), mrg("M1", f5="V2^^^MERCY^VN"), pv1(visit="V1"))
