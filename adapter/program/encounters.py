@@ -317,7 +317,7 @@ def _elements(stay: Stay) -> dict[str, Element]:
         "classHistory": list(stay.classes),
         "period": dict(stay.period),
         "hospitalization": dict(stay.hospitalization),
-        "location": stay.places.elements,
+        "location": _places(stay).elements,
         **stay.alone,
     }
     source = {"statusHistory": "status", "classHistory": "class"}
@@ -328,6 +328,12 @@ def _elements(stay: Stay) -> dict[str, Element]:
         for name, value in found.items()
         if value
     }
+
+
+def _places(stay: Stay) -> Places:
+    """Where the patient was; nowhere any more when an end is told, though no event ended it."""
+    end = "" if stay.status else stay.period.get("end", "")
+    return places.closed(stay.places, end, end) if end else stay.places
 
 
 def _gap(stay: Stay) -> str:

@@ -267,6 +267,15 @@ def test_what_becomes_of_a_stay(events: list[Movement], expected: str) -> None:
     assert state(*events, *events) == state(*events)
 
 
+def test_an_end_that_no_event_told_leaves_every_place() -> None:
+    """Only updates came, one with the end of the stay."""
+    told = [move("A08", 2, here="W1", temp="T1", start=1), move("A08", 9, here="W2", end=8)]
+    found = replay(told)
+    assert found["status"].value == "finished"
+    places = found["location"].value
+    assert [row["status"] for row in places] == ["completed"] * 3
+
+
 def test_a_cancelled_discharge_takes_its_end_along() -> None:
     found = state(ADMIT, LEFT)
     assert found["period"] == {"start": at(8), "end": at(20)}
