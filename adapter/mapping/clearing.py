@@ -18,6 +18,7 @@ _SAMPLES: dict[str, dict[str, Any]] = {
     "us_core_race": {"url": "/us-core-race"},
     "us_core_ethnicity": {"url": "/us-core-ethnicity"},
     "citizenship": {"url": "/patient-citizenship"},
+    "tribal_affiliation": {"url": "/us-core-tribal-affiliation"},
     "nationality": {"url": "/patient-nationality"},
     "species": {"url": "/patient-animal"},
     "important_person": {"url": "/patient-importance"},

@@ -16,6 +16,7 @@ from adapter.mapping.run import BadValue, Draft, Link, Run, Side
 
 Json = dict[str, Any]
 _HL7 = "http://hl7.org/fhir/StructureDefinition/"
+_TRIBE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-tribal-affiliation"
 
 
 @datatype("first_part", 1)
@@ -45,9 +46,23 @@ def _complex(name: str, parts: dict[str, Json]) -> Json:
 
 @builder("citizenship")
 def citizenship(run: Run, texts: list[str]) -> list[Json]:
-    """PID-26, PID-39: one patient-citizenship extension a repetition."""
+    """PID-26: one patient-citizenship extension a repetition."""
     found = [concept(run, parts, "") for parts in repetitions(run, texts)]
     return [_complex("patient-citizenship", {"code": item}) for item in found if item]
+
+
+@builder("tribal_affiliation")
+def tribal_affiliation(run: Run, texts: list[str]) -> list[Json]:
+    """PID-39: one US Core tribal affiliation a repetition (US Core 6.1.0).
+
+    The guide has patient-citizenship for it as for PID-26, and asks there for something of its own.
+    """
+    found = [concept(run, parts, "") for parts in repetitions(run, texts)]
+    return [
+        {"url": _TRIBE, "extension": [{"url": "tribalAffiliation", "valueCodeableConcept": item}]}
+        for item in found
+        if item
+    ]
 
 
 @builder("nationality")

@@ -190,6 +190,30 @@ def test_a_field_leaves_what_the_other_told(first, then, element, shown) -> None
     assert [next((item[n] for n in names if n in item), "") for item in found] == shown
 
 
+NATION, TRIBE = {26: "USA^United States^ISO3166"}, {39: "170^Mechoopda Indian Tribe^L"}
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "shown"),
+    [
+        (NATION, TRIBE, ["USA", "170"]),
+        (TRIBE, NATION, ["USA", "170"]),
+        (NATION | TRIBE, {39: "171^Wiyot Tribe^L"}, ["USA", "171"]),
+        (NATION | TRIBE, {26: '""'}, ["170"]),
+        (NATION | TRIBE, {39: '""'}, ["USA"]),
+    ],
+)
+def test_a_nation_and_a_tribe_are_two_things(first, then, shown) -> None:
+    found = stored("Patient", message("A28", 8, first), message("A31", 9, then))["extension"]
+    names = ("patient-citizenship", "us-core-tribal-affiliation")
+    told = {one["url"].rpartition("/")[2]: one["extension"] for one in found}
+    codes = [told[name][0]["valueCodeableConcept"]["coding"] for name in names if name in told]
+    assert [one["code"] for one, *_ in codes] == shown
+    assert [told[name][0]["url"] for name in names if name in told][-1:] == (
+        ["code"] if shown == ["USA"] else ["tribalAffiliation"]
+    )
+
+
 DIED, DEAD = {29: "20260704"}, {30: "Y"}
 DATE, YES, NO = ("DateTime", "2026-07-04"), ("Boolean", True), ("Boolean", False)
 
