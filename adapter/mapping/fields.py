@@ -15,7 +15,7 @@ from adapter.mapping import builders, field_values, lasting, named  # noqa: F401
 from adapter.mapping.datatypes import alternate, beside, components, spaced
 from adapter.mapping.model import Map, Rule, load
 from adapter.mapping.parts import foreign, told
-from adapter.mapping.paths import LINE, hl7_source, putter
+from adapter.mapping.paths import LINE, Put, hl7_source, putter
 from adapter.mapping.records import Compiled, FieldFunction, skeleton, sourced
 from adapter.mapping.registry import BUILDERS, CONVERTERS, Converter
 from adapter.mapping.run import BadValue, Draft, Run, restored
@@ -323,7 +323,8 @@ def _concept_reader(name: str) -> Callable[[Run, list[str]], object]:
 def _writer(item: Map, rule: Rule, read: Callable[[Run, list[str]], object]) -> PartsStep:
     draft_of, put = open_draft(item), putter(rule.to)
     root, name, shared = rule.to.root, item.name, item.once and rule.to.named
-    gathers = shared and rule.to.steps[-1].slot == ""  # the repetitions, at the end of the path
+    appends = rule.to.steps[-1].slot == ""
+    counts = 0 if shared and appends else 1  # 0: repetitions are gathered at the path's end
     wrong = _complain(item, rule)
 
     def run_rule(run: Run, parts: list[str], rep: int) -> bool:
@@ -336,17 +337,28 @@ def _writer(item: Map, rule: Rule, read: Callable[[Run, list[str]], object]) -> 
             if run.sub != "&":
                 value = restored(value)
             draft = run.drafts.get(name) or draft_of(run)
-            if gathers:
-                rep = 0
+            rep *= counts
             if run.ops is not None:
                 run.ops.append((name, draft_of, put, value, rep, shared, root))
             if shared:
                 rep += run.line * LINE
+            if appends and type(value) is list:
+                value = _but_last(draft, put, value, rep, (run.line, root, run.label))
             put(draft, value, rep)
             draft.origins.append((run.line, root, run.label))
         return True
 
     return _choosy(rule, run_rule)
+
+
+def _but_last(
+    draft: Draft, put: Put, values: list[Any], rep: int, origin: tuple[int, str, str]
+) -> Any:
+    """Write what one text tells of several things, but for the last, which is returned."""
+    for one in values[:-1]:
+        put(draft, one, rep)
+        draft.origins.append(origin)
+    return values[-1]
 
 
 def _complain(item: Map, rule: Rule) -> Callable[[Run, BadValue], None]:

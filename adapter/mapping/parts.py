@@ -27,15 +27,16 @@ def own(run: Run, place: int) -> str:
 
 
 def also(run: Run, place: int, convert: ConvertParts) -> list[Any]:
-    """Another field of the segment converted, one value a repetition; findings get its place."""
+    """Another field of the segment converted, each repetition by itself; findings get its place."""
     text = own(run, place)
     if not text:
         return []
     kept, label = (run.label, run.rep, run.sub), f"{run.label[:3]}-{place}"
-    found = []
+    found: list[Any] = []
     for rep, one in enumerate(text.split("~")):
         run.label, run.rep, run.sub = label, rep, "&"
-        found.append(_tried(run, one, convert))
+        value = _tried(run, one, convert)
+        found += value if isinstance(value, list) else [value]
     run.label, run.rep, run.sub = kept
     return [value for value in found if value is not None]
 

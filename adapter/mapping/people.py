@@ -12,6 +12,7 @@ from adapter.mapping.run import BadValue, Run
 from adapter.mapping.times import period
 
 Json = dict[str, Any]
+Points = Json | list[Json] | None  # several where an XTN holds a number and an address
 _HL7 = "http://hl7.org/fhir/StructureDefinition/"
 
 
@@ -177,8 +178,8 @@ _XTN_UNREAD = (9, 10, 11, 15, 16, 17)  # texts, reasons and versions of a number
 
 
 @datatype("xtn", 18, but=_XTN_UNREAD)
-def xtn(run: Run, parts: list[str]) -> Json | None:
-    """XTN to ContactPoint (v2-to-FHIR XTN[ContactPoint])."""
+def xtn(run: Run, parts: list[str]) -> Points:
+    """XTN to ContactPoint (v2-to-FHIR XTN[ContactPoint]); a number beside an address is another."""
     if len(parts) == 1:  # a number and nothing else
         value = parts[0].strip()
         return {"system": "email" if "@" in value else "phone", "value": value} if value else None
@@ -186,29 +187,39 @@ def xtn(run: Run, parts: list[str]) -> Json | None:
     texts = [part.strip() for part in parts]
     texts += _XTN[len(parts) :]
     kind = _telecom_system(run, item, texts)
-    value = texts[3] if kind == "email" and texts[3] else _number(texts)
-    value = value or texts[3]
+    number, address = _number(texts), texts[3]
+    value = address if kind == "email" and address else number or address
     if not value:
         return None
     item["value"] = value
     if texts[1]:
         use(run, item, "telecom-use", texts[1], 2)
-    if len(parts) > 4 and kind != "email":
+    if len(parts) > 4 and value == number and kind != "email":
         _number_parts(item, texts[4:8])
-    _beside(run, texts, value)
     if len(parts) > 12 and (found := period(run, texts[12], texts[13], (13, 14))):
         item["period"] = found
     if texts[17]:
         _rank(run, item, texts[17])
-    return item
+    other = address if value == number else number
+    return item if other in ("", value) else _both(run, item, texts, other)
 
 
-def _beside(run: Run, texts: list[str], value: str) -> None:
-    """Report a number beside an address, or an address beside a number: one of them is read."""
-    other = {4: texts[3], 1: texts[0], 7: texts[6]} if value == texts[3] else {4: texts[3]}
-    for place, text in other.items():
-        if text and text != value:
-            run.issue("information", "unmapped", "beside another value of this contact", place)
+def _both(run: Run, item: Json, texts: list[str], value: str) -> Points:
+    """The item, and one of the other value of its XTN: a number beside an address, or an address.
+
+    XTN.3 says what the first of them is; of what else the other is nobody knows.
+    """
+    mail = "@" in value
+    if not mail and (value == texts[3] or not any(map(str.isdigit, value))):
+        place = 4 if value == texts[3] else 1
+        run.issue("information", "unmapped", "beside another value of this contact", place)
+        return item
+    other: Json = {"system": "email" if mail else "phone", "value": value}
+    kept = ("use", "_use") if texts[1] not in ("", "NET") else ()
+    other.update({key: item[key] for key in (*kept, "period", "rank") if key in item})
+    if not mail:
+        _number_parts(other, texts[4:8])
+    return [item, other]
 
 
 _XTN = ("",) * 18  # components
@@ -236,7 +247,7 @@ def _telecom_system(run: Run, item: Json, texts: list[str]) -> str:
         item["_system"] = alternate(V2 + "0202", code)
         run.issue("warning", "code-unknown", "not in table telecom-equipment", 3)
     kind = kind or ("email" if "@" in texts[3] else "phone")
-    if kind == "phone" and "@" in texts[0]:
+    if kind == "phone" and "@" in (texts[0] or (texts[3] if not _number(texts) else "")):
         kind = "email"
     item["system"] = kind
     if device:
@@ -269,18 +280,19 @@ def _number(texts: list[str]) -> str:
 
 
 @datatype("home_phone", 18, but=_XTN_UNREAD)
-def home_phone(run: Run, parts: list[str]) -> Json | None:
+def home_phone(run: Run, parts: list[str]) -> Points:
     """PID-13: home unless XTN.2 says otherwise (v2-to-FHIR PID-13)."""
     return _with_use(xtn(run, parts), "home")
 
 
 @datatype("work_phone", 18, but=_XTN_UNREAD)
-def work_phone(run: Run, parts: list[str]) -> Json | None:
+def work_phone(run: Run, parts: list[str]) -> Points:
     """PID-14, NK1-6: work unless XTN.2 says otherwise (v2-to-FHIR PID-14)."""
     return _with_use(xtn(run, parts), "work")
 
 
-def _with_use(item: Json | None, default: str) -> Json | None:
-    if item is not None and "_use" not in item:
-        item.setdefault("use", default)
-    return item
+def _with_use(found: Points, default: str) -> Points:
+    for item in found if isinstance(found, list) else (found,):
+        if item is not None and "_use" not in item:
+            item.setdefault("use", default)
+    return found

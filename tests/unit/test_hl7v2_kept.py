@@ -160,6 +160,7 @@ def test_a_null_deletes_what_its_field_told(field, value) -> None:
 # --- two fields of one element
 
 HOME, WORK = "^PRN^PH^^1^916^5550101", "^WPN^PH^^1^916^5550102"
+BOTH = "5550103^PRN^PH^b@example.test"
 MAIL, STREET = "^NET^Internet^o@example.test", "1 LANTERN ROW^^SACRAMENTO^CA^95814^^H"
 ALIAS = "QUILL^ODIE"
 
@@ -182,6 +183,8 @@ ALIAS = "QUILL^ODIE"
         ({13: f"{HOME}~{WORK}"}, {13: '""'}, "telecom", []),
         ({13: HOME, 14: WORK}, {14: '""'}, "telecom", ["+1 916 5550101"]),
         ({13: HOME}, {14: WORK}, "telecom", ["+1 916 5550101", "+1 916 5550102"]),
+        ({13: BOTH}, {14: WORK}, "telecom", ["5550103", "b@example.test", "+1 916 5550102"]),
+        ({13: BOTH, 14: WORK}, {13: HOME}, "telecom", ["+1 916 5550101", "+1 916 5550102"]),
     ],
 )  # fmt: skip
 def test_a_field_leaves_what_the_other_told(first, then, element, shown) -> None:
