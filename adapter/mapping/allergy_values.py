@@ -7,6 +7,7 @@ from typing import Any
 from adapter import terms
 from adapter.constant import opened
 from adapter.mapping.datatypes import V2, alternate, concept, repetitions
+from adapter.mapping.keys import token
 from adapter.mapping.parts import HL7, added, also, first, gather, own, part, told
 from adapter.mapping.people import xpn
 from adapter.mapping.registry import builder, converter, datatype
@@ -58,9 +59,11 @@ def reaction_severity(run: Run, texts: list[str]) -> None:
 @converter("deleted_allergy")
 def deleted_allergy(run: Run, text: str) -> Json | None:
     """IAM-6: D takes the allergy back (table 0323; action codes of chapter 3.4.7)."""
-    if text.split("^")[0].strip().upper() != "D":
-        return None
-    return _verification("entered-in-error")
+    return _verification("entered-in-error") if _withdrawn(text) else None
+
+
+def _withdrawn(action: str) -> bool:
+    return action.partition("^")[0].strip().upper() == "D"
 
 
 @builder("allergy_status")
@@ -129,6 +132,49 @@ def sensitivity(run: Run, texts: list[str]) -> None:
         if code not in ("AD", "CT", "SE"):
             run.issue("warning", "code-unknown", "kept as it came: not in table 0436")
     draft.origins.append((run.line, "type", run.label))
+
+
+@builder("same_allergy")
+def same_allergy(run: Run, texts: list[str]) -> None:
+    """IAM-7: an AL1 of the same code in the message, which has no number, tells of this allergy."""
+    draft, groups = run.drafts.get("AllergyIntolerance"), run.groups
+    if draft is None or groups is None or _withdrawn(own(run, 6)):
+        return
+
+    def put(run: Run) -> None:
+        every = [one for one in run.made[max(groups.mark, 0) :] if one.kind == draft.kind]
+        same = [one for one in every if _called(one.resource) & _called(draft.resource)]
+        plain = [one for one in same if "identifier" not in one.resource]
+        if len(same) - len(plain) == 1:  # else nobody knows which of them is meant
+            for other in plain:
+                _join(run, draft, other)
+
+    groups.later.append(put)
+
+
+def _called(allergy: Json) -> set[str]:
+    """What an allergy is called: its codes, or its words where it has none."""
+    code = allergy.get("code", {})
+    tokens = [token([one]) for one in code.get("coding", ())] or [code.get("text", "").casefold()]
+    return set(filter(None, tokens))
+
+
+def _join(run: Run, draft: Draft, other: Draft) -> None:
+    """What IAM tells, and AL1 beside it; where both tell an element it is IAM's."""
+    mine, more = draft.resource, other.resource
+    if "coding" in mine["code"]:
+        gather(opened(mine, "code"), "coding", more["code"].get("coding", []))
+    gather(mine, "reaction", more.get("reaction", []))
+    if any(mine.get(key, value) != value for key, value in more.items() if key not in _JOINED):
+        kept, run.line, run.label = run.line, other.line, "AL1"
+        run.issue("information", "unmapped", "IAM tells something else of the same allergy")
+        run.line = kept
+    mine.update({key: one for key, one in more.items() if key.removeprefix("_") not in mine})
+    draft.cleared += [path for path in other.cleared if path not in draft.cleared]
+    other.resource, other.cleared = mine, draft.cleared
+
+
+_JOINED = ("code", "reaction")
 
 
 @builder("clinician_code")

@@ -81,13 +81,13 @@ def _text(value: Any, names: tuple[str, ...]) -> str:
         return value or ""
     if isinstance(value, dict) and "reference" in value:
         return str(value["reference"])
-    return _token(value) or data.dumps(value).decode()
+    return token(value) or data.dumps(value).decode()
 
 
 _OWN = "/CodeSystem/local/"  # in systems made of a sender's own name for them
 
 
-def _token(value: Any) -> str:
+def token(value: Any) -> str:
     """The first of a list of Identifiers or Codings as `system|code`; `""` of anything else.
 
     Codes of a sender's own are told apart by their words too: many allergies are its `OTHER`.

@@ -68,6 +68,21 @@ ACTIVE, WRONG = [("70618", "active")], [("70618", "entered-in-error")]
         ([message(1, iam(PENICILLIN, "D")), message(2, iam(PENICILLIN, "A"))], ACTIVE),
         # replaced in one message
         ([message(1, AL1), message(2, iam(PENICILLIN, "D"), iam(PENICILLIN, "A"))], ACTIVE),
+        # told by both segments in one message, with and without a number
+        ([message(1, AL1, iam(PENICILLIN, "A", "7^MERCY"))], ACTIVE),
+        ([message(1, iam(PENICILLIN, "A", "7^MERCY"), AL1)], ACTIVE),
+        (  # the list of AL1 names the one with a number in place of the one without
+            [message(1, AL1), message(2, AL1, iam(PENICILLIN, "A", "7^MERCY"))],
+            [*ACTIVE, ("70618", "inactive")],
+        ),
+        (
+            [message(1, AL1, iam("723^Amoxicillin^RXNORM", "A", "7^MERCY"))],
+            [("70618", "active"), ("723", "active")],
+        ),
+        (
+            [message(1, AL1, iam(PENICILLIN, "A", "7^MERCY"), iam(PENICILLIN, "A", "8^MERCY"))],
+            [*ACTIVE, *ACTIVE, *ACTIVE],  # which of the two AL1 means nobody says
+        ),
         # a sender's own code may stand for many
         (
             [
@@ -85,3 +100,19 @@ ACTIVE, WRONG = [("70618", "active")], [("70618", "entered-in-error")]
 def test_in_any_order(told: list[bytes], expected: list[tuple[str, str]]) -> None:
     for order in itertools.permutations(told):
         assert known(*order) == expected
+
+
+def test_what_both_segments_say_of_an_allergy_is_kept() -> None:
+    one = f"IAM|1|DA|{PENICILLIN}^7980^PENICILLIN G^RXNORM|MO|RASH|A|7^MERCY|||||||20260101"
+    raw = message(1, f"AL1|1|DA|{PENICILLIN}|SV|HIVES|20200101", one)
+    (outcome,) = convert.adt(raw)
+    (found,) = [
+        entry.resource
+        for entry in outcome.entries
+        if entry.resource["resourceType"] == "AllergyIntolerance"
+    ]
+    assert [one["code"] for one in found["code"]["coding"]] == ["70618", "7980"]
+    assert [one["manifestation"][0]["text"] for one in found["reaction"]] == ["RASH", "HIVES"]
+    assert (found["onsetDateTime"], found["identifier"][0]["value"]) == ("2020-01-01", "7")
+    said = [str(issue.at).partition(" ")[2] for issue in outcome.issues if "IAM" in issue.text]
+    assert said == ["AL1"]  # how severe: IAM-4 says otherwise
