@@ -12,14 +12,15 @@ from adapter.constant import fixed
 from adapter.errors import DataFileError
 from adapter.issues import Severity
 from adapter.mapping import builders, field_values, lasting, named  # noqa: F401  # rules name what they register
-from adapter.mapping.datatypes import alternate, beside, components, spaced
+from adapter.mapping.datatypes import alternate, beside, components
 from adapter.mapping.model import Map, Rule, load
 from adapter.mapping.parts import foreign, told
 from adapter.mapping.paths import LINE, Put, hl7_source, putter
 from adapter.mapping.records import Compiled, FieldFunction, skeleton, sourced
-from adapter.mapping.registry import BUILDERS, CONVERTERS, Converter
+from adapter.mapping.registry import BUILDERS, CONVERTERS, JOINS, Converter, Join
+from adapter.mapping.repeated import PartsStep, each, plain, report_unread
 from adapter.mapping.run import BadValue, Draft, Run, restored
-from adapter.mapping.steps import NULL, build_step, clear, open_draft, says
+from adapter.mapping.steps import build_step, clear, open_draft, says
 
 Json = dict[str, Any]
 WIDEST = 120  # fields of the widest segment, and room
@@ -78,10 +79,6 @@ def _check(file: str, segment: str, item: Map, rule: Rule) -> None:
         raise DataFileError(file, f"{item.name}.{rule.to.root}", "where is like 5=MR|PI")
 
 
-# Runs one rule on the components of one repetition; False when its `where` chose another.
-PartsStep = Callable[[Run, list[str], int], bool]
-
-
 @dataclass(slots=True)
 class Field:
     """All that reads one field of a segment, and the components that some rule reads."""
@@ -93,6 +90,7 @@ class Field:
     read: set[int] = field(default_factory=set)
     beside: set[int] | None = field(default_factory=set)  # fields that steady readers ask too
     unless: set[int] = field(default_factory=set)  # fields that keep a rule from running
+    joins: Join | None = None  # of repetitions that tell of the same thing
 
     def add(self, file: str, item: Map, rule: Rule, part: int, other: str) -> None:
         """Compile one more rule that reads this field; `other` reads the field of its `unless`."""
@@ -107,6 +105,7 @@ class Field:
             step = _unless(step, says(hl7_source(rule.unless)[1], other))
         self.read |= {part} if part else read
         self.steps.append(step)
+        self.joins = self.joins or JOINS.get(rule.convert)
         if rule.to.repeats:
             self.every.append(step)
 
@@ -131,7 +130,7 @@ class Field:
     def _function(self) -> FieldFunction:
         """One function for the field: each repetition split and decoded once, rule by rule."""
         prefix = next(place for place in range(1, 200) if place not in self.read) - 1
-        unread = _unread(prefix, frozenset(self.read))
+        unread = report_unread(prefix, frozenset(self.read))
         steps, every, builds, clears = self.steps, self.every, self.builds, self.clears
 
         def run_repetition(run: Run, text: str, rep: int) -> None:
@@ -146,74 +145,8 @@ class Field:
                 unread(run, parts)
             run.sub = "&"
 
-        general = _each(run_repetition, builds, clears)
-        return general if builds else _plain(steps, prefix, unread, general)
-
-
-def _plain(
-    steps: list[PartsStep],
-    prefix: int,
-    unread: Callable[[Run, list[str]], None],
-    general: FieldFunction,
-) -> FieldFunction:
-    """The short way through a field of one repetition without escape and null: nearly all."""
-    step = steps[0] if len(steps) == 1 else _every(steps)
-
-    def run_field(run: Run, text: str) -> None:
-        if "~" in text or "\\" in text or '""' in text or spaced(text):
-            general(run, text)
-            return
-        parts = text.split("^")
-        if not step(run, parts, 0):
-            run.issue("information", "unmapped", "no rule takes this repetition")
-        elif len(parts) > prefix:
-            unread(run, parts)
-
-    return run_field
-
-
-def _every(steps: list[PartsStep]) -> PartsStep:
-    """Several rules of one field as one; False when none took it."""
-
-    def run_rules(run: Run, parts: list[str], rep: int) -> bool:
-        taken = False
-        for step in steps:
-            taken = step(run, parts, rep) or taken
-        return taken
-
-    return run_rules
-
-
-def _each(
-    run_repetition: Callable[[Run, str, int], None],
-    builds: list[Callable[[Run, list[str]], None]],
-    clears: list[Callable[[Run], None]],
-) -> FieldFunction:
-    """A field's function: deletion, else each repetition, then what reads them all at once."""
-
-    def run_field(run: Run, text: str) -> None:
-        if text == NULL:
-            for one in clears:
-                one(run)
-            return
-        texts = text.split("~") if "~" in text else [text]
-        for rep, one_text in enumerate(texts):
-            if one_text and one_text != NULL:
-                run_repetition(run, one_text, rep)
-        run.rep = 0
-        for build in builds:
-            build(run, texts)
-
-    return run_field
-
-
-def _unread(prefix: int, read: frozenset[int]) -> Callable[[Run, list[str]], None]:
-    def report(run: Run, parts: list[str]) -> None:
-        for place in range(prefix + 1, len(parts) + 1):
-            if parts[place - 1] and place not in read:
-                run.issue("information", "unmapped", "no rule reads this component", place)
-
-    return report
+        general = each(run_repetition, builds, clears, self.joins)
+        return general if builds else plain(steps, prefix, unread, general)
 
 
 def _step(file: str, item: Map, rule: Rule, part: int) -> tuple[PartsStep, frozenset[int]]:

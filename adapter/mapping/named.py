@@ -7,12 +7,13 @@ from typing import Any
 from adapter import terms
 from adapter.mapping.authorities import authority
 from adapter.mapping.cells import is_npi
-from adapter.mapping.datatypes import V2, concept, cx, ei
+from adapter.mapping.datatypes import V2, components, concept, cx, ei
+from adapter.mapping.finish import identity
 from adapter.mapping.lasting import lasting
-from adapter.mapping.parts import own
+from adapter.mapping.parts import NULL, own
 from adapter.mapping.people import xcn_name
-from adapter.mapping.registry import converter, datatype
-from adapter.mapping.run import BadValue, Run
+from adapter.mapping.registry import converter, datatype, joined
+from adapter.mapping.run import BadValue, Run, restored
 
 Json = dict[str, Any]
 _PHYSICAL = "http://terminology.hl7.org/CodeSystem/location-physical-type"
@@ -29,6 +30,12 @@ def practitioner(run: Run, parts: list[str]) -> Json | None:
 
     One identifier names one person; without any, the name as written does, for this sender only.
     """
+    resource = _person(run, parts)
+    return _reference(run, "Practitioner", resource, *_key(run, resource)) if resource else None
+
+
+def _person(run: Run, parts: list[str]) -> Json:
+    """What an XCN says of a person; nothing without number and name."""
     count = len(parts)
     resource: Json = {}
     number = parts[0].strip()
@@ -44,16 +51,65 @@ def practitioner(run: Run, parts: list[str]) -> Json | None:
     if name:
         resource["name"] = [name]
     degree = parts[6].strip() if count > 6 else ""
-    if degree:
+    if degree and resource:
         resource["qualification"] = [{"code": _degree(run, degree)}]
-    if not name and "identifier" not in resource:
-        return None
-    if "identifier" in resource:
-        item = resource["identifier"][0]
-        key = (item["system"], item["value"])
-    else:
-        key = (run.feed.source, str(name))
-    return _reference(run, "Practitioner", resource, *key)
+    return resource
+
+
+def _key(run: Run, person: Json) -> tuple[str, str]:
+    if "identifier" in person:
+        item = person["identifier"][0]
+        return item["system"], item["value"]
+    return run.feed.source, str(person["name"][0])
+
+
+@joined("practitioner")
+def same_person(run: Run, texts: list[str]) -> list[str]:
+    """Further numbers of one person: of the same name, and each of another authority or type.
+
+    PV1-7 repeats for names and identifiers of one physician (HL7 v2.9 chapter 3.4.3.7). Two
+    numbers of one authority are two people of one name. The surest of his stands, others beside it.
+    """
+    persons: dict[str, dict[tuple[str, str], tuple[int, Json]]] = {}
+    left = list(texts)
+    for rep, text in enumerate(texts):
+        if text in ("", NULL):
+            continue
+        run.rep = rep
+        person = restored(_person(run, components(run, text)))
+        run.sub = "&"
+        if called := _called(person):
+            known = persons.setdefault(called, {})
+            if known.setdefault(_key(run, person), (rep, person))[0] != rep:
+                left[rep] = ""  # told twice
+    run.rep = 0
+    for same in persons.values():
+        if len(same) > 1:
+            _join(run, left, same)
+    return left
+
+
+def _called(person: Json) -> str:
+    """Family, given names and suffix; `""` of a person of whom too little or no number is told."""
+    name, *_ = person.get("name", [{}])
+    if "identifier" not in person or "family" not in name or "given" not in name:
+        return ""
+    return "|".join((name["family"], *name["given"], *name.get("suffix", ()))).casefold()
+
+
+def _join(run: Run, left: list[str], same: dict[tuple[str, str], tuple[int, Json]]) -> None:
+    items = [person["identifier"][0] for _, person in same.values()]
+    if len({(item["system"], str(item.get("type"))) for item in items}) < len(items):
+        return
+    every = identity({"resourceType": "Practitioner", "identifier": items})
+    first = every[0] if every else next(iter(same))
+    for key, (rep, person) in same.items():
+        if key == first:
+            own = person["identifier"]
+            more = {"identifier": [*own, *(item for item in items if item not in own)]}
+            run.add("Practitioner", {"resourceType": "Practitioner", **person}, *key, more=more)
+        else:
+            left[rep] = ""
 
 
 def _degree(run: Run, code: str) -> Json:

@@ -10,9 +10,11 @@ from adapter.mapping.run import Run
 Convert = Callable[[Run, str], Any]
 ConvertParts = Callable[[Run, list[str]], Any]
 Build = Callable[[Run, list[str]], Any]
+Join = Callable[[Run, list[str]], list[str]]
 _C = TypeVar("_C", bound=Convert)
 _P = TypeVar("_P", bound=ConvertParts)
 _B = TypeVar("_B", bound=Build)
+_J = TypeVar("_J", bound=Join)
 
 
 class Converter(NamedTuple):
@@ -27,6 +29,7 @@ class Converter(NamedTuple):
 
 
 CONVERTERS: dict[str, Converter] = {}
+JOINS: dict[str, Join] = {}
 BUILDERS: dict[str, Build] = {}
 
 
@@ -49,6 +52,19 @@ def datatype(name: str, reads: int, but: Iterable[int] = ()) -> Callable[[_P], _
 
     def register(function: _P) -> _P:
         CONVERTERS[name] = Converter(None, function, read)
+        return function
+
+    return register
+
+
+def joined(name: str) -> Callable[[_J], _J]:
+    """Register what leaves out repetitions that tell of a thing that another one tells.
+
+    It gets all texts of a field that a converter reads, and gives them back, `""` for those.
+    """
+
+    def register(function: _J) -> _J:
+        JOINS[name] = function
         return function
 
     return register
