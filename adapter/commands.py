@@ -261,7 +261,7 @@ def _check(content: bytes, name: str) -> Iterator[Issue]:
         return
     for line, text in _documents(content):
         try:
-            resource = data.loads(text)
+            resource = data.foreign(text)
         except ValueError:
             yield Issue("error", "file-format", "not JSON", Location(name, line))
             continue

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json as _json
+import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -78,15 +80,78 @@ def _comments(lines: list[str]) -> Iterator[tuple[str, str]]:
             yield key.strip(), value.strip()
 
 
-dumps: Callable[[Any], bytes] = orjson.dumps
-"""A JSON-able value as UTF-8 bytes, keys in their order."""
+class Exact(float):
+    """A decimal whose text says more than its number: 7.40 is more precise than 7.4.
+
+    FHIR R4, datatypes, decimal: precision has significance, 0.010 is regarded as different to 0.01.
+    """
+
+    def __new__(cls, text: str) -> Exact:
+        """Of a text that is a number in JSON."""
+        self = super().__new__(cls, text)
+        self.text = text
+        return self
+
+    text: str
+
+    def __getnewargs__(self) -> tuple[str]:  # type: ignore[override]  # a float's own has the number
+        return (self.text,)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Exact) and self.text == other.text
+
+    def __ne__(self, other: object) -> bool:  # a float's own asks the number
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __str__(self) -> str:
+        return self.text
+
+    __repr__ = __str__
+
+
+def decimal(text: str) -> Any:
+    """A text that is a number in JSON as a number that is written as this text again."""
+    found = float(text)
+    return found if repr(found) == text else Exact(text)
+
+
+# Before an exact decimal: blank in JSON, and nowhere else in what is written here.
+_MARK, _IN_BYTES = "\t", b"\t"
+_EXACT = re.compile(rb"[.](?:[0-9]*0|[0-9]{16,})[\s,}\]eE]|[0-9][eE][+-]?[0-9]")
+
+
+def _unknown(value: Any) -> object:
+    if isinstance(value, Exact):
+        return orjson.Fragment(_MARK + value.text)
+    raise TypeError(f"no JSON value: {type(value).__name__}")
+
+
+def dumps(value: Any) -> bytes:
+    """A JSON-able value as UTF-8 bytes, keys in their order."""
+    return orjson.dumps(value, _unknown)
 
 
 def written(value: Any) -> object:
     """A JSON-able value as JSON already, for `dumps` to copy wherever it stands."""
-    return orjson.Fragment(orjson.dumps(value))
+    return orjson.Fragment(dumps(value))
 
 
 def loads(text: bytes | str) -> Any:
-    """JSON text as Python values. Raises ValueError when it does not parse."""
+    """JSON text as `dumps` wrote it as Python values. Raises ValueError when it does not parse."""
+    if (_MARK in text) if isinstance(text, str) else (_IN_BYTES in text):
+        return _json.loads(text, parse_float=decimal)
     return orjson.loads(text)
+
+
+def foreign(text: bytes) -> Any:
+    """JSON text as anybody writes it, decimals exact. Raises ValueError when it does not parse."""
+    value = orjson.loads(text)
+    if not _EXACT.search(text):
+        return value
+    try:
+        return _json.loads(text, parse_float=decimal)
+    except RecursionError:  # deeper than Python reads, and than any resource is
+        return value

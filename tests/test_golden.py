@@ -116,4 +116,5 @@ def _row(issue: Any) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(value, lambda one: orjson.Fragment(str(one)), options).decode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from email.message import Message
@@ -58,7 +57,7 @@ def read(body: bytes, content_type: str) -> Resource | None:
     kind = _kind(content_type) if content_type else None
     if kind is None:
         raise refuse(415, "not-supported", f"a body must be {JSON} or {XML} in UTF-8")
-    resource = _json(body) if kind == JSON else _plain(xml.parse(body))
+    resource = _json(body) if kind == JSON else xml.parse(body)
     if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
         raise refuse(400, "resource-structure", "the body is not a resource with a resourceType")
     issues = list(islice(_unsound(resource, "", 0), 20))
@@ -106,14 +105,9 @@ def _ranges(accept: str) -> Iterator[tuple[str, float]]:
 
 def _json(body: bytes) -> Any:
     try:
-        return data.loads(body)
+        return data.foreign(body)
     except ValueError:
         raise refuse(400, "resource-structure", "the body is not well-formed JSON") from None
-
-
-def _plain(resource: Resource) -> Any:
-    """Decimals as the numbers that stored JSON keeps."""
-    return data.loads(json.dumps(resource, default=float))
 
 
 def _unsound(value: Any, path: str, depth: int) -> Iterator[Issue]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from copy import deepcopy
-from decimal import Decimal
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -37,7 +36,7 @@ _ID = Child("id", "id", False)  # of a resource; an element's id is a string and
 
 
 def parse(body: bytes) -> Resource:
-    """FHIR XML as the JSON form; decimals as Decimal. Raises Refusal 400.
+    """FHIR XML as the JSON form; decimals as they are written. Raises Refusal 400.
 
     UTF-8 only. Document types, entities and deep trees are refused; nothing is fetched.
     """
@@ -210,7 +209,7 @@ def _value(text: str, type_name: str, path: str) -> Any:
     if type_name in _INTEGERS and _WHOLE.fullmatch(text):
         return int(text)
     if type_name == "decimal" and _DECIMAL.fullmatch(text):
-        return Decimal(text)
+        return data.decimal(text)
     if type_name in _INTEGERS or type_name in ("boolean", "decimal"):
         raise refuse(400, "datatype", f"{path} is not a value of type {type_name}")
     return text

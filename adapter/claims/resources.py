@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from adapter import terms
+from adapter import data, terms
 from adapter.claims.charges import Charge
 from adapter.claims.contacts import ICD_10, PLACE
 from adapter.claims.drafts import Draft
@@ -112,7 +112,7 @@ def _item(charge: Charge, at: int, draft: Draft) -> dict[str, Any]:
 
 def _money(amount: Decimal) -> dict[str, Any]:
     """JSON has no decimals of its own: cents as the nearest double print as they were."""
-    return {"value": float(amount), "currency": "USD"}
+    return {"value": data.decimal(str(amount)), "currency": "USD"}
 
 
 def _npi(npi: str, name: str) -> dict[str, Any]:

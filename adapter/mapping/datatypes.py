@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from adapter import terms
+from adapter import data, terms
 from adapter.constant import fixed
 from adapter.mapping.authorities import OID, assigner, authority, cin_system, local, medi_cal
 from adapter.mapping.cells import cin_in
@@ -50,8 +50,20 @@ def days(run: Run, text: str) -> Json:
     """NM as a Duration in days (v2-to-FHIR NM[Quantity-LengthOfStay])."""
     if not _DAYS.fullmatch(text):
         raise BadValue("number-format", "expected a number of days")
-    value: int | float = float(text) if "." in text else int(text)
-    return {"value": value, "unit": "days", "system": "http://unitsofmeasure.org", "code": "d"}
+    return {
+        "value": decimal(text),
+        "unit": "days",
+        "system": "http://unitsofmeasure.org",
+        "code": "d",
+    }
+
+
+def decimal(text: str) -> Any:
+    """A number as JSON has it, with as many decimal places as it is written with."""
+    whole, _, rest = text.lstrip("+-").partition(".")
+    sign = "-" if text[0] == "-" else ""
+    number = f"{sign}{whole.lstrip('0') or '0'}"
+    return data.decimal(f"{number}.{rest}") if rest else int(number)
 
 
 @converter("yes_no")

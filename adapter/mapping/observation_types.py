@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from adapter.mapping.datatypes import V2, alternate, coding_system, concept
+from adapter.mapping.datatypes import V2, alternate, coding_system, concept, decimal
 from adapter.mapping.parts import part
 from adapter.mapping.run import BadValue, Run
 from adapter.mapping.times import dr, dtm
@@ -25,12 +25,12 @@ _KINDS = {"AP": "application", "AU": "audio", "IM": "image", "TEXT": "text", "FT
 _SUBTYPES = {"JPG": "jpeg", "TIF": "tiff", "RTF": "rtf", "": "octet-stream"}
 
 
-def number(text: str) -> int | float:
-    """A numeric text as JSON has it. Raises BadValue for any other."""
+def number(text: str) -> Any:
+    """A numeric text as JSON has it, 7.40 with both places. Raises BadValue for any other."""
     plain = text.strip().replace(" ", "")
     if not _NUMBER.fullmatch(plain):
         raise BadValue("number-format", "expected a number")
-    return float(plain) if "." in plain[:-1] else int(plain.removesuffix("."))
+    return decimal(plain)
 
 
 def unit(parts: list[str]) -> Json:

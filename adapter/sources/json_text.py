@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from adapter import data
+
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 16
 
@@ -33,7 +35,9 @@ def loads(raw: bytes | str) -> Any:
     if _depth(text) > MAX_DEPTH:
         raise BadJson("file-format", f"nested deeper than {MAX_DEPTH}")
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        return json.loads(
+            text, object_pairs_hook=_object, parse_constant=_constant, parse_float=data.decimal
+        )
     except BadJson:
         raise
     except json.JSONDecodeError as error:

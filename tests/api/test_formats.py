@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +117,7 @@ def test_decimals_keep_their_digits(digits: str) -> None:
     value = f'<valueQuantity><value value="{digits}"/></valueQuantity>'
     body = f'<Observation xmlns="http://hl7.org/fhir">{value}</Observation>'.encode()
     resource = xml.parse(body)
-    assert resource["valueQuantity"]["value"] == Decimal(digits)
+    assert str(resource["valueQuantity"]["value"]) == digits
     assert f'value="{digits}"'.encode() in xml.write(resource)
 
 

@@ -145,8 +145,8 @@ def test_amounts_read_back_equal_the_claims_stored(tmp_path) -> None:
         stored = store.resources[f"Claim/{number}"]
         assert Decimal(str(stored["total"]["value"])) == claim["total"]
         assert sum(amount for _, amount, _ in claim["lines"]) == claim["total"]
-        assert [row["net"]["value"] for row in stored["item"]] == [
-            float(amount) for _, amount, _ in claim["lines"]
+        assert [Decimal(str(row["net"]["value"])) for row in stored["item"]] == [
+            amount for _, amount, _ in claim["lines"]
         ]
         assert [row["quantity"]["value"] for row in stored["item"]] == [
             count for *_, count in claim["lines"]
