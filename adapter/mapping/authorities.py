@@ -100,3 +100,9 @@ def medi_cal(run: Run, hd: str) -> bool:
 def cin_system() -> str:
     """The system of the Medi-Cal client index number."""
     return terms.system("cin")
+
+
+@cache
+def ssn_system() -> str:
+    """The system of the social security number."""
+    return terms.system("ssn")

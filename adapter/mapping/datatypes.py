@@ -10,9 +10,18 @@ from urllib.parse import quote
 
 from adapter import data, terms
 from adapter.constant import fixed
-from adapter.mapping.authorities import OID, assigner, authority, cin_system, local, medi_cal
+from adapter.mapping.authorities import (
+    OID,
+    assigner,
+    authority,
+    cin_system,
+    local,
+    medi_cal,
+    ssn_system,
+)
 from adapter.mapping.cells import cin_in
 from adapter.mapping.finish import BASE, filler
+from adapter.mapping.identifier_types import identifier_type, meant, type_of
 from adapter.mapping.lasting import steady
 from adapter.mapping.registry import converter, datatype
 from adapter.mapping.run import STAND_IN, BadValue, Run
@@ -122,26 +131,12 @@ def repetitions(run: Run, texts: list[str]) -> Iterator[list[str]]:
 # --- identifiers
 
 
-def identifier_type(run: Run, code: str, part: int) -> Json:
-    """Identifier.type of a code of table 0203; one without a row is kept and reported."""
-    if terms.table("identifier-type").get(code) is None:
-        run.issue("warning", "code-unknown", "kept as it came: not in table identifier-type", part)
-    return _identifier_type(code)
-
-
-@lru_cache(maxsize=1024)
-def _identifier_type(code: str) -> Json:
-    display = terms.table("identifier-type").display(code)
-    coding = {"system": V2 + "0203", "code": code}
-    found: Json = fixed({"coding": [{**coding, "display": display} if display else coding]})
-    return found
-
-
-def _withheld(run: Run, kind: str) -> bool:
-    if kind != "SS" or "ssn" in run.feed.switches:
-        return False
+def _of_social_security(run: Run, value: str) -> str:
+    """The number without dashes, `""` where it is not to be carried."""
+    if not value or "ssn" in run.feed.switches:
+        return re.sub(r"[ -]", "", value)
     run.issue_once("unmapped", "SS", "a social security number is not carried")
-    return True
+    return ""
 
 
 def _fills(run: Run, value: str) -> bool:
@@ -156,22 +151,28 @@ def _fills(run: Run, value: str) -> bool:
 def cx(run: Run, parts: list[str]) -> Json | None:
     """CX to Identifier: system by CX.4, type by CX.5 (v2-to-FHIR CX[Identifier]).
 
-    A social security number is left out unless the sender's profile asks for it (CONF-0472).
+    A social security number, by type or authority, is left out unless the sender's profile asks for
+    it (CONF-0472).
     """
     value, count = parts[0].strip(), len(parts)
-    kind = parts[4].strip().upper() if count > 4 else ""
-    if not value or _withheld(run, kind) or _fills(run, value):
+    written = parts[4] if count > 4 else ""
+    kind = meant(written) if written else ""
+    value = _of_social_security(run, value) if kind == "SS" else value
+    if not value or _fills(run, value):
         return None
     item: Json = {}
     hd = parts[3] if count > 3 else ""
     bare = not kind and not hd and run.label.startswith("PID-")
     system = _typed_system(kind, value, bare) or assigner(run, hd)
-    if system == cin_system():
+    if system == ssn_system():
+        value, kind = _of_social_security(run, value), kind or "SS"
+    elif system == cin_system():
         system, value = _of_medi_cal(run, kind, value, hd)
-    if system == cin_system():
-        item["type"] = _medicaid(kind)
-    elif kind:
-        item["type"] = identifier_type(run, kind, 5)
+    if not value:
+        return None
+    own = _medicaid(kind) if system == cin_system() else None
+    if own or kind:
+        item["type"] = own or identifier_type(run, written.strip().upper() or kind, 5)
     item["system"] = system
     item["value"] = value
     if count > 5:
@@ -203,7 +204,7 @@ def _typed_system(kind: str, value: str, bare: bool) -> str:
     Feeds type a CIN as MA, MC or MI; `bare`, in PID without type and authority, its shape tells it.
     """
     if kind == "SS":
-        return terms.system("ssn")
+        return ssn_system()
     if (bare or kind in _MEDICAID) and cin_in(value):
         return cin_system()
     return ""
@@ -211,12 +212,12 @@ def _typed_system(kind: str, value: str, bare: bool) -> str:
 
 def _medicaid(kind: str) -> Json:
     """Identifier.type of a CIN: MA, beside the type that the sender gave it."""
-    return _identifier_type("MA") if kind in ("", "MA") else _medicaid_too(kind)
+    return type_of("MA") if kind in ("", "MA") else _medicaid_too(kind)
 
 
 @lru_cache(maxsize=64)
 def _medicaid_too(kind: str) -> Json:
-    both = [*_identifier_type("MA")["coding"], *_identifier_type(kind)["coding"]]
+    both = [*type_of("MA")["coding"], *type_of(kind)["coding"]]
     found: Json = fixed({"coding": both})
     return found
 
@@ -260,7 +261,7 @@ def _visit_type(kind: str) -> Json:
 
 
 def _codings_of(kind: str) -> list[Json]:
-    found: list[Json] = _identifier_type(kind)["coding"]
+    found: list[Json] = type_of(kind)["coding"]
     return found
 
 
@@ -271,7 +272,7 @@ def dln(run: Run, parts: list[str]) -> Json | None:
     if not value or _fills(run, value):
         return None
     state = parts[1].strip() if len(parts) > 1 else ""
-    item: Json = {"type": _identifier_type("DL"), "value": value}
+    item: Json = {"type": type_of("DL"), "value": value}
     scope = quote(state or "unknown", safe="")
     item["system"] = terms.system(
         "dl-ca" if state == "CA" else "drivers-license", "" if state == "CA" else scope

@@ -9,10 +9,11 @@ from urllib.parse import quote
 
 from adapter import terms
 from adapter.mapping.cells import cin_in
-from adapter.mapping.datatypes import cx, identifier_type, is_cin, repetitions
+from adapter.mapping.datatypes import cx, is_cin, repetitions
 from adapter.mapping.field_values import first_part
 from adapter.mapping.finish import filler
 from adapter.mapping.lasting import lasting
+from adapter.mapping.identifier_types import identifier_type, meant
 from adapter.mapping.named import organization
 from adapter.mapping.parts import HL7, added, also, gather, of, part, reach
 from adapter.mapping.people import xad
@@ -174,7 +175,7 @@ def account_number(run: Run, parts: list[str]) -> Json | None:
     """PID-18, MRG-3: an account number, type AN whatever CX.5 says; a Medi-Cal number is none."""
     if is_cin(run, parts):
         return None
-    kind = part(parts, 5).upper()
+    kind = meant(part(parts, 5))
     item = cx(run, [*parts[:4], *[""] * (4 - len(parts)), "AN", *parts[5:]])
     if item is not None and kind not in ("", "AN"):
         coding = {"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": kind}

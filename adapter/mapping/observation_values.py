@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from adapter import terms
-from adapter.mapping.datatypes import V2, components, concept, ei, identifier_type, repetitions
+from adapter.mapping.datatypes import V2, components, concept, ei, repetitions
+from adapter.mapping.identifier_types import identifier_type
 from adapter.mapping.named import organization, practitioner
 from adapter.mapping.observation_types import DOCUMENTS, attachment, measured, unit, value
 from adapter.mapping.parts import HL7, added, also, first, gather, of, own, part, reach

@@ -7,6 +7,7 @@ from typing import Any
 from adapter import terms
 from adapter.mapping.authorities import authority
 from adapter.mapping.datatypes import alternate, coding_system, concept, cx, repetitions
+from adapter.mapping.identifier_types import meant
 from adapter.mapping.lasting import steady
 from adapter.mapping.named import organization, organization_hd
 from adapter.mapping.parts import HL7, also, first, gather, later, of, part
@@ -148,7 +149,7 @@ def prior_id(run: Run, parts: list[str]) -> Json | None:
         return item
     patient = run.drafts.get("Patient")
     known = patient.resource.get("identifier", ()) if patient is not None else ()
-    for types in ({part(parts, 5).upper() or "MR"}, {"MR", "PI", ""}):
+    for types in ({meant(part(parts, 5)) or "MR"}, {"MR", "PI", ""}):
         systems = {one["system"] for one in known if types & _types(one)}
         if len(systems) == 1:
             item["system"] = systems.pop()

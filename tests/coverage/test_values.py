@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adapter import convert
+from adapter import convert, data
 from adapter.outcome import Outcome
 
 Json = dict[str, Any]
@@ -34,7 +34,7 @@ def details(outcome: Outcome, field: str) -> list[str]:
     ("kind", "text", "element", "value"),
     [
         ("NM", "170", "valueQuantity", {"value": 170, **CM}),
-        ("NM", "-1.50", "valueQuantity", {"value": -1.5, **CM}),
+        ("NM", "-1.50", "valueQuantity", {"value": data.decimal("-1.50"), **CM}),
         ("ST", "tall \\T\\ thin", "valueString", "tall & thin"),
         ("TX", "a^b", "valueString", "a^b"),
         ("XYZ", "whatever", "valueString", "whatever"),

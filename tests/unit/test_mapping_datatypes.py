@@ -8,7 +8,7 @@ from tests.unit.engine import SID, build, convert, fresh
 V2 = "http://terminology.hl7.org/CodeSystem/v2-"
 FACILITY = f"{SID}/facility/MERCYTEST"
 OWN = f"{SID}/authority/MERCYTEST"  # of names that hold within the facility
-CIN, SSN = terms.system("cin"), terms.system("ssn")
+CIN = terms.system("cin")
 CHECK_DIGIT = "http://hl7.org/fhir/StructureDefinition/identifier-checkDigit"
 UNKNOWN_4 = [("authority-unknown", "PID-3")]
 
@@ -36,6 +36,18 @@ def kind(code):
          {"type": kind("MR"), "system": f"{OWN}/HOSP", "value": "D1"}, UNKNOWN_4),
         ("D1^^^NOT A HOSPITAL",
          {"system": f"{OWN}/NOT%20A%20HOSPITAL", "value": "D1"}, UNKNOWN_4),
+        # words that feeds write for a type
+        ("D1^^^&1.2.3&ISO^MRN",
+         {"type": kind("MR") | {"text": "MRN"}, "system": "urn:oid:1.2.3", "value": "D1"}, []),
+        ("D1^^^&1.2.3&ISO^Medical Record Number",
+         {"type": kind("MR") | {"text": "MEDICAL RECORD NUMBER"}, "system": "urn:oid:1.2.3",
+          "value": "D1"}, []),
+        # a social security number, however it is called
+        ("000-00-0000^^^^SSN", None, [("unmapped", "PID-3")]),
+        ("123-45-6789^^^USSSA^SSN", None, [("unmapped", "PID-3")]),
+        ("123-45-6789^^^SSN^Social Security Number", None, [("unmapped", "PID-3")]),
+        ("123-45-6789^^^SSA", None, [("unmapped", "PID-3")]),
+        ("123456789^^^&2.16.840.1.113883.4.1&ISO^PN", None, [("unmapped", "PID-3")]),
         ("D1^7", {"system": FACILITY, "value": "D1",
                   "extension": [{"url": CHECK_DIGIT, "valueString": "7"}]}, []),
         ("D1^7^M11", {"system": FACILITY, "value": "D1",
@@ -110,7 +122,7 @@ def test_a_number_that_is_like_a_filler_is_one(text):
         ("&&ISO", FACILITY, True),
         ("HOSP", f"{OWN}/HOSP", False),
         ("HOSP&1.2.840&ISO", "urn:oid:1.2.840", True),
-        ("&urn:oid:2.16.840.1.113883.4.1&ISO", SSN, True),
+        ("&urn:oid:2.16.840.1.113883.4.6&ISO", terms.system("npi"), True),
         ("&2.16.840.1.113883.4.6&ISO", "http://hl7.org/fhir/sid/us-npi", True),
         ("NPI", "http://hl7.org/fhir/sid/us-npi", True),
         ("&1.2.840", "urn:oid:1.2.840", True),
