@@ -7,6 +7,7 @@ from typing import Any
 
 from adapter import terms
 from adapter.mapping.datatypes import V2, alternate, extend, positive
+from adapter.mapping.finish import filler
 from adapter.mapping.registry import datatype
 from adapter.mapping.run import BadValue, Run
 from adapter.mapping.times import period
@@ -181,13 +182,13 @@ _XTN_UNREAD = (9, 10, 11, 15, 16, 17)  # texts, reasons and versions of a number
 def xtn(run: Run, parts: list[str]) -> Points:
     """XTN to ContactPoint (v2-to-FHIR XTN[ContactPoint]); a number beside an address is another."""
     if len(parts) == 1:  # a number and nothing else
-        value = parts[0].strip()
+        value = _told(run, parts[0].strip())
         return {"system": "email" if "@" in value else "phone", "value": value} if value else None
     item: Json = {}
     texts = [part.strip() for part in parts]
     texts += _XTN[len(parts) :]
     kind = _telecom_system(run, item, texts)
-    number, address = _number(texts), texts[3]
+    number, address = _told(run, _number(texts)), texts[3]
     value = address if kind == "email" and address else number or address
     if not value:
         return None
@@ -202,6 +203,18 @@ def xtn(run: Run, parts: list[str]) -> Points:
         _rank(run, item, texts[17])
     other = address if value == number else number
     return item if other in ("", value) else _both(run, item, texts, other)
+
+
+def _told(run: Run, number: str) -> str:
+    """A number, `""` for a text that fills its place: `NONE`, `(000) 000-0000`."""
+    bare = number.translate(_AROUND)
+    if not number or (bare and not filler(bare)):
+        return number
+    run.issue("information", "filler", "a filler text, and no number")
+    return ""
+
+
+_AROUND = str.maketrans("", "", " ()-./+")
 
 
 def _both(run: Run, item: Json, texts: list[str], value: str) -> Points:
