@@ -112,7 +112,8 @@ def meant(table: terms.Table, coding: Json) -> terms.Target | None:
     """What a table says of a coding; None when it says nothing of it.
 
     The table is for codes of its own system, `also` those of others that it names. Of any other
-    system are codes that stand in the table as a target, and those that are called the same.
+    system are codes that stand in the table as a target, and those that are called the same, or by
+    what they mean.
     """
     code, target = coding["code"], table.get(coding["code"])
     system = coding.get("system", "")
@@ -121,7 +122,8 @@ def meant(table: terms.Table, coding: Json) -> terms.Target | None:
     if (target.system, target.code) == (system, code):
         return target
     words = terms.fold(coding.get("display", ""))
-    return target if words and words == terms.fold(table.display(code)) else None
+    called = (table.display(code), target.display)
+    return target if words and words in map(terms.fold, called) else None
 
 
 def foreign(run: Run, parts: list[str], table: terms.Table) -> tuple[Json, terms.Target | None]:

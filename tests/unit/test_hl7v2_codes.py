@@ -104,6 +104,10 @@ def test_nubc_elsewhere_is_none_of_its_code_systems() -> None:
         ("MED", ["382 service-type", "MED v2-0069"]),
         ("MED^Mediation^L", ["MED local:L"]),
         ("MED^Medical Service^L", ["382 service-type", "MED local:L"]),
+        (
+            "MED^Medical Services^L",
+            ["382 service-type", "MED local:L"],
+        ),  # as what it means is called
     ],
 )
 def test_a_local_code_is_not_one_of_the_table(text: str, expected: list[str]) -> None:
