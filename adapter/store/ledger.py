@@ -14,12 +14,13 @@ from adapter.store.protocol import Status
 Mark = tuple[str, str, str]  # hash, source, key: what makes two units the same
 Key = tuple[str, str]  # source, key: a sender and its own number for a unit
 
+_FEED = "feed:"  # how sources begin that are senders of messages, each named by its profile
 _LAST = "SELECT max(id) FROM unit"
 # A test of the status would let SQLite walk through its index, which is the whole ledger.
 _KEYS = (
     "WITH asked (source, key) AS (VALUES ())"
     " SELECT u.hash, u.source, u.key, u.id, u.status, u.issues"
-    " FROM asked JOIN unit AS u ON u.key = asked.key AND u.source = asked.source"
+    " FROM asked JOIN unit AS u ON u.key = asked.key"
 )
 _MARKS = (
     "WITH asked (hash, source, key) AS (VALUES ())"
@@ -27,6 +28,27 @@ _MARKS = (
     " FROM asked JOIN unit AS u"
     " ON u.key = asked.key AND u.source = asked.source AND u.hash = asked.hash"
 )
+# The same under any source: from one source of a key to the next, since many rows may have it.
+_ANYWHERE = (
+    "WITH RECURSIVE asked (hash, source, key) AS (VALUES ()), step (hash, source, key) AS ("
+    "SELECT hash, (SELECT min(u.source) FROM unit AS u WHERE u.key = asked.key), key FROM asked"
+    " UNION SELECT hash, (SELECT min(u.source) FROM unit AS u"
+    " WHERE u.key = step.key AND u.source > step.source), key"
+    " FROM step WHERE source IS NOT NULL)"
+    " SELECT u.hash, u.source, u.key, u.id, u.status, u.issues"
+    " FROM step AS asked JOIN unit AS u"
+    " ON u.key = asked.key AND u.source = asked.source AND u.hash = asked.hash"
+)
+
+
+def _same(mark: Mark) -> Mark:
+    """What makes a unit the same again: of a message not which profile its sender has by now."""
+    return (mark[0], _FEED, mark[2]) if mark[1].startswith(_FEED) else mark
+
+
+def _refused_last(row: bulk.Row) -> tuple[bool, int]:
+    """Of several lines of one message the one that holds: the first that was not refused."""
+    return row[4] == "refused", row[3]
 
 
 class Entered(NamedTuple):
@@ -55,7 +77,8 @@ class Ledger:
         """Look up which of these units came before, in a few statements."""
         wanted = [mark for mark in marks if mark not in self._marks and mark[1:] not in self._keys]
         self._marks.update(wanted)
-        self._read(_MARKS, wanted)
+        self._read(_MARKS, [mark for mark in wanted if _same(mark) is mark])
+        self._read(_ANYWHERE, [mark for mark in wanted if _same(mark) is not mark])
 
     def know_keys(self, keys: Iterable[Key]) -> None:
         """Look up all that came before under these keys of senders, in a few statements."""
@@ -64,31 +87,36 @@ class Ledger:
         self._read(_KEYS, wanted)
 
     def _read(self, query: str, wanted: Sequence[bulk.Row]) -> None:
-        for digest, source, key, unit, status, issues in bulk.ask_rows(
-            self._connection, query, wanted
-        ):
-            if (digest, source, key) not in self._known:  # what this transaction wrote is newer
-                self._note((digest, source, key), Entered(unit, status, issues))
+        rows = bulk.ask_rows(self._connection, query, wanted)
+        for digest, source, key, unit, status, issues in sorted(rows, key=_refused_last):
+            mark, line = (digest, source, key), Entered(unit, status, issues)
+            self._known.setdefault(_same(mark), line)  # what this transaction wrote is newer
+            self._taken_by(mark, line)
 
     def _note(self, mark: Mark, line: Entered) -> None:
-        self._known[mark] = line
+        self._known[_same(mark)] = line
+        self._taken_by(mark, line)
+
+    def _taken_by(self, mark: Mark, line: Entered) -> None:
         if line.status != "refused":
             self._taken.setdefault(mark[1:], {})[mark[0]] = line.unit
 
     def entered(self, mark: Mark) -> Entered | None:
         """The line of a unit."""
-        if mark not in self._known:
+        same = _same(mark)
+        if same not in self._known:
             self.know_marks([mark])
-        return self._known.get(mark)
+        return self._known.get(same)
 
     def line(self, mark: Mark) -> int:
         """The number of a unit's line, drawn when it has none yet."""
         entered = self.entered(mark)
         if entered is not None:
             return entered.unit
-        if mark not in self._lines:
-            self._lines[mark] = self._memory.draw(self._connection, _LAST)
-        return self._lines[mark]
+        same = _same(mark)
+        if same not in self._lines:
+            self._lines[same] = self._memory.draw(self._connection, _LAST)
+        return self._lines[same]
 
     def taken_before(self, mark: Mark) -> bool:
         """Whether other content under the same key of the same sender came before this unit."""
@@ -108,7 +136,7 @@ class Ledger:
     def enter(self, mark: Mark, line: Entered, about: bulk.Row, raw: bytes) -> None:
         """Write a line, and keep the bytes; `about`: columns between."""
         self._units[line.unit] = (line.unit, *mark, *about, line.status, line.issues)
-        if mark not in self._known:
+        if _same(mark) not in self._known:
             self._raw.append((line.unit, raw))
         self._note(mark, line)
 

@@ -49,6 +49,53 @@ def test_a_key_belongs_to_its_sender(store: SqlStore) -> None:
     assert status(store, once(1), other, once(3, "Fernsby", "LAB|MERCY|2")) == ["stored"] * 3
 
 
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("unique", [(True, True), (True, False), (False, True), (False, False)])
+@pytest.mark.parametrize("key", ["LAB|MERCY|1", "LAB|MERCY|"])
+def test_a_message_is_the_same_whichever_feed_reads_it(
+    store: SqlStore, unique: tuple[bool, bool], together: bool, key: str
+) -> None:
+    """A profile given to its sender, renamed or taken away does not make it another one."""
+    units = [once(1, key=key, source=f"feed:{name}") for name in ("default", "mercy")]
+    for (outcome, _), told in zip(units, unique, strict=True):
+        outcome.unit = replace(outcome.unit, once=told)
+    if together:
+        assert status(store, *units, units[0]) == ["stored", "duplicate", "duplicate"]
+    for made in [] if together else units:
+        assert status(store, made) == (["stored"] if made is units[0] else ["duplicate"])
+    assert [line.source for line in store.ledger()] == ["feed:default"]
+    (person,) = store.each("Patient")
+    assert person["meta"]["versionId"] == "1"
+
+
+@pytest.mark.parametrize("name", ["feed:aaa", "feed:zed"])
+def test_a_refused_message_keeps_its_line_under_another_feed(store: SqlStore, name: str) -> None:
+    wrong, right = once(1), once(1, source=name)
+    wrong[0].issues.append(Issue("error", "required", "absent"))
+    assert status(store, wrong) == ["refused"]
+    assert status(store, right, wrong) == ["stored", "duplicate"]
+    assert [(line.unit, line.status) for line in store.ledger()] == [(1, "stored")]
+
+
+@pytest.mark.parametrize("name", ["feed:aaa", "feed:zed"])
+def test_a_message_that_waits_is_one_under_another_feed(store: SqlStore, name: str) -> None:
+    """A person decides on it once, and what was refused stays out."""
+    again = [once(1, "Penhallow", source=source) for source in (FEED, name, name)]
+    assert status(store, once(1), again[0]) == ["stored", "review"]
+    status(store, again[1])
+    assert [line.unit for line in store.ledger()] == [1, 2]
+    store.decide(2, "refuse", "a person", LATE)
+    assert status(store, again[2]) == ["duplicate"]
+
+
+def test_rows_of_two_plans_are_two_units(store: SqlStore) -> None:
+    units = [
+        unit(patient((CIN, "90000001A")), source=source, key="1", raw=b"row")
+        for source in ("plan:sunrise", "plan:kaiser")
+    ]
+    assert status(store, *units) == ["stored", "stored"]
+
+
 def test_a_key_of_a_refused_unit_is_free(store: SqlStore) -> None:
     outcome, raw = once(1, "Penhallow")
     outcome.issues.append(Issue("error", "required", "absent"))

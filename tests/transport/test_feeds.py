@@ -240,6 +240,26 @@ def test_processing_and_reuse_by_feed(write: Write, house: Pipeline) -> None:
     assert [one.status for raw in again for one in house.adt(raw, "", "c")] == ["stored"] * 2
 
 
+@pytest.mark.parametrize("control", ["unique", "reused"])
+def test_a_replay_is_one_whatever_profile_its_sender_has(
+    write: Write, house: Pipeline, control: str
+) -> None:
+    """A profile written, renamed and removed meanwhile; the first answer holds."""
+    names = ["mercy", "summit", ""]
+    got = [[one.status for one in house.adt(message(1), "", "a")]]
+    for name in names:
+        for file in data.path("mappings", "hl7v2", "feeds").glob("[ms]*.toml"):
+            file.unlink()
+        if name:
+            match = 'match = [{ facility = "MERCYTEST" }]'
+            write(**{name: f'{match}\ncontrol = "{control}"'})
+        for one in (feeds.feed, feeds.names, feeds.matches, feeds._of_sender):
+            one.cache_clear()
+        got.append([one.status for one in house.adt(message(1), "", "a")])
+    assert got == [["stored"], ["duplicate"], ["duplicate"], ["duplicate"]]
+    assert {one["meta"]["versionId"] for one in house.store.each("Patient")} == {"1"}
+
+
 def test_health_of_feeds(write: Write, house: Pipeline) -> None:
     write(
         mercy='match = [{ facility = "MERCYTEST" }]\nsilence = "PT2H"',
