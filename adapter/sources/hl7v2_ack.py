@@ -22,6 +22,7 @@ _PLACE = re.compile(r"([A-Z][A-Z0-9]{2})(?:-(\d+)(?:\[(\d+)\])?(?:\.(\d+)(?:\.(\
 _NOT_TAKEN = {"9": ("201", "Unsupported event code"), "11": ("202", "Unsupported processing id"),
               "12": ("203", "Unsupported version id")}  # fmt: skip
 _SEVERITY = {"fatal": "F", "error": "E", "warning": "W", "information": "I"}
+_ASKS = frozenset(("AL", "NE", "ER", "SU"))  # HL7 table 0155
 _UNKNOWN = ("207", "Application internal error")
 _MODERN, _NO_TEXT = (2, 5), (2, 7)  # ERR by component since 2.5; MSA-3 withdrawn in 2.7
 _MOST = 20  # ERR segments in one answer
@@ -61,7 +62,15 @@ class Head:
     @property
     def enhanced(self) -> bool:
         """Whether MSH-15 or MSH-16 asks for the enhanced mode (chapter 2.9.2)."""
-        return bool(self.field(15) or self.field(16))
+        return bool(self.asks(15) or self.asks(16))
+
+    def asks(self, place: int) -> str:
+        """When MSH-15 or MSH-16 wants an answer: a code of HL7 table 0155, `""` for any other.
+
+        A null or a word that is no code asks for nothing: it must not silence the answer.
+        """
+        code = self.field(place).split(self.delimiters[1])[0].strip().upper()
+        return code if code in _ASKS else ""
 
     def text(self, words: str) -> str:
         """Our own words, with what looks like a delimiter escaped."""
@@ -95,10 +104,10 @@ def wanted(head: Head, verdict: Verdict) -> list[str]:
     if not head.enhanced:
         return ["A" + verdict]
     asked = {"AL", "SU" if verdict == "A" else "ER"}
-    accept = ["C" + verdict] if head.field(15).upper() in asked else []
+    accept = ["C" + verdict] if head.asks(15) in asked else []
     if accept and verdict != "A":
         return accept
-    return accept + (["A" + verdict] if head.field(16).upper() in asked else [])
+    return accept + (["A" + verdict] if head.asks(16) in asked else [])
 
 
 def acknowledge(head: Head, answer: Answer, now: datetime) -> list[str]:

@@ -76,7 +76,16 @@ def test_the_same_message_gets_the_same_answer() -> None:
         ("||||ER", "A", []),
         ("||||SU", "A", ["AA"]),
         ("|||al", "A", ["CA"]),
-        ("|||??|??", "A", []),
+        ("|||??|??", "A", ["AA"]),
+        ('|||""', "A", ["AA"]),
+        ('|||""|""', "R", ["AR"]),
+        ('|||""|NE', "A", []),
+        ('|||AL|""', "A", ["CA"]),
+        ('|||""|AL', "A", ["AA"]),
+        ("||| AL | NE ", "A", ["CA"]),
+        ("|||AL^x|NE", "A", ["CA"]),
+        ("||| ", "A", ["AA"]),
+        ("|||Y", "R", ["AR"]),
     ],
 )
 def test_what_the_sender_asks_for(asks: str, verdict: Any, codes: list[str]) -> None:
