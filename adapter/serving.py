@@ -32,13 +32,20 @@ class Listen:
 
 
 def application(house: Pipeline, given: settings.Settings) -> Callable[..., Any]:
-    """The web application over a pipeline's store. Raises SettingError for an unsafe host."""
+    """The web application over a pipeline's store.
+
+    Raises SettingError for an unsafe host, and for a resource type that is not served.
+    """
     api.guard(given.host, given.token)
+    versioned = frozenset(settings.listed(given.versioned))
+    if not versioned.issubset(api.kinds()):
+        raise SettingError("ECM_VERSIONED: expected resource types by commas, e.g. Task")
     page = partial(landing.page, feeds=lambda: health.feeds(house.store, house.clock()))
     how = api.ApiSettings(
         token=given.token,
         hosts=LOOPBACK if not given.token else (),
         max_body=given.max_body,
+        versioned=versioned,
         pages={"/": page},
     )
     return api.app(house.store, house, how, house.clock, lambda: str(uuid4()))

@@ -22,6 +22,7 @@ class Settings:
     `host`, `port`  where `serve` listens; any host but loopback needs a token
     `token`     bearer token of the API
     `max_body`  bytes of one intake request
+    `versioned` resource types whose updates must name the version they change, by commas
     `processing`  MSH-11 values whose messages are stored: P production, T training, D debugging
     `mllp`      HOST:PORT of the MLLP server, several separated by commas, none by default
     `mllp_cert`, `mllp_key`  PEM files for MLLP over TLS
@@ -35,6 +36,7 @@ class Settings:
     port: int = 8000
     token: str = ""
     max_body: int = 64 * 1024 * 1024
+    versioned: str = ""
     processing: str = "P"
     mllp: str = ""
     mllp_cert: str = ""
@@ -55,6 +57,7 @@ VARIABLES = {
     "ECM_PORT": "port",
     "ECM_TOKEN": "token",
     "ECM_MAX_BODY": "max_body",
+    "ECM_VERSIONED": "versioned",
     "ECM_PROCESSING": "processing",
     "ECM_MLLP": "mllp",
     "ECM_MLLP_CERT": "mllp_cert",

@@ -3,5 +3,6 @@
 from adapter.api.guard import guard
 from adapter.api.routes import app
 from adapter.api.seams import ApiSettings, Intake, UnitResult
+from adapter.api.search import kinds
 
-__all__ = ["ApiSettings", "Intake", "UnitResult", "app", "guard"]
+__all__ = ["ApiSettings", "Intake", "UnitResult", "app", "guard", "kinds"]

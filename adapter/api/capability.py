@@ -10,7 +10,6 @@ from adapter.api.search import includes, kinds, parameters
 from adapter.record import Resource
 
 _FACTS = {
-    "versioning": "versioned",
     "readHistory": True,
     "updateCreate": True,
     "conditionalCreate": True,
@@ -39,12 +38,12 @@ def capabilities(call: Call) -> Answer:
         "implementation": {"description": "ECM adapter FHIR API", "url": call.base},
         "fhirVersion": "4.0.1",
         "format": [JSON, XML],
-        "rest": [_rest(call.server.actions)],
+        "rest": [_rest(call.server.actions, call.server.settings.versioned)],
     }
     return Answer(200, statement)
 
 
-def _rest(actions: tuple[Action, ...]) -> dict[str, Any]:
+def _rest(actions: tuple[Action, ...], versioned: frozenset[str]) -> dict[str, Any]:
     whole = [action.name for action in actions if action.path == f"/{action.name}"]
     shared = [action for action in actions if action.name not in whole]
     names = list(dict.fromkeys(one.name for one in shared if "$" not in one.path or _of_any(one)))
@@ -52,7 +51,9 @@ def _rest(actions: tuple[Action, ...]) -> dict[str, Any]:
     return {
         "mode": "server",
         "security": {"description": "a bearer token, unless bound to loopback only"},
-        "resource": [_resource(kind, [*names, *_own(shared, kind)]) for kind in kinds()],
+        "resource": [
+            _resource(kind, [*names, *_own(shared, kind)], kind in versioned) for kind in kinds()
+        ],
         "interaction": system,
         "operation": [_operation(name) for name in whole],
     }
@@ -72,11 +73,12 @@ def _operation(name: str) -> dict[str, Any]:
     return {"name": name.removeprefix("$"), "definition": _OPERATIONS[name]}
 
 
-def _resource(kind: str, names: list[str]) -> dict[str, Any]:
+def _resource(kind: str, names: list[str], versioned: bool) -> dict[str, Any]:
     shared = [name for name in names if name not in _SYSTEM and name != "capabilities"]
     row: dict[str, Any] = {
         "type": kind,
         "interaction": [{"code": name} for name in shared if not name.startswith("$")],
+        "versioning": "versioned-update" if versioned else "versioned",
         **_FACTS,
     }
     if includes(kind):

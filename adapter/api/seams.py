@@ -66,6 +66,7 @@ class ApiSettings:
     `token`     bearer token that every request must carry, `""` for none (loopback only)
     `hosts`     names allowed in the Host header (against DNS rebinding), empty for any
     `max_body`  bytes of an intake body; `max_resource` bytes of a FHIR body
+    `versioned` types whose updates must say which version they change (FHIR R4 http 3.1.0.5)
     `base`      the server's own base URL for links, `""` to take it from the request
     `pages`     web pages by path, e.g. {"/": landing.page}
     """
@@ -76,5 +77,6 @@ class ApiSettings:
     max_resource: int = 4 * 1024 * 1024
     page: int = 50
     max_page: int = 500
+    versioned: frozenset[str] = frozenset()
     base: str = ""
     pages: Mapping[str, Page] = field(default_factory=dict)

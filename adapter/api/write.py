@@ -30,7 +30,8 @@ def update(call: Call) -> Answer:
     """PUT [type]/[id]: 200, or 201 when new; 412 unless If-Match names the current version.
 
     The write is made against the version the change was checked against, so of two writers that
-    started from one version the second gets 412 even without If-Match.
+    started from one version the second gets 412 even without If-Match; 400 without one for a type
+    that needs it (FHIR R4 http 3.1.0.5).
     """
     if not ID.fullmatch(call.uid):
         raise refuse(400, "resource-structure", "the id in the URL is not a FHIR id")
@@ -131,11 +132,13 @@ def _existing(call: Call, uid: str) -> Answer:
 
 
 def _replace(call: Call, resource: Resource, uid: str, warnings: list[Issue]) -> Answer:
-    """Create or update under an id, once the change itself is allowed. Raises Refusal 412, 422."""
+    """Create or update under an id, once the change itself is allowed. Raises Refusal."""
     wanted, old = if_match(call), call.store.read(call.kind, uid)
     if wanted is not None and (old is None or old.version != wanted):
         raise _stale()
     before = None if old is None or old.deleted else old
+    if before and wanted is None and call.kind in call.server.settings.versioned:
+        raise refuse(400, "version-conflict", "an update of this type needs If-Match")
     new = _with_id(resource, uid)
     issues = call.server.intake.check_change(before.resource if before else None, new)
     if any(issue.failed for issue in issues):

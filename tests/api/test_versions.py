@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from adapter.store.protocol import Store, Trace
 
-from .conftest import patient
+from .conftest import BASE, make, patient
 
 ID = [{"system": "urn:invented", "value": "Q-1"}]
 WHERE = {"if-none-exist": "identifier=urn:invented|Q-1"}
@@ -86,6 +86,33 @@ def test_if_match(client: TestClient, tag: str, status: int) -> None:
     client.put("/fhir/Patient/p", json=patient(id="p", gender="female"))
     body, headers = patient(id="p", gender="male"), {"if-match": tag}
     assert client.put("/fhir/Patient/p", json=body, headers=headers).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({}, 400), ({"if-match": "*"}, 400), ({"if-match": 'W/"1"'}, 200), ({"if-match": "9"}, 412)],
+)
+@pytest.mark.parametrize("url", ["/fhir/Patient/p", "/fhir/Patient?identifier=urn:invented|Q-1"])
+def test_a_type_whose_updates_name_their_version(
+    store: Store, url: str, headers: dict[str, str], status: int
+) -> None:
+    """What is new needs no version; nor does a type that was not named."""
+    with TestClient(make(store, versioned=frozenset({"Patient"})), base_url=BASE) as client:
+        made = client.put("/fhir/Patient/p", json=patient(id="p", identifier=ID))
+        assert made.status_code == 201
+        body = patient(id="p", identifier=ID, gender="female")
+        assert client.put(url, json=body, headers=headers).status_code == status
+        entry = {
+            "resource": body,
+            "request": {"method": "PUT", "url": url.removeprefix("/fhir/"),
+                        **({"ifMatch": headers["if-match"]} if headers else {})},
+        }  # fmt: skip
+        bundle = {"resourceType": "Bundle", "type": "batch", "entry": [entry]}
+        row = client.post("/fhir", json=bundle).json()["entry"][0]["response"]
+        assert row["status"].startswith("412" if status == 200 else str(status))
+        told = client.get("/fhir/metadata").json()["rest"][0]["resource"]
+        kinds = {one["type"] for one in told if one["versioning"] == "versioned-update"}
+        assert kinds == {"Patient"}
 
 
 def test_if_match_of_what_is_not_there(client: TestClient) -> None:

@@ -92,6 +92,14 @@ def test_a_port_that_is_none(database: str, capsys: pytest.CaptureFixture[str]) 
     assert "--port" in capsys.readouterr().err
 
 
+def test_a_type_that_is_none(
+    database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ECM_VERSIONED", "Task, Tusk")
+    assert cli.main(["serve", "--port", "0"]) == 2
+    assert "ECM_VERSIONED" in capsys.readouterr().err
+
+
 def test_what_an_installation_takes(
     tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
