@@ -52,10 +52,13 @@ def _lines(made: feed_report.Report) -> Iterator[str]:
         ("MSH-11, what for", made.processing),
         ("versions", made.versions),
         ("findings", made.issues),
+        ("of them about no field below", made.missing),
     ):
         if counts:
             told = ", ".join(f"{name} {number}" for name, number in sorted(counts.items()))
-            yield f"{title}: {told}"
+            yield from textwrap.wrap(
+                f"{title}: {told}", _WIDTH, subsequent_indent="  ", break_on_hyphens=False
+            )
     yield ""
     mapped, left_out, unmapped = map(made.of, feed_report.STATES)
     yield (
@@ -107,6 +110,8 @@ def _notes(use: feed_report.Use) -> str:
     notes = []
     if use.parts and use.state != "unmapped":
         notes.append("no rule reads " + ", ".join(sorted(use.parts)))
+    if use.idle and use.state == "mapped":
+        notes.append(f"{use.idle} in events that do not read it")
     if use.no_offset:
         notes.append(f"{use.no_offset} times without offset")
     notes += [f"{number} {detail}" for detail, number in sorted(use.issues.items())]

@@ -29,7 +29,6 @@ _PLACE = re.compile(r"([A-Z][A-Z0-9]{2}-\d+)(?:\[\d+\])?(\.\d+)?(?:\.\d+)?")
 # Read before any rule: delimiters, control id, what it is for, sequence, character set, event.
 _READ_FIRST = frozenset(("MSH-2", "MSH-10", "MSH-11", "MSH-13", "MSH-18", "EVN-1"))
 _PROBES = 3  # messages on which it is tried out whether anything becomes of a field
-_COUNTED = ("code-unknown", "authority-unknown", "date-format", "value-format", "identifier-format")
 
 
 class Place(NamedTuple):
@@ -47,6 +46,7 @@ class Use:
     """How a field is used in the sample.
 
     `carried`    segments in which it has a value; `of` segments of its name
+    `idle`       those of them that their message's event does not read
     `no_offset`  times of day without an offset, read in the zone of the feed
     `parts`      components that no rule reads
     `issues`     findings by slug
@@ -55,6 +55,7 @@ class Use:
 
     state: State
     carried: int = 0
+    idle: int = 0
     no_offset: int = 0
     parts: set[str] = field(default_factory=set)
     issues: Counter[str] = field(default_factory=Counter)
@@ -70,6 +71,7 @@ class Report:
     `never`   those of both that the profile says are never sent
     `broken`  fields that are sent though the profile says never
     `reasons` why messages are refused: finding and place
+    `missing` findings about no field that is carried: finding and place
     """
 
     feed: str
@@ -88,6 +90,7 @@ class Report:
     issues: Counter[str] = field(default_factory=Counter)
     conformance: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    missing: Counter[str] = field(default_factory=Counter)
 
     def of(self, state: State) -> list[Place]:
         """The fields that the sample carries and that are read so, in order."""
@@ -99,12 +102,14 @@ class Report:
         for place, use in sorted(self.uses.items()):
             row: dict[str, Any] = {"field": str(place), "name": name_of(place), "state": use.state}
             row |= {"carried": use.carried, "of": self.segments[place.segment]}
+            row |= {"notRead": use.idle} if use.idle else {}
             row |= {"timesWithoutOffset": use.no_offset} if use.no_offset else {}
             row |= {"unmapped": sorted(use.parts)} if use.parts else {}
             row |= {"issues": dict(use.issues)} if use.issues else {}
             rows.append(row)
         named = (
-            "events", "not_taken", "processing", "versions", "reasons", "issues", "conformance",
+            "events", "not_taken", "processing", "versions", "reasons", "issues", "missing",
+            "conformance",
         )  # fmt: skip
         counts = {name: dict(sorted(getattr(self, name).items())) for name in named}
         lists = {"absent": self.absent, "lacks": self.lacks, "neverSent": self.never}
@@ -130,6 +135,7 @@ def report(files: Iterable[tuple[str, bytes]], feed: str = "", judged: bool = Fa
             for at, rows in hl7v2.texts(raw, name):
                 issues = hl7v2_conformance.judge(rows, at)
                 made.conformance.update(_finding(issue) for issue in issues)
+    _idle(made)
     _try_out(made, feed)
     _lacks(made, frozenset.intersection(*nevers) if nevers else frozenset())
     return made
@@ -148,6 +154,14 @@ def name_of(place: Place) -> str:
 def _reason(issue: Issue) -> str:
     place = issue.at.field if issue.at else ""
     return f"{issue.detail} {place}".strip()
+
+
+def _idle(made: Report) -> None:
+    """A field that no event of the sample reads is not mapped, though rules for it exist."""
+    left_out = frozenset[str]().union(*(events()[code].ignored for code in made.events))
+    for place, use in made.uses.items():
+        if use.state == "mapped" and use.idle == use.carried:
+            use.state = "ignored" if place.segment in left_out else "unmapped"
 
 
 def _try_out(made: Report, feed: str) -> None:
@@ -189,14 +203,16 @@ def _count(made: Report, raw: bytes, name: str, feed: str) -> set[frozenset[str]
             made.messages += found.failed
             continue
         made.messages += 1
-        known = found.event in events()
+        event = events().get(found.event)
+        known = event is not None and not event.refuse
         (made.events if known else made.not_taken)[_named(_EVENT, found.event)] += 1
         made.processing[_named(_PROCESSING, found.processing)] += 1
         made.versions[_named(_VERSION, found.version)] += 1
         profile = feeds.feed(feed) if feed else feeds.of_sender(found.application, found.facility)
         nevers.add(profile.never)
         for text in filter(None, found.segments):
-            _segment(made, text, found, profile.never)
+            idle = known and event is not None and text[:3] not in event.segments
+            _segment(made, text, found, profile.never, idle)
     return nevers
 
 
@@ -205,7 +221,7 @@ def _named(shape: re.Pattern[str], text: str) -> str:
     return text if shape.fullmatch(text) else "other" if text else "none"
 
 
-def _segment(made: Report, text: str, message: Message, never: frozenset[str]) -> None:
+def _segment(made: Report, text: str, message: Message, never: frozenset[str], idle: bool) -> None:
     name, *fields = text.split("|")
     made.segments[name] += 1
     first = 2 if name == "MSH" else 1
@@ -214,6 +230,7 @@ def _segment(made: Report, text: str, message: Message, never: frozenset[str]) -
             place = Place(name, number)
             use = made.uses.setdefault(place, Use(_state(place)))
             use.carried += 1
+            use.idle += idle
             if name in never or str(place) in never:
                 made.broken[str(place)] += 1
             if use.state != "mapped" and len(use.probes) < _PROBES and message not in use.probes:
@@ -228,17 +245,13 @@ def _issues(made: Report, issues: Iterable[Issue]) -> None:
         if issue.severity != "information":
             made.issues[issue.detail] += 1
         match = _PLACE.fullmatch(issue.at.field) if issue.at else None
-        if match is None:
-            continue
-        segment, _, number = match[1].partition("-")
-        place = Place(segment, int(number))
-        use = made.uses.get(place)
-        if use is None:
-            continue
-        if issue.detail == "unmapped":
+        segment, _, number = match[1].partition("-") if match else ("", "", "0")
+        use = made.uses.get(Place(segment, int(number)))
+        if match and use and issue.detail == "unmapped":
             use.parts.add(match[1] + (match[2] or ""))
-        elif issue.detail in _COUNTED:
-            use.issues[issue.detail] += 1
+        elif issue.severity != "information":
+            told, name = (made.missing, _reason(issue)) if use is None else (use.issues, "")
+            told[name or issue.detail] += 1
 
 
 def _lacks(made: Report, never: frozenset[str]) -> None:

@@ -379,6 +379,30 @@ def test_a_field_that_is_read_with_another_is_mapped(write: Write) -> None:
     assert [str(place) for place in made.of("unmapped")] == ["ZZZ-1"]
 
 
+def test_a_field_that_no_event_reads_is_not_mapped(write: Write) -> None:
+    """PV1 in a message about the person alone makes no stay; a query is not taken at all."""
+    made = report.report([("a", message(1, "A31") + message(2, "A19"))])
+    assert (made.events, made.not_taken) == ({"A31": 1}, {"A19": 1})
+    made = report.report([("a", message(1, "A31"))])
+    states = {str(place): (use.state, use.carried, use.idle) for place, use in made.uses.items()}
+    assert states["PV1-19"] == ("ignored", 1, 1)
+    assert states["PID-3"] == ("mapped", 1, 0)
+    made = report.report([("a", message(1, "A31") + message(2))])
+    use = made.uses[report.Place("PV1", 19)]
+    assert (use.state, use.carried, use.idle) == ("mapped", 2, 1)
+
+
+def test_a_report_says_what_is_missing_and_where(write: Write) -> None:
+    raw = message(1).replace(b"EVN|", b"ZVN|").replace(b"^ODETTE||19800517", b"^ODETTE||1980051")
+    raw = raw.replace(b"CA^95814", b"CA^95814||555-01").replace(b"|V000001^^^MERCYTEST^VN", b"")
+    made = report.report([("a", raw)])
+    assert made.missing["segment-missing EVN"] == 1
+    found = sum((use.issues for use in made.uses.values()), made.missing)
+    assert found.total() == made.issues.total()
+    assert made.uses[report.Place("PID", 7)].issues == {"date-format": 1}
+    assert made.as_json()["missing"] == dict(made.missing)
+
+
 def test_a_patient_without_number_hides_nothing(write: Write) -> None:
     raw = message(1).split(b"\rPID")[0] + b"\rPID|1||||QUILL^NED||1931|M\rPV1|1|E\rZZZ|1\r"
     made = report.report([("a", raw)])
