@@ -59,6 +59,7 @@ def adt(
     """
     given = feeds.feed(feed) if feed else None
     heads: list[Head] = []
+    codec = ""
     waiting: list[Issue] = []
     for found in hl7v2.read(raw, source):
         if isinstance(found, Message):
@@ -68,9 +69,10 @@ def adt(
             waiting = []
             yield outcome
         elif found.failed:
-            heads = heads or list(hl7v2_ack.heads(hl7v2_pieces.opened(raw)[0]))
-            profile = given or _profile(heads, found.at.line if found.at else 1, door.port)
-            outcome = refused(found, "adt", profile.source)
+            if not heads:
+                text, codec, _ = hl7v2_pieces.opened(raw)
+                heads = list(hl7v2_ack.heads(text))
+            outcome = _no_message(found, heads, codec, given, door.port)
             outcome.issues[:0] = waiting
             waiting = []
             yield outcome
@@ -96,9 +98,19 @@ def _instant(moment: datetime) -> str:
 
 def _profile(heads: Sequence[Head], line: int, port: int) -> Feed:
     """The profile of the sender whose message, which could not be read, has this line."""
+def _no_message(
+    found: Issue, heads: Sequence[Head], codec: str, given: Feed | None, port: int
+) -> Outcome:
+    """A message that could not be read: of its sender, so far as MSH tells, with its bytes."""
+    line = found.at.line if found.at else 1
     head = heads[max(bisect_right(heads, line, key=_line) - 1, 0)]
     application, facility = (head.field(n).split(head.delimiters[1])[0] for n in (3, 4))
-    return feeds.of_sender(application, facility, port)
+    profile = given or feeds.of_sender(application, facility, port)
+    outcome = refused(found, "adt", profile.source)
+    if head.lines[0].startswith("MSH"):
+        outcome.unit.key = f"{application}|{facility}|{head.field(10)}"
+        outcome.unit.raw = "\r".join(head.lines).encode(codec)
+    return outcome
 
 
 def _line(head: Head) -> int:

@@ -324,6 +324,20 @@ def test_health_counts_what_cannot_be_read_to_its_sender(write: Write, house: Pi
     }
 
 
+def test_what_is_no_message_is_kept_with_its_bytes(house: Pipeline) -> None:
+    """Under its sender and number where it has them; two of one file name and line are two."""
+    cut = message(2).replace(b"ADT^A04^ADT_A01", b"")
+    other = message(3).replace(b"ADT^A04^ADT_A01", b"ORU^R01")
+    files = [cut, other, cut, b"MSH|what\rPID|1\r", message(1) + cut]
+    for raw in files:
+        list(house.adt(raw, "", "a"))
+    lines = house.store.ledger()
+    assert [line.status for line in lines] == ["refused"] * 3 + ["stored"]
+    assert [house.store.raw(line.unit) for line in lines] == [
+        cut.rstrip(), other.rstrip(), b"MSH|what\rPID|1", message(1).rstrip(),
+    ]  # fmt: skip
+
+
 def test_a_report_knows_what_each_sender_never_sends(write: Write) -> None:
     write(
         mercy='match = [{ facility = "MERCYTEST" }]\nnever = ["PID-8", "PV2"]',
