@@ -71,8 +71,7 @@ def run(house: Pipeline, where: Listen, say: Callable[..., None]) -> int:
             for number in server.ports:
                 say(f"MLLP on port {number}")
         stack.enter_context(alert_commands.working(house, given))
-        say(f"Serving on http://{given.host}:{given.port}  (Ctrl-C stops)")
-        serve.run(app, given.host, given.port)
+        serve.run(app, given.host, given.port, lambda url: say(f"Serving on {url}  (Ctrl-C stops)"))
     return 0
 
 

@@ -80,7 +80,7 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
             if not text.isdigit() or (name == "port" and int(text) > 65535):
                 raise SettingError(f"{variable}: expected a whole number")
             values[name] = int(text)
-        elif name == "processing" and not set(listed(text.upper())) <= {"P", "T", "D"}:
+        elif name == "processing" and not set() < set(listed(text.upper())) <= set("PTD"):
             raise SettingError(f"{variable}: expected some of P, T, D")
         else:
             values[name] = text

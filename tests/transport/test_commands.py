@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,20 @@ def test_a_port_that_is_none(database: str, capsys: pytest.CaptureFixture[str]) 
     assert "--port" in capsys.readouterr().err
 
 
+def test_a_port_or_host_where_it_cannot_listen(
+    database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 2 and the address, before anything is said to be served."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert cli.main(["serve", "--port", port]) == 2
+    monkeypatch.setenv("ECM_TOKEN", "a" * 20)
+    assert cli.main(["serve", "--host", "nowhere.invalid", "--port", "0"]) == 2
+    told = capsys.readouterr()
+    assert f"127.0.0.1:{port}" in told.err and "nowhere.invalid:0" in told.err
+    assert "Serving" not in told.out
+
+
 def test_a_type_that_is_none(
     database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -108,8 +123,9 @@ def test_what_an_installation_takes(
     monkeypatch.setenv("ECM_PROCESSING", "P, t")
     assert cli.main(["load", "adt", str(tmp_path / "t.hl7")]) == 0
     assert ledger(database) == ["stored"]
-    monkeypatch.setenv("ECM_PROCESSING", "X")
-    assert cli.main(["load", "adt", str(tmp_path / "t.hl7")]) == 2
+    for none in ("X", ","):
+        monkeypatch.setenv("ECM_PROCESSING", none)
+        assert cli.main(["load", "adt", str(tmp_path / "t.hl7")]) == 2
 
 
 def test_a_folder_is_watched_once(
@@ -233,7 +249,7 @@ def test_serve_receives_until_it_is_told_to_stop(tmp_path: Path) -> None:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         port = int(server.stdout.readline().removeprefix("MLLP on port "))
-        assert server.stdout.readline().startswith("Serving on http://127.0.0.1:")
+        assert re.match("Serving on http://127.0.0.1:[1-9]", server.stdout.readline())
 
         async def story() -> None:
             sender = await connect(port)
