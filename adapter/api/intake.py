@@ -26,7 +26,7 @@ _STATUS = {
     "review": "202 review",
     "refused": "422 refused",
 }
-HL7 = "application/hl7-v2"
+ADT, HL7 = "/intake/adt", "application/hl7-v2"
 _HL7 = {HL7, "x-application/hl7-v2+er7"}
 _ANY = {"application/octet-stream", "text/plain"}
 
@@ -54,7 +54,7 @@ POSTS = (
     Post("/intake/rtf", "plan", _TABLE, "a provider's return file, to a plan or county"),
     Post("/intake/otf", "plan", _TABLE, "a provider's outreach tracker, to a plan or county"),
     Post(
-        "/intake/adt",
+        ADT,
         "feed",
         frozenset(_ANY | _HL7),
         "an HL7 v2 message or batch",
@@ -80,11 +80,12 @@ def allow(post: Post, content_type: str) -> None:
 def take(server: Server, post: Post, query: dict[str, str], body: bytes) -> Answer:
     """Load a body; a batch-response Bundle with an entry a unit.
 
-    200 when any unit was taken, 422 when none was, 400 when the request itself is wrong. The
+    200 when any unit was taken, 422 when none was, 400 when the request itself is wrong. Of
+    messages that name no feed each is read by the profile of its sender. The
     file's name is `name` or made from its content, so that the same body is the same file.
     """
     scope = query.get(post.param, "")
-    if not _NAME.fullmatch(scope):
+    if not (_NAME.fullmatch(scope) or (not scope and post.path == ADT)):
         raise refuse(
             400, "required", f"the query parameter {post.param} is needed: letters, digits, . _ -"
         )

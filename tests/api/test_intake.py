@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from .conftest import BASE, make
+from .conftest import BASE, make, patient
 from .memory_store import MemoryStore
 
 TEXT = {"content-type": "text/plain"}
@@ -52,12 +52,14 @@ def test_the_same_body_has_the_same_name(client: TestClient) -> None:
         ("mif?plan=", b"x", TEXT, 400, "required"),
         ("mif?plan=../etc", b"x", TEXT, 400, "required"),
         ("mif?plan=a%00", b"x", TEXT, 400, "required"),
-        ("adt?plan=a", b"x", TEXT, 400, "required"),
+        ("adt?feed=../etc", b"x", TEXT, 400, "required"),
         ("mif?plan=a&name=a/b", b"x", TEXT, 400, "value-format"),
         ("mif?plan=a", b"", TEXT, 422, "file-empty"),
         ("mif?plan=a", b"x", {}, 415, "not-supported"),
         ("mif?plan=a", b"x", {"content-type": "multipart/form-data"}, 415, "not-supported"),
         ("adt?feed=a", b"x", {"content-type": "text/csv"}, 415, "not-supported"),
+        ("mif?plan=a", b"x", {**TEXT, "content-encoding": "gzip"}, 415, "not-supported"),
+        ("adt", b"x", {**TEXT, "content-encoding": "br, identity"}, 415, "not-supported"),
         ("nothing?plan=a", b"x", TEXT, 404, "not-found"),
     ],
 )
@@ -68,6 +70,18 @@ def test_refused_unread(
     outcome = answer.json()
     assert answer.status_code == status
     assert outcome["issue"][0]["details"]["coding"][0]["code"] == slug
+
+
+@pytest.mark.parametrize("coding", ["identity", "", "Identity "])
+def test_a_body_as_it_is(client: TestClient, coding: str) -> None:
+    """A message in plain text needs no `feed`: its sender tells."""
+    headers = {**TEXT, "content-encoding": coding}
+    assert client.post("/intake/adt", content=b"one", headers=headers).status_code == 200
+    assert client.put("/fhir/Patient/p", json=patient(id="p")).status_code == 201
+    answer = client.put(
+        "/fhir/Patient/p", json=patient(id="p"), headers={"content-encoding": "gzip"}
+    )
+    assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "identity")
 
 
 def test_nothing_taken_is_422(client: TestClient) -> None:
