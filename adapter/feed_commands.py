@@ -152,7 +152,8 @@ def _health(one: feed_health.Health) -> dict[str, object]:
 def watch(options: Namespace, load: folders.Load, say: Say) -> int:
     """Load what comes into a folder until Ctrl-C; with `--once` what is there, then end.
 
-    Raises SettingError for a time that is none.
+    2 when something could not be fetched or loaded, by our fault. Raises SettingError for a time
+    that is none.
     """
     if not (0 <= options.every <= _LONGEST and 0 <= options.settle <= _LONGEST):
         raise SettingError(f"--every, --settle: expected seconds, up to {_LONGEST}")
@@ -173,7 +174,7 @@ def watch(options: Namespace, load: folders.Load, say: Say) -> int:
             fetch()
             for _ in folders.round_(folder, load, tell):
                 pass
-        return int(not clean)
+        return 2 if folder.faults else int(not clean)
     say(f"Watching {options.folder}  (Ctrl-C stops)")
     folders.watch(folder, load, tell, options.every, fetch)
     return 0
@@ -186,4 +187,4 @@ def _fetch(options: Namespace, folder: folders.Folder) -> Callable[[], None]:
     from adapter.transport import sftp
 
     partner = sftp.partner(options.sftp, options.known_hosts, options.key)
-    return lambda: folders.attempt(lambda: sftp.pull(partner, folder.path, options.settle))
+    return lambda: folders.attempt(folder, lambda: sftp.pull(partner, folder.path, options.settle))

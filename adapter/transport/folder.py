@@ -47,6 +47,7 @@ class Folder:
 
     def __init__(self, path: Path, settle: float) -> None:
         """Raises SettingError when the folder cannot be used."""
+        self.faults = 0  # files and pulls that had to wait, by no fault of theirs
         self.path, self.done, self.failed = path, path / "done", path / "failed"
         self._settle = settle
         self._seen: dict[str, tuple[Look, float]] = {}
@@ -139,24 +140,34 @@ def watch(
             time.sleep(every)
 
 
-def attempt(fetch: Callable[[], object]) -> None:
+def attempt(folder: Folder, fetch: Callable[[], object]) -> None:
     """Fetch; a partner out of reach is told, and asked again at the next look."""
     try:
         fetch()
     except AdapterError as error:
         log.error("nothing was fetched: %s", error)
+        folder.faults += 1
 
 
 def round_(folder: Folder, load: Load, tell: Callable[[Loaded], None]) -> Iterator[Loaded]:
-    """One look at a folder: loads what is whole; stops at a database that is out of reach."""
+    """One look at a folder: loads what is whole; stops at a database that is out of reach.
+
+    What is not loaded by our own fault stays, and is tried again at the next look.
+    """
     for file in folder.whole(time.monotonic()):
         try:
             loaded = folder.take(file, load)
         except StoreError as error:
             log.error("a file waits for the database: %s", error)
+            folder.faults += 1
             return
         except OSError as error:
             log.error("a file was loaded, and cannot be moved: %s", error.strerror)
+            folder.faults += 1
+            continue
+        except Exception as error:  # the boundary: one file must not keep the others from loading
+            log.error("a file was not loaded, by our fault: %s", type(error).__name__)
+            folder.faults += 1
             continue
         if loaded is not None:
             tell(loaded)

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from adapter import cli, settings
 from adapter import store as stores
 from adapter.console import landing
-from adapter.errors import SettingError
+from adapter.errors import SettingError, StoreError
 from adapter.feeds.health import DAY, Health
 from adapter.transport import settings as mllp_settings
 from adapter.transport.mllp import Address
@@ -141,6 +142,30 @@ def test_a_folder_is_watched_once(
     ]  # fmt: skip
     assert cli.main(["watch", "adt", str(folder), "--once"]) == 0
     assert ledger(database) == ["stored", "refused"]
+
+
+def test_a_watch_that_could_not_load_says_so(tmp_path: Path, database: str) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.hl7").write_bytes(message(1))
+    stores.open(database).close()
+    with sqlite3.connect(database.removeprefix("sqlite:///"), isolation_level=None) as other:
+        other.execute("ALTER TABLE unit RENAME TO gone")
+        assert cli.main(["watch", "adt", str(folder), "--once"]) == 2
+        other.execute("ALTER TABLE gone RENAME TO unit")
+    assert cli.main(["watch", "adt", str(folder), "--once"]) == 0
+
+
+def test_a_pull_that_failed_says_so(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pull(*_: object) -> None:
+        raise StoreError("out of reach")
+
+    monkeypatch.setattr("adapter.transport.sftp.partner", lambda *_: None)
+    monkeypatch.setattr("adapter.transport.sftp.pull", pull)
+    where = ["--sftp", "ecm@sftp.example/out"]
+    assert cli.main(["watch", "adt", str(tmp_path), "--once", *where]) == 2
 
 
 def test_a_pull_needs_keys(tmp_path: Path, database: str) -> None:

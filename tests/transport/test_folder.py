@@ -92,9 +92,29 @@ def test_a_file_waits_for_the_database(tmp_path: Path) -> None:
         raise StoreError("locked")
 
     assert list(round_(folder, locked, lambda _: None)) == []
+    assert folder.faults == 1
     assert names(tmp_path) == ["a.hl7", "b.hl7"]
     fine = list(round_(folder, lambda _: [UnitResult(1, "stored")], lambda _: None))
     assert [one.name for one in fine] == ["a.hl7", "b.hl7"]
+
+
+def test_one_file_does_not_keep_the_others_from_loading(
+    tmp_path: Path, house: Pipeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault of ours leaves the file where it is; what the fault says may hold a value."""
+    inbox = tmp_path / "inbox"
+    folder = Folder(inbox, 0.0)
+    for name in ("a.hl7", "b.hl7"):
+        (inbox / name).write_bytes(message(1))
+
+    def load(file: Path) -> Iterator[UnitResult]:
+        if file.name == "a.hl7":
+            raise RuntimeError("QUILLFEATHER")
+        return house.adt(file.read_bytes(), "", file.name)
+
+    assert [one.name for one in round_(folder, load, lambda _: None)] == ["b.hl7"]
+    assert (names(inbox), folder.faults) == (["a.hl7"], 1)
+    assert "RuntimeError" in caplog.text and "QUILL" not in caplog.text
 
 
 def grow(file: Path) -> None:
@@ -187,9 +207,13 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
         folder.whole(time.monotonic())
 
 
-def test_a_partner_out_of_reach_is_told_only(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_partner_out_of_reach_is_told_only(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     def unreachable() -> None:
         raise StoreError("SFTP: ConnectionLost")
 
-    attempt(unreachable)
+    folder = Folder(tmp_path, 0.0)
+    attempt(folder, unreachable)
+    assert folder.faults == 1
     assert "nothing was fetched: SFTP: ConnectionLost" in caplog.text
