@@ -7,7 +7,7 @@ import logging
 import os
 import posixpath
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +55,10 @@ class Partner:
 
 
 def partner(place: str, known_hosts: Path | None, key: Path | None) -> Partner:
-    """A partner of `USER@HOST[:PORT]/PATH`. Raises SettingError when something is missing."""
+    """A partner of `USER@HOST[:PORT]/PATH`.
+
+    Raises SettingError when something is missing or cannot be used.
+    """
     match = _PLACE.fullmatch(place)
     if match is None:
         raise SettingError("SFTP: expected USER@HOST[:PORT]/PATH")
@@ -64,7 +67,16 @@ def partner(place: str, known_hosts: Path | None, key: Path | None) -> Partner:
     for file in (known_hosts, key):
         if not file.is_file():
             raise SettingError("SFTP: the file of known hosts or of the key does not exist")
+    _readable("known hosts", asyncssh.read_known_hosts, known_hosts)
+    _readable("key (it must have no pass phrase)", asyncssh.read_private_key, key)
     return Partner(match[1], match[2], int(match[3] or 22), match[4], known_hosts, key)
+
+
+def _readable(what: str, read: Callable[[str], object], file: Path) -> None:
+    try:
+        read(str(file))
+    except (OSError, ValueError):  # its errors for keys are ValueErrors
+        raise SettingError(f"SFTP: the file of the {what} cannot be read") from None
 
 
 def pull(partner: Partner, folder: Path, settle: float) -> list[Path]:

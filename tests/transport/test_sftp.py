@@ -194,6 +194,26 @@ def test_where(shore: Shore, place: str, found: tuple[object, ...] | None) -> No
         assert (made.user, made.host, made.port, made.path) == found
 
 
+@pytest.mark.parametrize("text", [b"nothing", b"", b"\x80\xff", None])
+def test_a_key_that_cannot_be_used(shore: Shore, tmp_path: Path, text: bytes | None) -> None:
+    """Told when the command starts, not as a traceback of the first pull; nor one with a phrase."""
+    file = tmp_path / "key"
+    if text is None:
+        made = asyncssh.generate_private_key("ecdsa-sha2-nistp256")
+        made.write_private_key(file, "pkcs8-pem", passphrase="phrase")
+    else:
+        file.write_bytes(text)
+    with pytest.raises(SettingError, match="key"):
+        partner("ecm@sftp.example/out", shore.known, file)
+
+
+def test_known_hosts_that_cannot_be_read(shore: Shore, tmp_path: Path) -> None:
+    file = tmp_path / "hosts"
+    file.write_bytes(b"\x80")
+    with pytest.raises(SettingError, match="known hosts"):
+        partner("ecm@sftp.example/out", file, shore.key)
+
+
 def test_keys_are_needed(shore: Shore, tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="are needed"):
         partner("ecm@sftp.example/out", None, shore.key)
