@@ -8,7 +8,7 @@ import ipaddress
 import logging
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,14 +64,25 @@ class Tls:
         """TLS 1.2 or newer. Raises SettingError when a file cannot be used."""
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         made.minimum_version = ssl.TLSVersion.TLSv1_2
-        try:
-            made.load_cert_chain(self.certificate, self.key)
-            if self.clients is not None:
+        with _usable("ECM_MLLP_CERT, ECM_MLLP_KEY"):
+            made.load_cert_chain(self.certificate, self.key, str)  # no phrase: never ask for one
+        if self.clients is not None:
+            with _usable("ECM_MLLP_CLIENTS"):
                 made.load_verify_locations(self.clients)
-                made.verify_mode = ssl.CERT_REQUIRED
-        except (OSError, ssl.SSLError):
-            raise SettingError("MLLP: certificate, key or client authority is no PEM") from None
+            made.verify_mode = ssl.CERT_REQUIRED
         return made
+
+
+@contextlib.contextmanager
+def _usable(names: str) -> Iterator[None]:
+    """Name the setting whose file is wrong, and why, so far as the library says."""
+    try:
+        yield
+    except ssl.SSLError as error:
+        reason = str(error.reason or "").replace("_", " ").lower()
+        raise SettingError(f"MLLP: {names}: {reason or 'no PEM, or with a pass phrase'}") from None
+    except OSError as error:
+        raise SettingError(f"MLLP: {names}: {error.strerror}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from adapter.errors import SettingError
 from adapter.feeds.answers import Frame, take
@@ -310,9 +311,28 @@ def test_tls_with_client_certificates(tmp_path: Path) -> None:
     tell(story())
 
 
-def test_certificates_that_cannot_be_used(tmp_path: Path) -> None:
-    (tmp_path / "no.pem").write_text("nothing")
-    with pytest.raises(SettingError, match="no PEM"):
-        Tls(tmp_path / "no.pem", tmp_path / "no.pem").context()
-    with pytest.raises(SettingError, match="no PEM"):
-        Tls(tmp_path / "absent", tmp_path / "absent").context()
+@pytest.mark.parametrize(
+    ("certificate", "key", "clients", "told"),
+    [
+        ("no.pem", "no.pem", None, "CERT.*KEY.*no PEM"),
+        ("absent", "absent", None, "CERT.*KEY.*No such file"),
+        ("hub.pem", "other.key", None, "CERT.*KEY.*mismatch"),
+        ("hub.pem", "locked.key", None, "CERT.*KEY.*pass phrase"),
+        ("hub.pem", "hub.key", "no.pem", "CLIENTS.*no certificate"),
+        ("hub.pem", "hub.key", "absent", "CLIENTS.*No such file"),
+    ],
+)
+def test_certificates_that_cannot_be_used(
+    tmp_path: Path, certificate: str, key: str, clients: str | None, told: str
+) -> None:
+    """Which of them and why; nobody is asked for a pass phrase."""
+    room = tmp_path / "room"
+    made = Authority(room)
+    made.issue("other")
+    plain = serialization.load_pem_private_key(made.issue("hub")[1].read_bytes(), None)
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    locked = plain.private_bytes(*form, serialization.BestAvailableEncryption(b"phrase"))
+    (room / "locked.key").write_bytes(locked)
+    (room / "no.pem").write_text("nothing")
+    with pytest.raises(SettingError, match=told):
+        Tls(room / certificate, room / key, room / clients if clients else None).context()
