@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from adapter import data
+from adapter import data, logs
 from adapter.errors import AdapterError, SettingError
 from adapter.feeds import health as feed_health
 from adapter.feeds import report as feed_report
@@ -149,6 +149,7 @@ def _health(one: feed_health.Health) -> dict[str, object]:
     }
 
 
+@logs.shown()
 def watch(options: Namespace, load: folders.Load, say: Say) -> int:
     """Load what comes into a folder until Ctrl-C; with `--once` what is there, then end.
 

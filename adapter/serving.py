@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from adapter import alert_commands, api, settings
+from adapter import alert_commands, api, logs, settings
 from adapter.api import serve
 from adapter.api.seams import LOOPBACK
 from adapter.console import landing
@@ -64,6 +64,7 @@ def run(house: Pipeline, where: Listen, say: Callable[..., None]) -> int:
     given = replace(given, host=where.host or given.host, port=port)
     app = application(house, given)
     with ExitStack() as stack:
+        stack.enter_context(logs.shown())
         listening = where.mllp or settings.listed(given.mllp)
         if listening:
             server = messages(house, listening, given)

@@ -26,6 +26,7 @@ LAYERS = {
     "cli": 6, "commands": 6, "feed_commands": 6, "alert_commands": 6, "output_commands": 6,
     "demo": 6, "outputs": 6, "serving": 6, "__main__": 6, "": 6,
     "member_commands": 6, "review_commands": 6, "reject_file": 6, "due_commands": 6, "letters": 6,
+    "logs": 6,
 }  # fmt: skip
 
 # Layer -> layers it may import from; rooms of one layer never import each other, but for those

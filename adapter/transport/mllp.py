@@ -155,8 +155,10 @@ class Server:
     ) -> None:
         peer = str((writer.get_extra_info("peername") or [""])[0])
         task, stopped = asyncio.current_task(), asyncio.Event()
-        if task is None or len(self._open) >= self.limits.connections or not address.admits(peer):
-            log.warning("MLLP: a connection was not admitted")
+        full = len(self._open) >= self.limits.connections
+        if task is None or full or not address.admits(peer):
+            why = f"{len(self._open)} are open" if full else "its network is not allowed"
+            log.warning("MLLP: a connection of %s was not admitted: %s", peer, why)
             writer.close()
             return
         self._open[task] = stopped
@@ -165,7 +167,7 @@ class Server:
         try:
             await Connection(self._group, self.limits, port, writer).serve(reader, stopped)
         except OSError as error:  # TimeoutError and ssl.SSLError are of them
-            log.warning("MLLP: a connection broke: %s", type(error).__name__)
+            log.warning("MLLP: a connection of %s broke: %s", peer, type(error).__name__)
         finally:
             del self._open[task]
             writer.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from adapter import cli, settings
+from adapter import cli, logs, settings
 from adapter import store as stores
 from adapter.console import landing
 from adapter.errors import SettingError, StoreError
@@ -106,6 +107,16 @@ def test_a_port_or_host_where_it_cannot_listen(
     told = capsys.readouterr()
     assert f"127.0.0.1:{port}" in told.err and "nowhere.invalid:0" in told.err
     assert "Serving" not in told.out
+
+
+@pytest.mark.parametrize("kind", ["warning", "info"])
+def test_log_lines_have_a_time(capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    log = logging.getLogger("adapter.api")
+    with logs.shown():
+        getattr(log, kind)("something of %s", "note")
+    log.info("not shown any more")
+    line = rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ {kind.upper()} something of note\n"
+    assert re.fullmatch(line, capsys.readouterr().err)
 
 
 def test_a_type_that_is_none(
