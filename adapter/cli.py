@@ -257,7 +257,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left to flush
         return 0
     except OSError as error:  # a full disk, a device that went away
-        print(f"ecm-adapter: the system refused ({type(error).__name__})", file=sys.stderr)
+        why = error.strerror or type(error).__name__
+        print(f"ecm-adapter: the system refused ({why})", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
