@@ -30,6 +30,7 @@ _CHARSETS = {
     "CNS 11643-1992": "big5",
     "BIG-5": "big5",
 } | {f"8859/{part}": f"iso8859_{part}" for part in (*range(2, 12), 13, 14, 15)}
+_ONE_BYTE = frozenset(("cp1252", *(f"iso8859_{part}" for part in range(2, 16))))
 _WIDE = (  # byte order marks; that of UTF-32 begins as that of UTF-16
     (b"\xff\xfe\0\0", "utf-32"),
     (b"\0\0\xfe\xff", "utf-32"),
@@ -96,7 +97,8 @@ def _wide(raw: bytes) -> str:
 def characters(text: str, codec: str, at: Location) -> tuple[str, list[Issue]]:
     """A message of an `opened` text, its lines by CR, in the set of its MSH-18, else in UTF-8.
 
-    Bytes that are none of it are read as Windows-1252, with a warning.
+    Bytes that are none of it are read as Windows-1252, with a warning; UTF-8 that is declared as
+    a set of one byte is read as declared, with a warning too.
     """
     if codec != _BYTES or (text.isascii() and "\x1b" not in text):
         return text, []  # the same in every character set without shifts
@@ -106,11 +108,25 @@ def characters(text: str, codec: str, at: Location) -> tuple[str, list[Issue]]:
     if name and name not in _CHARSETS and not text.isascii():
         note = "a character set that is not known; read as UTF-8"
         found = [Issue("warning", "file-encoding", note, at)]
+    codec = _CHARSETS.get(name, "utf-8")
     try:
-        return raw.decode(_CHARSETS.get(name, "utf-8")), found
+        read = raw.decode(codec)
+        if codec in _ONE_BYTE and _is_utf_8(raw):
+            note = "the bytes are UTF-8, and MSH-18 says another character set; read as it says"
+            found = [Issue("warning", "file-encoding", note, at)]
+        return read, found
     except (UnicodeDecodeError, LookupError):
         note = "bytes outside the declared character set; read as Windows-1252"
         return raw.decode("cp1252", "replace"), [Issue("warning", "file-encoding", note, at)]
+
+
+def _is_utf_8(raw: bytes) -> bool:
+    """Whether bytes above ASCII are UTF-8: by chance they hardly ever are."""
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return not raw.isascii()
 
 
 def pieces(text: str) -> Iterator[Piece]:

@@ -212,6 +212,8 @@ def test_msh_18(name, raw, text):
         ("UNICODE UTF-8", b"PE\xd1A", "PEÑA"),
         ("8859/1", b"PE\x81A", "PE\ufffdA"),
         ("KLINGON", b"PE\xc3\x91A", "PEÑA"),
+        ("8859/1", b"PE\xc3\x91A", "PEÃ\u2018A"),  # a default of the sender's, most likely
+        ("8859/15", b"PE\xc3\x91A", "PEÃ\x91A"),
     ],
 )
 def test_bytes_outside_the_character_set_are_told(name, raw, text):
