@@ -10,8 +10,9 @@ from uuid import NAMESPACE_URL, uuid5
 from adapter import terms
 from adapter.program import rosters
 from adapter.program.alert import BASE
+from adapter.program.places import in_order
 from adapter.program.rosters import Rosters
-from adapter.program.utilization import Usage, kind, rules, usage
+from adapter.program.utilization import Usage, began, kind, rules, usage
 from adapter.record import Resource
 from adapter.store.protocol import Store
 
@@ -86,8 +87,24 @@ def _by_person(store: Store, on: date) -> dict[str, list[Resource]]:
             subject = encounter.get("subject", {}).get("reference", "")
             patient = rosters.person(store, subject) if subject and kind(encounter, by) else None
             if patient is not None:
-                found.setdefault(f"Patient/{patient['id']}", []).append(encounter)
+                stay = _dated(store, encounter)
+                found.setdefault(f"Patient/{patient['id']}", []).append(stay)
     return found
+
+
+def _dated(store: Store, encounter: Resource) -> Resource:
+    """A stay; of which nothing tells when it began, it had by the message that gave its status.
+
+    An A04 of an emergency room tells that the patient has come (HL7 v2.9 chapter 3.3.4); of times
+    only EVN-2 is required of it (chapter 3.4.1).
+    """
+    if began(encounter, rules()):
+        return encounter
+    rows = store.trace("Encounter", encounter["id"])
+    told = next((row.as_of for row in rows if row.element == "status"), "")
+    period = encounter.get("period", {})
+    start = told if not told or in_order(told, period.get("end", "")) else period["end"]
+    return {**encounter, "period": {**period, "start": start}} if start else encounter
 
 
 def _birth(patient: Resource) -> date | None:

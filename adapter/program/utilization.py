@@ -161,11 +161,11 @@ def kind(encounter: Resource, by: Rules) -> Kind | None:
 
 
 def _stay(encounter: Resource, what: Kind, asked: datetime, by: Rules) -> Stay | None:
-    began, ended = _span(encounter, by)
-    start, end = instant(began, by.zone), _until(ended, asked, by.zone)
+    since = began(encounter, by)
+    start, end = instant(since, by.zone), _until(_ended(encounter, by), asked, by.zone)
     if start is None:
         return None
-    latest = max(start, min(_until(began, asked, by.zone) or start, end or asked))
+    latest = max(start, min(_until(since, asked, by.zone) or start, end or asked))
     types = set(_codings(encounter.get("type", ()))) if what == "stay" else set()
     long = (end or asked) - start > by.short
     if types & by.planned or (long and types & by.facility):
@@ -180,16 +180,31 @@ def _was_emergency(encounter: Resource, by: Rules) -> bool:
     return any(by.kinds.get(code) == "emergency" for code in past)
 
 
-def _span(encounter: Resource, by: Rules) -> tuple[str, str]:
-    """When it began and ended, `""` if unknown: as told, else when messages first and last said so.
+def began(encounter: Resource, by: Rules) -> str:
+    """When it began, `""` if unknown: as told, else when a message first said that it had.
 
     Senders need not tell PV1-44 and PV1-45 (42 CFR 482.24(d)).
     """
-    period, rows = encounter.get("period", {}), _history(encounter, by)
-    there = [row.get("period", {}) for row in rows if row.get("status") in by.statuses]
-    first = there[0].get("start", "") if there else ""
-    last = there[-1].get("end", "") if there and encounter.get("status") == "finished" else ""
-    return period.get("start") or first, period.get("end") or last
+    return str(encounter.get("period", {}).get("start") or _first(encounter, by))
+
+
+def _first(encounter: Resource, by: Rules) -> str:
+    """The first of the statuses that it had while it took place; else the end of those before."""
+    ended = ""
+    for row in _history(encounter, by):
+        period = row.get("period", {})
+        if row.get("status") in by.statuses:
+            return str(period.get("start") or ended)
+        ended = period.get("end", "")
+    return ended
+
+
+def _ended(encounter: Resource, by: Rules) -> str:
+    """When it ended, `""` if unknown: as told, else when a message said that it had."""
+    there = [row for row in _history(encounter, by) if row.get("status") in by.statuses]
+    over = there and encounter.get("status") == "finished"
+    last = there[-1].get("period", {}).get("end", "") if over else ""
+    return str(encounter.get("period", {}).get("end") or last)
 
 
 def _history(encounter: Resource, by: Rules) -> list[Resource]:

@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from adapter import store as stores
 from adapter.cli import main
 from adapter.identity.match import resolve
-from adapter.program import utilization
+from adapter.pipeline import Pipeline
+from adapter.program import frequent, utilization
+from adapter.program.encounters import replay
 from adapter.program.utilization import Usage, months_before, usage
 from tests.judges import assert_valid
-from tests.unit.test_notices import patient, roster, stamp
+from tests.unit.test_notices import NOW, patient, roster, stamp, untimed
 
 ON = date(2026, 7, 10)
 ADULT, CHILD = date(1985, 3, 14), date(2015, 3, 14)
@@ -398,6 +400,33 @@ def test_visits_of_which_only_the_histories_tell(file, tmp_path) -> None:
     assert run(file, "--on", "2026-07-10", "--out", str(tmp_path / "use.csv")) == 0
     rows = csv.DictReader((tmp_path / "use.csv").read_text(encoding="utf-8").splitlines())
     assert [row["emergency_visits"] for row in rows] == ["5", "5"]
+
+
+@pytest.mark.parametrize(
+    ("story", "counted"),
+    [
+        pytest.param(["A04E"], (1, 0), id="registered in an emergency room"),
+        pytest.param(["A04E", "A08E"], (1, 0), id="and an update"),
+        pytest.param(["A04E", "A06I"], (0, 1), id="and admitted"),
+        pytest.param(["A04O"], (0, 0), id="registered in an office"),
+        pytest.param(["A01I"], (0, 1), id="admitted"),
+        pytest.param(["A03I"], (0, 1), id="discharged"),
+        pytest.param(["A05I"], (0, 0), id="planned"),
+        pytest.param(["A04E", "A11E"], (0, 0), id="registered by mistake"),
+    ],
+)
+@pytest.mark.parametrize(("on", "seen"), [("2026-07-10", 1), ("2026-03-20", 0), ("2027-01-10", 0)])
+def test_stays_whose_messages_tell_no_times(story, counted, on, seen) -> None:
+    """They began by the message that tells of them, which is dated (EVN-2)."""
+    store = stores.open("sqlite://", resolve, replay=replay)
+    store.put(roster("90000077A"), stamp())
+    house = Pipeline(store, lambda: NOW)
+    for day, one in enumerate(story, 1):
+        (result,) = house.adt(untimed(one[:3], f"202607{day:02}083000-0700", one[3:]), "", "m")
+        assert result.status == "stored"
+    found = list(frequent.members(store, "sunrise", date.fromisoformat(on)))
+    store.close()
+    assert [counts(one.usage) for one in found] == [counted] * (seen and sum(counted))
 
 
 def flags(file: Path) -> list[Json]:
