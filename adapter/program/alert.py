@@ -104,7 +104,7 @@ def _header(envelope: Envelope, focus: str, sender: str) -> Resource:
         "eventCoding": {
             "system": rules["events"],
             "code": code,
-            "display": f"Notification {envelope.what.capitalize()}",
+            "display": f"{envelope.what.capitalize()} Notification",
         },
     }
     if envelope.receiver.get("url"):

@@ -635,6 +635,8 @@ def test_the_message_is_whole_and_valid(store) -> None:
     header, encounter, person, condition = resources[:4]
     assert header["focus"] == [{"reference": message["entry"][1]["fullUrl"]}]
     assert header["destination"] == [{"name": "harbor", "endpoint": HARBOR.url}]
+    event = {"code": "notification-admit", "display": "Admit Notification"}  # as of release 1.0.0
+    assert header["eventCoding"] == {"system": rules().message["events"], **event}
     assert condition["encounter"]["reference"] == message["entry"][1]["fullUrl"]
     assert len(encounter["participant"]) == 1 and "episodeOfCare" not in encounter
     assert [row["system"] for row in person["identifier"]] == [CIN]
