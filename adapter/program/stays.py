@@ -165,7 +165,8 @@ def _order(text: str, by: Rules) -> datetime:
 
 
 def _became_inpatient(steps: list[tuple[str, str]]) -> Iterator[Event]:
-    for (_, before), (at, kind) in pairwise(steps):
+    """From emergency to inpatient (Da Vinci Alerts, use cases), with or without observation."""
+    for (_, before), (at, kind) in pairwise(step for step in steps if step[1] != "observation"):
         if (before, kind) == ("emergency", "inpatient"):
             yield Event("transfer", at, kind, at or kind)
 

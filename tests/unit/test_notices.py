@@ -100,8 +100,18 @@ ADMIT = Event("admit", T0, "inpatient")
         ),
         pytest.param(
             stay(classHistory=[was("OBSENC", T1, T2), was("EMER", T0, T1)]),
-            [Event("admit", T0, "emergency")],
-            id="by observation to inpatient",
+            [Event("admit", T0, "emergency"), Event("transfer", T2, "inpatient", T2)],
+            id="from emergency by observation to inpatient",
+        ),
+        pytest.param(
+            stay(classHistory=[was("EMER", T0, T1), was("IMP", T1, T2), was("OBSENC", T2, END)]),
+            [Event("admit", T0, "emergency"), Event("transfer", T1, "inpatient", T1)],
+            id="inpatient before and after observation",
+        ),
+        pytest.param(
+            stay(classHistory=[was("OBSENC", T0, T1)]),
+            [Event("admit", T0, "observation")],
+            id="from observation to inpatient",
         ),
         pytest.param(
             stay(classHistory=[was("EMER", T0, T1), was("IMP", T1, T2)]),
