@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from adapter.program import alert
+from adapter.program import alert, rosters
 from adapter.program.notices_case import Case
 from adapter.program.notices_time import start
 from adapter.program.stays import Event, Work, died, due, rules
@@ -21,7 +21,7 @@ def arrange(case: Case, told: Sequence[Event]) -> None:
 
     For whom the stay is not of any more there is nothing to do, nor for who died in it.
     """
-    over = died(case.encounter, rules())
+    over = _died(case)
     wanted = {
         work.code: event
         for event in (() if over else told)
@@ -39,6 +39,13 @@ def arrange(case: Case, told: Sequence[Event]) -> None:
             _, old = _stored(case, work, other)
             if old is not None:
                 _cancel(case, old, "the stay is another person's")
+
+
+def _died(case: Case) -> bool:
+    """Whether the member died: in the stay, or as it is known of him (PID-29, PID-30)."""
+    known = rosters.person(case.store, case.subject) or {}
+    dead = known.get("deceasedDateTime") or known.get("deceasedBoolean")
+    return bool(dead) or died(case.encounter, rules())
 
 
 def _stored(case: Case, work: Work, person: str) -> tuple[str, Resource | None]:

@@ -286,6 +286,18 @@ def test_a_death_is_told_and_asks_for_nothing(store, system, code) -> None:
     assert set(work(store).values()) == {"requested"} and len(work(store)) == 4
 
 
+@pytest.mark.parametrize("death", [{"deceasedDateTime": END}, {"deceasedBoolean": True}])
+def test_whose_death_is_known_otherwise_needs_nothing_either(store, death) -> None:
+    """PID-29 and PID-30 tell it, not the disposition alone (HL7 v2.9 chapter 3.4.2)."""
+    step(store, stay())
+    store.put(patient(**death), stamp())
+    assert step(store, stay("finished")) == ["new discharge"]
+    assert work(store) == {"discharge-planning": "cancelled"}
+    store.put(patient(deceasedBoolean=False), stamp())
+    assert step(store, stay("finished", length={"value": 3})) == []
+    assert set(work(store).values()) == {"requested"} and len(work(store)) == 4
+
+
 def test_an_emergency_visit_needs_a_follow_up_only(store) -> None:
     assert step(store, stay("finished", "EMER")) == ["new admit", "new discharge"]
     assert work(store) == {"follow-up": "requested"}
