@@ -9,7 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 from adapter.program import alert, rosters
 from adapter.program.notices_case import Case
 from adapter.program.notices_time import start
-from adapter.program.stays import Event, Work, died, due, rules
+from adapter.program.stays import Event, Work, day, died, due, rules
 from adapter.record import Resource
 
 _CLOSED = frozenset({"completed", "failed", "rejected", "entered-in-error"})
@@ -49,15 +49,20 @@ def _died(case: Case) -> bool:
 
 
 def _stored(case: Case, work: Work, person: str) -> tuple[str, Resource | None]:
-    """The id of a person's Task of a kind, and the Task if there is one.
+    """The id of a person's Task of a kind, and the Task if there is one; the last if several.
 
     Whom a stay is of at first has the plain id; each other person an own one.
     """
     parts = (alert.BASE, case.uid, work.code)
     uid, found = _task(case, parts)
-    if found is None or case.who(found.get("for", {}).get("reference", "")) == person:
-        return uid, found
-    return _task(case, (*parts, person))
+    if found is not None and case.who(found.get("for", {}).get("reference", "")) != person:
+        uid, found = _task(case, (*parts, person))
+    while found is not None and found["status"] in _CLOSED:
+        later, after = _task(case, (alert.BASE, uid))
+        if after is None:
+            break
+        uid, found = later, after
+    return uid, found
 
 
 def _task(case: Case, name: Sequence[str]) -> tuple[str, Resource | None]:
@@ -74,10 +79,16 @@ def _cancel(case: Case, old: Resource, why: str) -> None:
 
 
 def _ask(case: Case, event: Event, work: Work, old: Resource) -> None:
-    """Put the Task, or move its due date; what somebody has closed stays closed."""
-    if old.get("status") in _CLOSED:
-        return
+    """Put the Task, or move its due date; what somebody has closed stays closed.
+
+    What was closed on a day before the event was not done for it, and is asked for once more.
+    """
     zone, first = rules().zone, start(case, event)
+    if old.get("status") in _CLOSED:
+        done = day(old.get("meta", {}).get("lastUpdated", ""), zone)
+        if not event.at or done is None or not done < first <= case.now.astimezone(zone).date():
+            return
+        old = {"id": _task(case, (alert.BASE, old["id"]))[0]}
     period = {"start": first.isoformat(), "end": due(first, work.days, zone)}
     task = old if "status" in old else _new_task(case, work, old["id"])
     if task is None:

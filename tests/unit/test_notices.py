@@ -516,6 +516,29 @@ def test_work_that_is_done_stays_done(store) -> None:
     assert work(store)["reassessment"] == "completed" and work(store)["follow-up"] == "requested"
 
 
+def test_what_was_done_before_the_discharge_is_asked_for_again(store) -> None:
+    """A discharge was cancelled; the reassessment is due after the real one (001 4.8.5)."""
+    early = {"start": T0, "end": T1}
+    step(store, stay("finished", period=early))
+    (task,) = store.each("Task", [("code", "reassessment")])
+    store.put(task | {"status": "completed"}, stamp(NOW - timedelta(days=2)))
+    step(store, stay())
+    for _ in range(2):
+        step(store, stay("finished", length={"value": 3}))
+        step(store, stay("finished"))
+        found = {one["status"]: one for one in store.each("Task", [("code", "reassessment")])}
+        assert found["completed"]["id"] == task["id"] and len(found) == 2
+        period = {"start": "2026-07-08", "end": "2026-08-07T23:59:59-07:00"}
+        assert found["requested"]["restriction"] == {"period": period}
+    step(store, stay())
+    states = {one["status"] for one in store.each("Task", [("code", "reassessment")])}
+    assert states == {"completed", "cancelled"}
+    store.put(found["requested"] | {"status": "completed"}, stamp())
+    step(store, stay("finished"))
+    assert work(store)["reassessment"] == "completed"
+    assert len(list(store.each("Task", [("code", "reassessment")]))) == 2
+
+
 @pytest.mark.parametrize(
     ("age", "told"), [(29, ["new admit"]), (30, ["new admit"]), (31, []), (400, [])]
 )
