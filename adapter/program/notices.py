@@ -147,8 +147,10 @@ def _announce(case: Case, event: Event, found: Member | None) -> int:
 
 
 def _correct(case: Case, event: Event, before: Sequence[Letter]) -> int:
-    """An event that was told with another day."""
+    """An event that was told with another day; nothing to who has no part in the care any more."""
     last = before[-1]
+    if not _in_charge(case, last):
+        return 0
     sense: LetterSense = "update" if _gone_out(case, before) else "new"
     return _post(case, event, before, last._replace(sense=sense, state=_state(last)))
 
@@ -167,6 +169,13 @@ def _gone_out(case: Case, before: Sequence[Letter]) -> bool:
     """Whether a recipient may know of the event; what has not arrived is taken back."""
     kept = [one for one in before if not case.store.outbox.recall(one.id)]
     return any(one.attempts or one.state == "waiting" for one in kept)
+
+
+def _in_charge(case: Case, last: Letter) -> bool:
+    """Whether a message about the member still goes to whom this one went to."""
+    named = [one for one in case.desk.recipients if one.name == last.recipient]
+    found = case.member() if named else None
+    return not named or (found is not None and rosters.recipient(found, named) is not None)
 
 
 def _state(last: Letter) -> LetterState:

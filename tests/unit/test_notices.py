@@ -605,6 +605,18 @@ def test_who_left_the_list_still_hears_the_end_of_what_was_told(store) -> None:
     assert step(store, stay("cancelled")) == ["withdrawal admit"]
 
 
+@pytest.mark.parametrize("plan", ["sunset", "moonrise", "sunrise"])
+def test_who_is_another_team_s_by_now_is_none_of_the_first_one_s_business(store, plan) -> None:
+    """A correction would tell the first team all that is known of him by now."""
+    step(store, stay())
+    deliver(store)
+    store.put(roster("90000078A"), stamp())
+    store.put(roster("90000077A", plan=plan) | {"id": "g-other"}, stamp())
+    earlier = stay(period={"start": "2026-07-04T08:00:00-07:00"})
+    assert step(store, earlier) == ["update admit"] * (plan == "sunrise")
+    assert step(store, earlier | {"status": "cancelled"}) == ["withdrawal admit"]
+
+
 def test_a_merged_person_is_still_ours(store) -> None:
     old = patient("90000001A") | {"id": "p0", "active": False}
     old["identifier"] = old["identifier"][:1]
