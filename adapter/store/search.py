@@ -36,6 +36,7 @@ _RESOURCE, _TERM = schema.resource, schema.term
 _AIM = _RESOURCE.alias("aim")  # what a reference leads to
 _LAST = "\U0010ffff"  # sorts after every character: the end of a prefix
 _PREFIX = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb)?(?=\d)(.+)", re.DOTALL)
+_TYPE = re.compile("[A-Z][A-Za-z]*")
 _MODIFIERS = {
     "token": ("not",),
     "string": ("exact", "contains"),
@@ -194,12 +195,14 @@ def _token(parameter: Parameter, value: str, _modifier: str) -> Test:
     return and_(_TERM.c.value == code, _TERM.c.extra == system)
 
 
-def _string(_parameter: Parameter, value: str, modifier: str) -> Test:
+def _string(parameter: Parameter, value: str, modifier: str) -> Test:
     """Starts with, without case and accents; `:exact` as written; `:contains` anywhere."""
     if modifier == "exact":
         exact = clip(value)
         return and_(_TERM.c.value == clip(fold_text(value)), _TERM.c.extra == exact)
     folded = clip(fold_text(value))
+    if not folded:  # everything starts with nothing
+        raise BadSearch(parameter.name, "nothing to search for")
     if modifier == "contains":
         return _TERM.c.value.contains(folded, autoescape=True)
     return _starts(folded)
@@ -212,6 +215,8 @@ def _starts(text: str) -> Test:
 def _reference(parameter: Parameter, value: str, modifier: str) -> Test:
     """`Patient/abc`, `abc`, `patient:Patient=abc`, or a URL that ends so."""
     *_, kind, uid = ["", *value.rstrip("/").split("/")][-2:]
+    if modifier and not _TYPE.fullmatch(modifier):  # `identifier`, or a chain (Patient.name)
+        raise BadSearch(parameter.name, "modifier not supported")
     if modifier and kind and kind != modifier:
         raise BadSearch(parameter.name, "the modifier names another type")
     kinds = [kind or modifier] if kind or modifier else list(parameter.targets)

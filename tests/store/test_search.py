@@ -163,6 +163,10 @@ def test_what_is_found(filled) -> None:
         ("Patient", [("_lastUpdated", "x")], "_lastUpdated"),
         ("Patient", [("_lastUpdated:not", "2026")], "_lastUpdated"),
         ("Encounter", [("subject:Patient", "Group/a")], "subject"),
+        ("Encounter", [("subject:Patient.birthdate", "1980-05-17")], "subject"),
+        ("Encounter", [("subject:identifier", "urn:x|a")], "subject"),
+        ("Patient", [("name", "\0")], "name"),
+        ("Patient", [("name:contains", "\u0301")], "name"),
     ],
 )
 def test_what_is_refused_names_only_the_parameter(store, kind, params, named) -> None:
