@@ -23,7 +23,8 @@ def review(house: Pipeline, options: Namespace, say: Say) -> int:
     what = options.action
     if what == "accept":
         what = options.ref
-        if house.store.read(*_reference(options.ref)) is None:
+        known = house.store.read(*_reference(options.ref))
+        if known is None or known.deleted:
             raise SettingError("no such Patient")
     by = options.by or getpass.getuser()
     receipt = house.store.decide(options.unit, what, by, house.clock().isoformat())

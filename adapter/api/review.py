@@ -52,13 +52,14 @@ def decide(server: Server, unit: str, body: bytes) -> bytes:
     """
     asked = _read(body)
     by, what = asked.get("by"), asked.get("decision")
-    if not isinstance(by, str) or not by.strip() or what not in _DECISIONS:
+    if not isinstance(by, str) or not by.strip() or not by.isprintable() or what not in _DECISIONS:
         raise refuse(400, "required", "decision (accept, new, refuse) and by are needed")
     if what == "accept":
         what = asked.get("ref")
         if not isinstance(what, str) or not what.startswith("Patient/"):
             raise refuse(400, "required", "accept needs ref: Patient/ID")
-        if server.store.read("Patient", what.partition("/")[2]) is None:
+        known = server.store.read("Patient", what.partition("/")[2])
+        if known is None or known.deleted:
             raise refuse(400, "not-found", "no such Patient")
     number = int(unit) if unit.isascii() and unit.isdecimal() and len(unit) < 16 else 0
     receipt = server.store.decide(number, what, by.strip(), server.now())

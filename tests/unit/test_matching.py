@@ -442,17 +442,32 @@ def test_a_decision_must_say_what_and_by_whom(client, body) -> None:
     assert client.post("/review/1", content=body).status_code == 415
 
 
+def test_nobody_who_was_deleted_is_meant(client, store) -> None:
+    """What is said of him would not be found again."""
+    member = roster(store)
+    (receipt,) = load(store, admit("M1"))
+    store.delete("Patient", member.partition("/")[2], NOW)
+    choice = {"decision": "accept", "ref": member, "by": "K. Reviewer"}
+    answer = client.post(f"/review/{receipt.unit}", json=choice)
+    assert answer.status_code == 400 and len(client.get("/review").json()) == 1
+    choice = {"decision": "new", "by": "K.\0Reviewer"}  # PostgreSQL has no such text
+    assert client.post(f"/review/{receipt.unit}", json=choice).status_code == 400
+
+
 def test_the_queue_on_the_command_line(tmp_path: Path, capsys: Any) -> None:
     base = f"sqlite:///{tmp_path / 'queue.sqlite'}"
     store = stores.open(base, resolve, None, 5, replay, may_merge)
     member = roster(store)
     (receipt,) = load(store, admit("M1"))
+    store.put({"resourceType": "Patient", "id": "gone"}, NOW)
+    store.delete("Patient", "gone", NOW)
     store.close()
     run = ["--database", base, "review"]
     assert cli.main([*run, "list"]) == 1
     shown = capsys.readouterr().out
     assert member in shown and "identity-unsure" in shown and "Quillfeather" not in shown
     assert cli.main([*run, "accept", str(receipt.unit), "Patient/none"]) == 2
+    assert cli.main([*run, "accept", str(receipt.unit), "Patient/gone"]) == 2
     assert cli.main([*run, "accept", str(receipt.unit), member, "--by", "K. Reviewer"]) == 0
     assert cli.main([*run, "new", str(receipt.unit)]) == 1
     assert cli.main([*run, "list"]) == 0
