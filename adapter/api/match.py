@@ -29,7 +29,7 @@ def match(call: Call) -> Answer:
         raise Refusal(422, faults)
     found = call.server.intake.match(person)
     certain = [row for row in found if row[1].certain]
-    if asked.get("onlyCertainMatches") is True:
+    if _only_certain(asked):
         found = certain if len(certain) == 1 else []
     rows = [_entry(call, *row, alone=len(certain) == 1) for row in found[: _count(asked)]]
     bundle: Resource = {"resourceType": "Bundle", "type": "searchset", "total": len(found)}
@@ -47,6 +47,14 @@ def _parameters(body: Resource) -> dict[str, Any]:
             values = [value for name, value in row.items() if name.startswith("value")]
             found[row["name"]] = row.get("resource", *values[:1]) if values else row.get("resource")
     return found
+
+
+def _only_certain(asked: dict[str, Any]) -> bool:
+    """Whether people who only may be meant are to be left out. Raises Refusal 400."""
+    only = asked.get("onlyCertainMatches", False)
+    if not isinstance(only, bool):
+        raise refuse(400, "value-format", "the parameter onlyCertainMatches must be a boolean")
+    return only
 
 
 def _count(asked: dict[str, Any]) -> int:

@@ -394,6 +394,7 @@ def test_grades(client, store, said, more, grades) -> None:
         (asked({"resourceType": "Patient", "birthDate": "never"}), 422),
         (asked({"resourceType": "Patient"}, count=0), 400),
         (asked({"resourceType": "Patient"}, count="many"), 400),
+        (asked({"resourceType": "Patient"}, onlyCertainMatches="true"), 400),
         ({"resourceType": "Parameters", "parameter": [7, {"name": 3}]}, 400),
     ],
 )
