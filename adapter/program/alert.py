@@ -28,6 +28,7 @@ class Envelope:
 
     `sender`    `name` and `npi` of the provider that we are
     `receiver`  `name` and `url` of the recipient, empty when none is known
+    `from_whom` reference of the organization that told us, `""` if unknown
     `rules`     the table `message` of mappings/program/notices.toml
     """
 
@@ -37,6 +38,7 @@ class Envelope:
     made: str
     sender: Mapping[str, str]
     receiver: Mapping[str, str]
+    from_whom: str
     rules: Mapping[str, Any]
 
 
@@ -49,7 +51,7 @@ def bundle(envelope: Envelope, about: Sequence[Resource]) -> Resource:
     us = _organization(envelope.sender)
     urns = {_ref(one): urn(_ref(one)) for one in (us, *about)}
     sent = [_sent(one, urns, envelope.rules) for one in (*about, us)]
-    header = _header(envelope, urns[_ref(about[0])], urns[_ref(us)])
+    header = _header(envelope, urns[_ref(about[0])], urns[_ref(us)], urns.get(envelope.from_whom))
     return {
         "resourceType": "Bundle",
         "id": envelope.uid,
@@ -89,7 +91,7 @@ def references(node: Any) -> Iterator[str]:
                 yield from references(value)
 
 
-def _header(envelope: Envelope, focus: str, sender: str) -> Resource:
+def _header(envelope: Envelope, focus: str, sender: str, told_by: str | None) -> Resource:
     code, rules = f"notification-{envelope.what}", envelope.rules
     reason = _REASON[envelope.what] if envelope.sense == "new" else "edit"
     header: Resource = {
@@ -113,6 +115,8 @@ def _header(envelope: Envelope, focus: str, sender: str) -> Resource:
     header["sender"] = {"reference": sender}
     name = envelope.sender.get("name", "ecm-adapter")
     header["source"] = {"name": name, "software": "ecm-adapter", "endpoint": BASE}
+    if told_by:
+        header["responsible"] = {"reference": told_by}
     header["reason"] = {"coding": [{"system": _REASONS, "code": reason}]}
     header["focus"] = [{"reference": focus}]
     return header

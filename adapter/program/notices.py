@@ -8,7 +8,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from adapter import data
 from adapter.program import alert, rosters
-from adapter.program.notices_about import about, as_told, site
+from adapter.program.notices_about import about, as_told, institution, site
 from adapter.program.notices_case import Case, Desk, stamp
 from adapter.program.notices_time import was_told, when
 from adapter.program.notices_work import arrange
@@ -190,7 +190,8 @@ def _post(case: Case, event: Event, before: Sequence[Letter], draft: Letter) -> 
         uid, case.uid, name, event.at, revision, draft.sense, draft.recipient, draft.state,
         due=case.stamp, made=case.stamp,
     )  # fmt: skip
-    body = alert.bundle(_envelope(case, event, letter), list(about(case)))
+    envelope = _envelope(case, event, letter)
+    body = alert.bundle(envelope, list(about(case, envelope.from_whom)))
     return int(case.store.outbox.post(letter._replace(body=data.dumps(body).decode())))
 
 
@@ -198,8 +199,9 @@ def _envelope(case: Case, event: Event, letter: Letter) -> alert.Envelope:
     named = (one for one in case.desk.recipients if one.name == letter.recipient)
     to = next(({"name": one.name, "url": one.url} for one in named), {})
     return alert.Envelope(
-        letter.id, event.what, letter.sense, case.stamp, case.desk.sender, to, rules().message
-    )
+        letter.id, event.what, letter.sense, case.stamp, case.desk.sender, to, institution(case),
+        rules().message,
+    )  # fmt: skip
 
 
 # --- what was told before

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from adapter.program import alert, rosters
 from adapter.program.notices_case import Case
+from adapter.program.stays import instant
 from adapter.record import Resource
 from adapter.store.protocol import Store
 
@@ -14,8 +16,8 @@ _TOLD = ("Location", "Organization", "Practitioner", "PractitionerRole")
 _MOST = 60  # resources that one message takes along
 
 
-def about(case: Case) -> Iterator[Resource]:
-    """The stay, the person, the diagnoses, then who and where, each once."""
+def about(case: Case, more: str = "") -> Iterator[Resource]:
+    """The stay, the person, the diagnoses, then who and where, each once; and what `more` names."""
     yield case.encounter
     patient = rosters.person(case.store, case.subject)
     first = [patient] if patient else []
@@ -24,6 +26,7 @@ def about(case: Case) -> Iterator[Resource]:
     yield from first
     seen: dict[str, None] = {}
     waiting = [ref for one in (case.encounter, *first) for ref in alert.references(one)]
+    waiting.insert(0, more)
     while waiting and len(seen) < _MOST:
         ref = waiting.pop(0)
         kind, _, uid = ref.partition("/")
@@ -34,6 +37,17 @@ def about(case: Case) -> Iterator[Resource]:
         if stored is not None and not stored.deleted:
             yield stored.resource
             waiting += alert.references(stored.resource)
+
+
+def institution(case: Case) -> str:
+    """The organization whose message told of the stay last, `""` if unknown.
+
+    Whoever is told of a stay is told where the news is from (42 CFR 482.24(d)).
+    """
+    found = case.store.each("Provenance", [("target", f"Encounter/{case.uid}")])
+    told = sorted(found, key=lambda one: instant(one.get("recorded", ""), UTC) or _NEVER)
+    refs = (agent["who"].get("reference", "") for one in told[::-1] for agent in one["agent"])
+    return next((ref for ref in refs if ref.startswith("Organization/")), "")
 
 
 def as_told(case: Case, person: str) -> Case:
@@ -70,4 +84,5 @@ def site(store: Store, ref: str) -> str:
     return ""
 
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _DEEP = 8  # bed, room, ward, floor, building, site

@@ -793,6 +793,20 @@ def moved(minute: int, facility: str, bed: str) -> bytes:
     )
 
 
+def test_the_sending_institution_is_told(store) -> None:
+    """Though no place says which hospital it is in (42 CFR 482.24(d))."""
+    house = Pipeline(store, lambda: NOW)
+    for one in (STORY[1], STORY[4]):
+        list(house.adt(one.replace(b"^B^MERCYTEST", b"^B"), "default", "m"))
+    step(store)
+    for letter in deliver(store):
+        rows = {row["fullUrl"]: row["resource"] for row in json.loads(letter.body)["entry"]}
+        header = next(iter(rows.values()))
+        assert rows[header["responsible"]["reference"]]["name"] == "MERCYTEST"
+        assert rows[header["sender"]["reference"]]["name"] == US["name"]
+        assert_valid([json.loads(letter.body), *rows.values()])
+
+
 def test_a_visit_that_is_moved_to_another_person(store) -> None:
     house = Pipeline(store, lambda: NOW)
     other = message("A45", 40).replace(b"90000077A", b"90000079A")
