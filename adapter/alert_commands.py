@@ -12,10 +12,10 @@ from typing import IO
 from adapter import data, settings
 from adapter.errors import SettingError
 from adapter.pipeline import Pipeline
-from adapter.program import alert, frequent, notices
+from adapter.program import alert, frequent, notices, rosters
 from adapter.program.utilization import rules
 from adapter.spreadsheet import safe
-from adapter.store.protocol import Letter, LetterState
+from adapter.store.protocol import Letter, LetterState, Store
 from adapter.transport import alerts as delivery
 
 Say = Callable[..., None]
@@ -50,23 +50,44 @@ def alerts(house: Pipeline, options: Namespace, say: Say) -> int:
     1 when anything needs a person: stopped, failed, or without a recipient.
     """
     who = desk(settings.read())
-    now = notices.stamp(house.clock())
     if options.action == "retry":
-        urls = {one.name: one.url for one in who.recipients}
-        if options.to and options.to not in urls:
-            raise SettingError("alerts: no recipient has the name given by --to")
-
-        def address(name: str, body: str) -> str:
-            return alert.addressed(body, name, urls[name]) if name in urls else body
-
-        count = house.store.outbox.retry(now, options.recipient, options.to, address)
-        say(f"{count} to go again")
-        return 0
+        return _retry(house, who, options, say)
     if options.action == "send":
         made = notices.derive(house.store, house.clock(), who)
         sent = delivery.send(house.store.outbox, who.recipients, house.clock)
         say(f"{made} made, {sent} delivered")
     return _listed(house, say)
+
+
+def _retry(house: Pipeline, who: notices.Desk, options: Namespace, say: Say) -> int:
+    """Let stopped and failed messages go again; to another only what is of his members."""
+    named = {one.name: one for one in who.recipients}
+    if options.to and options.to not in named:
+        raise SettingError("alerts: no recipient has the name given by --to")
+
+    def address(name: str, body: str) -> str:
+        return alert.addressed(body, name, named[name].url) if name in named else body
+
+    left = _of_others(house.store, who, named[options.to]) if options.to else []
+    now = notices.stamp(house.clock())
+    count = house.store.outbox.retry(now, options.recipient, options.to, address, left)
+    say(f"{count} to go again")
+    if left:
+        say(f"{len(left)} left: not of the plan and provider of {options.to}")
+    return 0
+
+
+def _of_others(store: Store, who: notices.Desk, to: settings.Recipient) -> list[str]:
+    """The messages for somebody else about people whom a recipient is not there for."""
+    if not (to.plan or to.provider):
+        return []
+    letters = store.outbox.letters("stopped", "failed", "unaddressed")
+    return [one.id for one in letters if one.recipient != to.name and not _of(store, who, one, to)]
+
+
+def _of(store: Store, who: notices.Desk, letter: Letter, to: settings.Recipient) -> bool:
+    found = rosters.member(store, who.lists, f"Patient/{letter.event.partition('@')[2]}")
+    return found is not None and rosters.recipient(found, [to]) is not None
 
 
 def _listed(house: Pipeline, say: Say) -> int:

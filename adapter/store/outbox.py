@@ -165,12 +165,14 @@ class SqlOutbox:
         self._write(lambda work: work.connection.execute(changed))
 
     def retry(
-        self, now: str, recipient: str = "", to: str = "", address: Address | None = None
-    ) -> int:
+        self, now: str, recipient: str = "", to: str = "", address: Address | None = None,
+        without: Sequence[str] = (),
+    ) -> int:  # fmt: skip
         """Let stopped and failed messages go again, to another recipient if named; how many.
 
         `recipient`  only those to this one; `to` also addresses those that had no recipient
         `address`    the body of a message for a recipient by name
+        `without`    ids of messages to leave
 
         Those about which something was said since are no longer true: they are taken back.
         """
@@ -179,6 +181,7 @@ class SqlOutbox:
         stale = query.where(_superseded()).values(state="withdrawn")
         if recipient:
             query = query.where(_TABLE.c.recipient.in_((recipient, "") if to else (recipient,)))
+        query = query.where(_TABLE.c.id.not_in(without)) if without else query
         values: dict[str, Any] = {"state": "waiting", "due": now, "fault": "", "made": _made(now)}
         values |= {"recipient": to} if to else {}
 

@@ -192,12 +192,14 @@ class Outbox(Protocol):
         """The version of each resource of a type by id, deleted ones left out."""
 
     def retry(
-        self, now: str, recipient: str = "", to: str = "", address: Address | None = None
-    ) -> int:
+        self, now: str, recipient: str = "", to: str = "", address: Address | None = None,
+        without: Sequence[str] = (),
+    ) -> int:  # fmt: skip
         """Let stopped and failed messages go again, to another recipient if named; how many.
 
         `recipient`  only those to this one; `to` also addresses those that had no recipient
         `address`    the body of a message for a recipient by name
+        `without`    ids of messages to leave
 
         Those about which something was said since are no longer true: they are taken back.
         """

@@ -28,9 +28,11 @@ from adapter.transport import alerts
 from tests.transport.certificates import Authority
 from tests.transport.receiver import Receiver, dripping, receiving
 from tests.transport.sender import STAYS
+from tests.unit.test_notices import CIN, patient, roster
 
 ROOT = Path(__file__).resolve().parents[2]
 T0 = datetime(2026, 7, 9, 12, 0, tzinfo=UTC)
+NOW = T0.isoformat()
 KILLS = 5
 
 
@@ -360,6 +362,26 @@ def test_a_message_that_goes_to_another_says_so(receiver, tmp_path, monkeypatch)
     (request,) = receiver.got
     (entry,) = json.loads(request.body)["entry"]
     assert entry["resource"]["destination"] == [{"name": "bay", "endpoint": receiver.url}]
+
+
+def test_what_had_no_recipient_goes_to_none_of_another_plan(
+    receiver, tmp_path, monkeypatch, capsys
+) -> None:
+    file, database = tmp_path / "alerts.toml", f"sqlite:///{tmp_path / 'store.sqlite'}"
+    file.write_text(f'[[recipient]]\nname = "bay"\nurl = "{receiver.url}"\nplan = "sunset"\n')
+    monkeypatch.setenv("ECM_ALERTS", str(file))
+    store = stores.open(database, resolve)
+    for number, plan in enumerate(("sunset", "sunrise")):
+        cin = f"9000007{number}A"
+        store.put(patient(cin, id=f"p{number}", identifier=[{"system": CIN, "value": cin}]), NOW)
+        store.put(roster(cin, plan=plan), NOW)
+        one = letter(number, recipient="")._replace(event=f"admit@p{number}", state="unaddressed")
+        store.outbox.post(one)
+    store.close()
+    assert main(["--database", database, "alerts", "retry", "--to", "bay"]) == 0
+    assert capsys.readouterr().out == "1 to go again\n1 left: not of the plan and provider of bay\n"
+    assert main(["--database", database, "alerts", "send"]) == 1
+    assert [json.loads(one.body)["id"] for one in receiver.got] == ["m0"]
 
 
 def test_nothing_of_a_member_is_logged(store, receiver, clock, caplog) -> None:
