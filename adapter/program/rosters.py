@@ -111,7 +111,7 @@ def person(store: Store, subject: str) -> Resource | None:
             return None
         links = (row for row in stored.resource.get("link", ()) if row["type"] == "replaced-by")
         after = next((row.get("other", {}).get("reference", "") for row in links), "")
-        if not after:
+        if not after.startswith("Patient/"):  # `https://...`: a record of another house
             return stored.resource
         kind, _, uid = after.partition("/")
     return None

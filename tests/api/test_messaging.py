@@ -188,6 +188,16 @@ def test_a_local_id_names_a_stay_of_one_person_only(client, store) -> None:
     assert len({one["subject"]["reference"] for one in store.each("Encounter")}) == 2
 
 
+def test_who_is_another_record_of_another_house_is_still_our_member(client, store) -> None:
+    store.put(patient() | {"id": "ours"}, notices.stamp(NOW))
+    store.put(roster("90000077A"), notices.stamp(NOW))
+    other = {"reference": "https://hospital.example/fhir/Patient/77"}
+    link = [{"type": "replaced-by", "other": other}]
+    made = changed("entry", 2, "resource", to=MESSAGE["entry"][2]["resource"] | {"link": link})
+    assert client.post(URL, json=made).status_code == 200
+    assert notices.derive(store, NOW, DESK) == 2
+
+
 def test_somebody_like_a_member_waits_for_a_decision(client, store) -> None:
     store.put(patient(), notices.stamp(NOW))
     answer = client.post(URL, json=local("1"))
