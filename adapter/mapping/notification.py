@@ -27,6 +27,7 @@ _ABOUT = ("subject", "patient", "beneficiary")  # elements that say whose a reso
 _STAY = ("Encounter", "subject")  # which must be said (Da Vinci Alerts)
 _META = ("profile", "security", "tag")
 _UNSENT = re.compile(r"[^a-z0-9.-]+")
+_VISIT = {"coding": [{"code": "VN"}]}  # HL7 table 0203
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 
 
@@ -165,13 +166,24 @@ def _entry(row: Mapping[str, Any], unit: Unit, whose: str, place: int) -> Entry:
     resource, kind = row["resource"], _kind(row)
     kept = {name: value for name, value in resource.items() if name not in ("id", "meta", "text")}
     meta = {name: value for name, value in resource.get("meta", {}).items() if name in _META}
-    said, named = {**kept, **({"meta": meta} if meta else {})}, identity(resource)
+    said, named = {**kept, **({"meta": meta} if meta else {})}, _named(resource)
     if kind == "Patient":
         return Entry(said, whose, named)
     uid = resource.get("id") or row.get("fullUrl") or f"{unit.key}/{place}"
     own = (unit.source, str(uid))
     key = own if kind in _SHARED else (whose, *own)
     return Entry(said, urn(kind, *(named[0] if named else key)), named, () if named else key)
+
+
+def _named(resource: Resource) -> tuple[tuple[str, str], ...]:
+    """The identifiers that name a resource; a stay's number need not say that it is one.
+
+    The examples of Da Vinci Alerts give no Encounter.identifier.type.
+    """
+    if resource["resourceType"] != "Encounter":
+        return identity(resource)
+    rows = [{"type": _VISIT, **row} for row in resource.get("identifier", ())]
+    return identity({**resource, "identifier": rows})
 
 
 def _names(row: Mapping[str, Any]) -> Iterator[str]:

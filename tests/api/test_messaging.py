@@ -188,6 +188,29 @@ def test_a_local_id_names_a_stay_of_one_person_only(client, store) -> None:
     assert len({one["subject"]["reference"] for one in store.each("Encounter")}) == 2
 
 
+def test_a_number_without_a_type_names_a_stay_as_its_visit_number_does(client, store) -> None:
+    """As in the examples of Da Vinci Alerts; the local id may be new each time, or a fixed one."""
+    url = "urn:oid:2.999.1.7"
+    mine = [{"system": "https://ecm-adapter.example/fhir/sid/cin", "value": "90000077A"}]
+    for value, uid in (("7", "e1"), ("7", "e2"), ("8", "e2"), ("9", "e2")):
+        made = local(value + uid, uid, identifier=mine)
+        made["entry"][1]["resource"]["identifier"] = [{"system": url, "value": value}]
+        assert client.post(URL, json=made).status_code == 200
+    found = [one["identifier"][0]["value"] for one in store.each("Encounter")]
+    assert sorted(found) == ["7", "8", "9"]
+
+
+def test_a_number_of_an_account_names_no_stay(client, store) -> None:
+    kind = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "AN"}]}
+    mine = [{"system": "https://ecm-adapter.example/fhir/sid/cin", "value": "90000077A"}]
+    for uid in ("e1", "e2"):
+        made = local(uid, uid, identifier=mine)
+        number = {"type": kind, "system": "urn:oid:2.999.1.7", "value": "7"}
+        made["entry"][1]["resource"]["identifier"] = [number]
+        assert client.post(URL, json=made).status_code == 200
+    assert counts(store)["Encounter"] == 2
+
+
 def test_who_is_another_record_of_another_house_is_still_our_member(client, store) -> None:
     store.put(patient() | {"id": "ours"}, notices.stamp(NOW))
     store.put(roster("90000077A"), notices.stamp(NOW))
