@@ -87,7 +87,9 @@ def _both(some: Mapping[str, tuple[str, str]]) -> list[str]:
 
 
 def _merged(patient: Resource) -> bool:
-    return any(link.get("type") == "replaced-by" for link in patient.get("link", ()))
+    links = (link for link in patient.get("link", ()) if link.get("type") == "replaced-by")
+    others = (link.get("other", {}).get("reference", "") for link in links)
+    return any(other.startswith("Patient/") for other in others)
 
 
 def _facts(patient: Resource, coverages: tuple[Resource, Resource | None], shelf: Shelf) -> Facts:

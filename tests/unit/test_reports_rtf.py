@@ -230,6 +230,17 @@ def test_a_member_of_two_coverages_has_one_row(tmp_path) -> None:
     assert write.write(FakeStore(*rows), RUN, tmp_path).rows == 11
 
 
+@pytest.mark.parametrize(
+    ("other", "rows"), [("Patient/x", 10), ("https://hospital.example/fhir/Patient/77", 11)]
+)
+def test_only_who_was_merged_here_has_no_row(tmp_path, other: str, rows: int) -> None:
+    """What another house calls replaced is a record of its own."""
+    told = facts()
+    person = next(one for one in told if one["resourceType"] == "Patient")
+    person["link"] = [{"type": "replaced-by", "other": {"reference": other}}]
+    assert write.write(FakeStore(*told), RUN, tmp_path).rows == rows
+
+
 def test_a_break_in_a_value_stays_in_its_cell(tmp_path) -> None:
     rows = facts()
     next(r for r in rows if r["id"] == "m01")["address"][0]["line"] = ['1 "Quoted",\r\n Way', "\t2"]
