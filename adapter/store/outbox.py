@@ -12,7 +12,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    case,
     exists,
     func,
     or_,
@@ -182,11 +181,12 @@ class SqlOutbox:
         if recipient:
             query = query.where(_TABLE.c.recipient.in_((recipient, "") if to else (recipient,)))
         query = query.where(_TABLE.c.id.not_in(without)) if without else query
-        values: dict[str, Any] = {"state": "waiting", "due": now, "fault": "", "made": _made(now)}
+        values: dict[str, Any] = {"state": "waiting", "due": now, "fault": "", "made": now}
         values |= {"recipient": to} if to else {}
 
         def write(work: Work) -> int:
             work.connection.execute(stale)
+            work.connection.execute(_behind().values(made=now))
             if address is not None:
                 _address(work, query.whereclause, to, address)
             return work.connection.execute(query.values(**values)).rowcount
@@ -201,17 +201,18 @@ class SqlOutbox:
 _UNIQUE = ("encounter", "event", "at", "revision")
 
 
-def _made(now: str) -> Any:
-    """A message that had given up gets its whole time again."""
-    return case((_TABLE.c.state == "failed", now), else_=_TABLE.c.made)
-
-
 def _address(work: Work, which: Any, to: str, address: Address) -> None:
     """Write to whom these messages go into their bodies."""
     rows = select(_TABLE.c.id, _TABLE.c.recipient, _TABLE.c.body).where(which)
     for uid, recipient, body in work.connection.execute(rows).all():
         fresh = update(_TABLE).where(_TABLE.c.id == uid).values(body=address(to or recipient, body))
         work.connection.execute(fresh)
+
+
+def _behind() -> Any:
+    """What waits behind a message that stopped; it has its whole time again too."""
+    stopped = select(_TABLE.c.recipient).where(_TABLE.c.state == "stopped")
+    return update(_TABLE).where(_TABLE.c.state == "waiting", _TABLE.c.recipient.in_(stopped))
 
 
 def _superseded() -> ColumnElement[bool]:

@@ -213,6 +213,23 @@ def test_a_stopped_endpoint_is_left_alone_until_it_is_mended(store, receiver, cl
     assert [request.id for request in receiver.got] == ["m1", "m2", "m3", "m1"]
 
 
+def test_a_mended_endpoint_has_its_whole_time_again(store, receiver, clock) -> None:
+    """Nor is what waited behind the message that it stopped at given up at the first hitch."""
+    to = [Recipient("harbor", receiver.url)]
+    post(store, 1)
+    post(store, 2)
+    receiver.statuses = [401]
+    alerts.send(store.outbox, to, clock)
+    clock.now += timedelta(days=5)
+    assert store.outbox.retry(notices.stamp(clock.now)) == 1
+    for _ in range(2):
+        receiver.statuses = [503]
+        alerts.send(store.outbox, to, clock)
+        clock.now += timedelta(seconds=20)
+    assert states(store) == ["waiting", "waiting"]
+    assert alerts.send(store.outbox, to, clock) == 2
+
+
 def test_one_recipient_s_silence_is_not_another_s(store, receiver, clock) -> None:
     post(store, 1, "silent")
     post(store, 2, "silent")
