@@ -96,8 +96,6 @@ def _instant(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-def _profile(heads: Sequence[Head], line: int, port: int) -> Feed:
-    """The profile of the sender whose message, which could not be read, has this line."""
 def _no_message(
     found: Issue, heads: Sequence[Head], codec: str, given: Feed | None, port: int
 ) -> Outcome:

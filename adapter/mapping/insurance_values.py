@@ -12,8 +12,8 @@ from adapter.mapping.cells import cin_in
 from adapter.mapping.datatypes import cx, is_cin, repetitions
 from adapter.mapping.field_values import first_part
 from adapter.mapping.finish import filler
-from adapter.mapping.lasting import lasting
 from adapter.mapping.identifier_types import identifier_type, meant
+from adapter.mapping.lasting import lasting
 from adapter.mapping.named import organization
 from adapter.mapping.parts import HL7, added, also, gather, of, part, reach
 from adapter.mapping.people import xad
