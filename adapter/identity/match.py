@@ -63,9 +63,9 @@ def _doubt(said: Resource, stored: Resource, find: Find | None, heard: bool) -> 
     elif only_by_member_number(said, stored):
         if not (_confirmed(said, stored) if heard else _bearable(said, stored)):
             unsure = "the member number of a stored person, but birth date and names do not agree"
-        elif firsts(said) and firsts(stored) and not firsts(said) & firsts(stored):
+        else:
             people += _better(said, stored, find)
-            if len(people) > 1 or "sex" in likeness(said, stored).differs:
+            if len(people) > 1 or _sibling(said, stored):
                 unsure = "the member number of a stored person, but like a brother or sister"
     return (
         Doubt(Issue("error", "identity-unsure", unsure), ranked(said, people)) if unsure else None
@@ -89,8 +89,22 @@ def _same_birth(said: Resource, stored: Resource) -> bool | None:
     return births[0] == births[1] if all(births) else None
 
 
+def _others_name(said: Resource, stored: Resource) -> bool:
+    """Whether both have a given name and none in common."""
+    return bool(firsts(said) and firsts(stored) and not firsts(said) & firsts(stored))
+
+
+def _sibling(said: Resource, stored: Resource) -> bool:
+    """Whether two of one birth date and family name are told to be two: another place among twins,
+    or another sex under another given name."""
+    differs = likeness(said, stored).differs
+    return "order" in differs or ("sex" in differs and _others_name(said, stored))
+
+
 def _better(said: Resource, stored: Resource, find: Find | None) -> list[Resource]:
     """Others whose name and birth date both agree: twins share all but the given name."""
+    if not _others_name(said, stored):
+        return []
     others = (one for one in (find(said) if find is not None else ()) if one["id"] != stored["id"])
     return [one for one in others if {"name", "birth"} <= {*likeness(said, one).agrees}]
 
@@ -146,15 +160,18 @@ def may_merge(survivor: Resource, loser: Resource, stay: bool = False) -> Doubt 
 def _may_move(said: Resource, stored: Resource) -> Doubt | None:
     """What speaks against one record's stay being told of another: it is no duplicate of it.
 
-    Name or birth date must agree and neither differ, and no plan tell the two apart; a visit number
-    may be given to two people.
+    Name or birth date must agree and neither differ, nor the family name, the sex, the place among
+    twins, and no plan tell the two apart; a visit number may be given to two people.
     """
     like = likeness(said, stored)
-    known = {"name", "birth"} & {*like.agrees} and not {"name", "birth"} & {*like.differs}
-    if known and not _members(said, stored):
+    known = {"name", "birth"} & {*like.agrees} and not _APART & {*like.differs}
+    if known and families_agree(said, stored) is not False and not _members(said, stored):
         return None
     text = "the visit number of another person's stay"
     return Doubt(Issue("error", "identity-unsure", text), ranked(said, [stored]))
+
+
+_APART = frozenset(("name", "birth", "sex", "order"))
 
 
 def _members(one: Resource, other: Resource) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapter.identity.match import resolve
+from adapter.identity.match import may_merge, resolve
 from adapter.issues import Doubt
 from adapter.record import Entry
 from tests.store.made import BASE, CIN, identifier, patient
@@ -86,6 +86,37 @@ def test_twins_share_all_but_a_name(given, gender, known, heard, expected) -> No
     ]
     found = resolve(said, [MEMBER], lambda person: [MEMBER, *others], heard)
     assert (found.issue.detail if isinstance(found, Doubt) else found) == expected
+
+
+@pytest.mark.parametrize("heard", [True, False])
+@pytest.mark.parametrize(
+    ("order", "given", "expected"),
+    [(1, "Ana", "p1"), (2, "Ana", "identity-unsure"), (2, "Girl", "identity-unsure")],
+)
+def test_the_second_of_twins_is_not_the_first(order, given, expected, heard) -> None:
+    """Newborns have their mother's member number, and no name yet."""
+    name = [{"family": "Garcia Lopez", "given": [given]}]
+    said = patient((CIN, "90000001A"), name=name, multipleBirthInteger=order)
+    found = resolve(said, [{**MEMBER, "multipleBirthInteger": 1}], None, heard)
+    assert (found.issue.detail if isinstance(found, Doubt) else found) == expected
+
+
+@pytest.mark.parametrize(
+    ("family", "more", "doubt"),
+    [
+        ("Garcia", {}, False),
+        ("Marrowby", {}, True),
+        ("Garcia", {"gender": "male"}, True),
+        ("Garcia", {"multipleBirthInteger": 2}, True),
+    ],
+)
+def test_the_stay_of_another_newborn(family, more, doubt) -> None:
+    """One birth date and no given name yet: two of one day are not one for it."""
+    name = [{"family": family, "given": ["Baby Girl"]}]
+    stored = {**MEMBER, "name": [{"family": "Garcia", "given": ["Babygirl"]}], "identifier": []}
+    said = patient(name=name, **{"gender": "female", **more}).resource
+    found = may_merge(said, {**stored, "multipleBirthInteger": 1}, True)
+    assert (found is not None) == doubt
 
 
 @pytest.mark.parametrize("system", [CIN, f"{BASE}/sid/plan-member/sunrise"])
