@@ -154,6 +154,12 @@ def firsts(person: Resource) -> frozenset[str]:
     return frozenset(name for name in found if name)
 
 
+def nameless(person: Resource) -> bool:
+    """Whether every given name names nobody: a newborn, somebody unknown."""
+    found = firsts(person)
+    return bool(found) and found <= weights().nameless
+
+
 def _addresses(person: Resource) -> frozenset[tuple[str, str]]:
     """Street with zip code, and with city and state."""
     found: set[tuple[str, str]] = set()

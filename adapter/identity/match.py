@@ -17,6 +17,7 @@ from adapter.identity.likeness import (
     known_by_record_number,
     likeness,
     members,
+    nameless,
     only_by_member_number,
 )
 from adapter.issues import Candidate, Doubt, Issue
@@ -65,7 +66,8 @@ def _doubt(said: Resource, stored: Resource, find: Find | None, heard: bool) -> 
             unsure = "the member number of a stored person, but birth date and names do not agree"
         else:
             people += _better(said, stored, find)
-            if len(people) > 1 or _sibling(said, stored):
+            unnamed = heard and (nameless(said) or nameless(stored))
+            if len(people) > 1 or unnamed or _sibling(said, stored):
                 unsure = "the member number of a stored person, but like a brother or sister"
     return (
         Doubt(Issue("error", "identity-unsure", unsure), ranked(said, people)) if unsure else None
@@ -160,11 +162,14 @@ def may_merge(survivor: Resource, loser: Resource, stay: bool = False) -> Doubt 
 def _may_move(said: Resource, stored: Resource) -> Doubt | None:
     """What speaks against one record's stay being told of another: it is no duplicate of it.
 
-    Name or birth date must agree and neither differ, nor the family name, the sex, the place among
-    twins, and no plan tell the two apart; a visit number may be given to two people.
+    Name or birth date must agree, both of people with two numbers of one sender and of newborns;
+    neither may differ, nor the family name, the sex, the place among twins, and no plan tell the
+    two apart. A visit number may be given to two people.
     """
     like = likeness(said, stored)
-    known = {"name", "birth"} & {*like.agrees} and not _APART & {*like.differs}
+    agree = {"name", "birth"} & {*like.agrees}
+    enough = 2 if "own" in like.differs or nameless(said) or nameless(stored) else 1
+    known = len(agree) >= enough and not _APART & {*like.differs}
     if known and families_agree(said, stored) is not False and not _members(said, stored):
         return None
     text = "the visit number of another person's stay"

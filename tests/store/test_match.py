@@ -7,7 +7,7 @@ import pytest
 from adapter.identity.match import may_merge, resolve
 from adapter.issues import Doubt
 from adapter.record import Entry
-from tests.store.made import BASE, CIN, identifier, patient
+from tests.store.made import BASE, CIN, MRN, identifier, patient
 
 STORED = {
     "resourceType": "Patient", "id": "p1", "birthDate": "1980-05-17",
@@ -88,23 +88,29 @@ def test_twins_share_all_but_a_name(given, gender, known, heard, expected) -> No
     assert (found.issue.detail if isinstance(found, Doubt) else found) == expected
 
 
-@pytest.mark.parametrize("heard", [True, False])
 @pytest.mark.parametrize(
     ("order", "given", "expected"),
-    [(1, "Ana", "p1"), (2, "Ana", "identity-unsure"), (2, "Girl", "identity-unsure")],
+    [
+        (1, "Ana", "p1"),
+        (2, "Ana", "identity-unsure"),
+        (2, "Girl", "identity-unsure"),
+        (None, "Girl", "identity-unsure"),
+        (None, "Ana", "p1"),
+    ],
 )
-def test_the_second_of_twins_is_not_the_first(order, given, expected, heard) -> None:
+def test_the_second_of_twins_is_not_the_first(order, given, expected) -> None:
     """Newborns have their mother's member number, and no name yet."""
     name = [{"family": "Garcia Lopez", "given": [given]}]
     said = patient((CIN, "90000001A"), name=name, multipleBirthInteger=order)
-    found = resolve(said, [{**MEMBER, "multipleBirthInteger": 1}], None, heard)
+    found = resolve(said, [{**MEMBER, "multipleBirthInteger": 1}], None, True)
     assert (found.issue.detail if isinstance(found, Doubt) else found) == expected
 
 
 @pytest.mark.parametrize(
     ("family", "more", "doubt"),
     [
-        ("Garcia", {}, False),
+        ("Garcia", {}, True),
+        ("Garcia", {"name": [{"family": "Garcia", "given": ["Ana"]}]}, True),
         ("Marrowby", {}, True),
         ("Garcia", {"gender": "male"}, True),
         ("Garcia", {"multipleBirthInteger": 2}, True),
@@ -114,8 +120,20 @@ def test_the_stay_of_another_newborn(family, more, doubt) -> None:
     """One birth date and no given name yet: two of one day are not one for it."""
     name = [{"family": family, "given": ["Baby Girl"]}]
     stored = {**MEMBER, "name": [{"family": "Garcia", "given": ["Babygirl"]}], "identifier": []}
-    said = patient(name=name, **{"gender": "female", **more}).resource
+    said = patient(**{"name": name, "gender": "female", **more}).resource
     found = may_merge(said, {**stored, "multipleBirthInteger": 1}, True)
+    assert (found is not None) == doubt
+
+
+@pytest.mark.parametrize(
+    ("number", "birth", "doubt"),
+    [("M1", None, False), ("M2", None, True), ("M2", "1980-05-17", False)],
+)
+def test_a_stay_under_two_numbers_of_a_hospital(number, birth, doubt) -> None:
+    """Mother and daughter have one name: two record numbers need the birth date too."""
+    stored = {**MEMBER, "identifier": [identifier(MRN, "M1", "MR")]}
+    said = patient(name=MEMBER["name"], birthDate=birth).resource
+    found = may_merge({**said, "identifier": [identifier(MRN, number, "MR")]}, stored, True)
     assert (found is not None) == doubt
 
 
