@@ -155,12 +155,11 @@ def gone_on(work: Work, outcome: Outcome, resolver: Resolver, unit: Telling) -> 
 def _given_up(off: State, unit: Telling) -> Iterator[tuple[str, Contribution]]:
     """What was said of the loser before, by source; it is the loser's no longer."""
     for source, mine in off.contributions.items():
-        if _OWN in source:
-            continue  # whom it took over itself
         given = {
             name: register
             for name, register in mine.items()
-            if not _of_record(name, register)
+            if (name == "identifier" or _OWN not in source)  # of whom it took over: the old numbers
+            and not _of_record(name, register)
             and not (source == unit.source and register.stamp == unit.stamp)
         }
         if given:

@@ -207,6 +207,20 @@ def test_a_chain_told_from_its_end(store) -> None:
     assert subjects(store) == {f"Patient/{person(store, 'M1')['id']}"}
 
 
+def test_every_former_number_of_a_chain_is_an_old_one() -> None:
+    """However late what was told by it comes."""
+    some = [
+        message("A01", 6, pid("M3"), pv1(visit="V3")), merged("M2", "M3", 12),
+        merged("M1", "M2", 13), message("A01", 5, pid("M1"), pv1(visit="V1")),
+    ]  # fmt: skip
+    for order in itertools.permutations(some):
+        store = stores.open("sqlite://", resolve, uuid.UUID(int=3), 5, replay, may_merge)
+        assert set(load(store, *order)) == {"stored"}
+        assert numbers(person(store, "M1")) == [("M1", ""), ("M2", "old"), ("M3", "old")]
+        assert subjects(store) == {f"Patient/{person(store, 'M1')['id']}"}
+        store.close()
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [(("M1", "M2"), ("M2", "M1")), (("M1", "M2"), ("M3", "M2"))],
