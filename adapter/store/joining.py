@@ -90,11 +90,15 @@ def _rename(work: Work, off: State, on: State) -> None:
 
 def _twins(work: Work, on: State, before: set[tuple[str, str]]) -> list[Join]:
     """What was told of both under one key, and so is stored twice: it is the same in every word."""
-    after = [ref for ref in merging.referring(work, on.ref) if ref[0] in _KEYED]
+    every = {ref for ref in merging.referring(work, on.ref) if ref[0] in _KEYED}
+    fresh = sorted(every - before)
+    if not fresh:
+        return []
+    work.know_states(before)
     known = {_words(work, *ref): ref for ref in sorted(before)}
     found = []
-    for kind, uid in after:
-        other = known.get(_words(work, kind, uid)) if (kind, uid) not in before else None
+    for kind, uid in fresh:
+        other = known.get(_words(work, kind, uid))
         if other is not None and not work.merged.losers(kind, uid):
             found.append(Join(kind, other[1], uid))
     return found
