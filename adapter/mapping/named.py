@@ -90,9 +90,10 @@ def same_person(run: Run, texts: list[str]) -> list[str]:
 
 
 def _called(person: Json) -> str:
-    """Family, given names and suffix; `""` of a person of whom too little or no number is told."""
+    """Family, given names and suffix; `""` of one without a number, or called by an initial."""
     name, *_ = person.get("name", [{}])
-    if "identifier" not in person or "family" not in name or "given" not in name:
+    known = "identifier" in person and "family" in name and "given" in name
+    if not known or len(name["given"][0].strip(".")) < len("Jo"):
         return ""
     return "|".join((name["family"], *name["given"], *name.get("suffix", ()))).casefold()
 

@@ -51,6 +51,7 @@ def told(field: int, text: str, name: str = "PV1") -> list[list[str]]:
         (f"{NPI}~{OWN.replace('M^^^', 'M^JR^^')}", [["1234567893"], ["F123"]]),
         (f"{OWN}~{OWN.replace('F123', 'F124')}", [["F123"], ["F124"]]),  # two of one name
         (f"{NPI}~{OWN}~{OWN.replace('F123', 'F124')}", [["1234567893"], ["F123"], ["F124"]]),
+        ("1^FERNFIELD^O.~2^FERNFIELD^O.^^^^^^EPIC", [["1"], ["2"]]),  # an initial may be another's
         ("1^FERNFIELD~2^FERNFIELD^^^^^^^EPIC", [["1"], ["2"]]),  # too little to know him by
         (NPI, [["1234567893"]]),
         (f"{NPI}~{NPI}", [["1234567893"]]),
