@@ -132,11 +132,12 @@ class Field:
         prefix = next(place for place in range(1, 200) if place not in self.read) - 1
         unread = report_unread(prefix, frozenset(self.read))
         steps, every, builds, clears = self.steps, self.every, self.builds, self.clears
+        alone = not steps  # builders read each repetition, unless there is one thing to tell
 
         def run_repetition(run: Run, text: str, rep: int) -> None:
             run.rep = rep
             parts = components(run, text)
-            taken = bool(builds)
+            taken = alone
             for step in every if rep else steps:
                 taken = step(run, parts, rep) or taken
             if not taken:

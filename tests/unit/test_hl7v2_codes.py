@@ -160,3 +160,21 @@ def test_sex(text: str, gender: str, kept: str | None) -> None:
     assert (found["gender"], beside.get("coding", [{}])[0].get("code")) == (gender, kept)
     unknown = [i.at.field for i in outcome.issues if i.at and i.detail == "code-unknown"]
     assert unknown == (["PID-8"] if kept and gender == "unknown" else [])
+
+
+@pytest.mark.parametrize(
+    ("segment", "field"),
+    [
+        ("DG1|1||F32.9^^I10~F33.1^^I10", "DG1-3"),
+        ("OBX|1|ST|1^A^L~2^B^L||x||||||F", "OBX-3"),
+        ("AL1|1|DA|1191^^RXNORM~7980^^RXNORM|MI", "AL1-3"),
+        ("IAM|1|DA|1191^^RXNORM|MI~SV", "IAM-4"),
+    ],
+)
+def test_what_has_room_for_one_is_told_of_another(segment: str, field: str) -> None:
+    """Also where a builder looks at the field."""
+    rows = ["MSH|^~\\&|ADT|MERCY|||20260710||ADT^A01|N1|P|2.5.1", "EVN||20260710"]
+    rows += ["PID|||M1^^^MERCY^MR||QUILLFEATHER^ODETTE", "PV1||I", segment]
+    (outcome,) = convert.adt("\r".join(rows))
+    told = [(one.detail, one.at.field) for one in outcome.issues if one.at and one.at.line == 5]
+    assert ("unmapped", f"{field}[2]") in told
