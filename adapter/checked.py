@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from adapter import validation
-from adapter.constant import Constant
+from adapter.constant import Constant, opened
 from adapter.issues import Issue
 from adapter.outcome import Outcome
-from adapter.record import Entry, Location
+from adapter.record import Entry, Location, Resource
 
-_MENDS = 3  # what is left out may be required by a profile, which then is no longer claimed
+_MENDS = 5  # what is left out may be required by a profile, which then is no longer claimed
+_PARTS = 2  # the first of these, which leave no more out than what is wrong within an element
 
 
 def checked(outcome: Outcome) -> Outcome:
     """The outcome with what validation finds, placed where the value came from.
 
-    An element that is not valid is left out and a profile that does not hold is not claimed, both
-    with a warning, so that the rest of the message is not lost; what is wrong after that refuses.
+    What is not valid is left out, with the element it is in where that cannot stand without it, and
+    a profile that does not hold is not claimed, both with a warning, so that the rest of the
+    message is not lost; what is wrong after that refuses.
     """
     changed: set[str] | None = None
-    for _ in range(_MENDS if outcome.entries else 0):
+    for mend in range(_MENDS if outcome.entries else 0):
         found = _faults(outcome, changed)
         if not found:
             return outcome
@@ -31,11 +34,9 @@ def checked(outcome: Outcome) -> Outcome:
             entry = outcome.entries[place] if place >= 0 else None
             entry = _own(outcome, entry) if entry else None
             at = _place(outcome, entry, element)
-            name = (entry.urn if entry else "", element)
-            mended = name in gone or (entry is not None and _left_out(entry, issue, element))
-            changed.add(name[0])
-            if mended and issue.detail != "profile":
-                gone.add(name)  # another fault of the same element went with it
+            path = issue.path or "" if mend < _PARTS else ""
+            mended = entry is not None and _mended(entry, issue, element, path, gone)
+            changed.add(entry.urn if entry else "")
             severity = "warning" if mended else issue.severity
             outcome.issues.append(issue._replace(severity=severity, at=at))
         if not outcome.ok:
@@ -48,15 +49,44 @@ def _faults(outcome: Outcome, only: set[str] | None) -> list[Issue]:
     return validation.check_unit([(entry.urn, entry.resource) for entry in outcome.entries], only)
 
 
-def _left_out(entry: Entry, issue: Issue, element: str) -> bool:
-    """Take the faulty element, or the claim of the profile, out of a resource."""
+def _mended(
+    entry: Entry, issue: Issue, element: str, path: str, gone: set[tuple[str, str]]
+) -> bool:
+    """Leave out what is wrong: the claim of a profile, the part at a path, or the whole element.
+
+    `gone` is what is left out already: with it went other faults of the same.
+    """
+    resource, name, part = entry.resource, (entry.urn, element), (entry.urn, path)
+    if name in gone or part in gone:
+        return True
     if issue.detail == "profile":
-        meta = entry.resource.pop("meta", {})
+        meta = resource.pop("meta", {})
         kept = {key: value for key, value in meta.items() if key != "profile"}
         if kept:  # security labels stay, whatever the profile
-            entry.resource["meta"] = kept
+            resource["meta"] = kept
         return True
-    return entry.resource.pop(element, None) is not None
+    if path and _part_left_out(resource, path):
+        gone.add(part)
+        return True
+    if resource.pop(element, None) is None:
+        return False
+    gone.add(name)
+    return True
+
+
+def _part_left_out(resource: Resource, path: str) -> bool:
+    """Take what is wrong within an element out, if anything else of its object is left."""
+    _, *inner, last = path.split(".")
+    box: Any = resource
+    for step in inner:
+        name, _, number = step.rstrip("]").partition("[")
+        box = opened(box, name) if name in box else None
+        if isinstance(box, list) and number and isinstance(box[int(number)], dict):
+            box[int(number)] = box = dict(box[int(number)])
+        if not isinstance(box, dict):
+            return False
+    name = last.partition("[")[0]
+    return bool(inner) and len(box) > 1 and box.pop(name, None) is not None
 
 
 def _own(outcome: Outcome, entry: Entry) -> Entry:
