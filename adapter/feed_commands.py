@@ -51,6 +51,7 @@ def _lines(made: feed_report.Report) -> Iterator[str]:
         ("why refused", made.reasons),
         ("MSH-11, what for", made.processing),
         ("versions", made.versions),
+        ("MSH-10, control ids", made.control),
         ("findings", made.issues),
         ("of them about no field below", made.missing),
     ):

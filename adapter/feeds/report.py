@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 
 from adapter import convert, data
@@ -71,6 +72,7 @@ class Report:
     `never`   those of both that the profile says are never sent
     `broken`  fields that are sent though the profile says never
     `reasons` why messages are refused: finding and place
+    `control` messages without MSH-10, and those whose MSH-10 came before
     `missing` findings about no field that is carried: finding and place
     """
 
@@ -90,6 +92,7 @@ class Report:
     issues: Counter[str] = field(default_factory=Counter)
     conformance: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    control: Counter[str] = field(default_factory=Counter)
     missing: Counter[str] = field(default_factory=Counter)
 
     def of(self, state: State) -> list[Place]:
@@ -108,8 +111,8 @@ class Report:
             row |= {"issues": dict(use.issues)} if use.issues else {}
             rows.append(row)
         named = (
-            "events", "not_taken", "processing", "versions", "reasons", "issues", "missing",
-            "conformance",
+            "events", "not_taken", "processing", "versions", "control", "reasons", "issues",
+            "missing", "conformance",
         )  # fmt: skip
         counts = {name: dict(sorted(getattr(self, name).items())) for name in named}
         lists = {"absent": self.absent, "lacks": self.lacks, "neverSent": self.never}
@@ -124,9 +127,10 @@ def report(files: Iterable[tuple[str, bytes]], feed: str = "", judged: bool = Fa
     Raises DataFileError for an unknown feed.
     """
     made = Report(feed or "by sender")
+    ids: dict[str, bytes] = {}
     nevers: set[frozenset[str]] = set()
     for name, raw in files:
-        nevers |= _count(made, raw, name, feed)
+        nevers |= _count(made, hl7v2.read(raw, name), feed, ids)
         for outcome in convert.adt(raw, name, feed):
             made.refused += not outcome.ok
             made.reasons.update({_reason(issue) for issue in outcome.issues if issue.failed})
@@ -195,14 +199,17 @@ def _finding(issue: Issue) -> str:
     return f"{place or 'message'}: {issue.text}"
 
 
-def _count(made: Report, raw: bytes, name: str, feed: str) -> set[frozenset[str]]:
+def _count(
+    made: Report, read: Iterable[Message | Issue], feed: str, ids: dict[str, bytes]
+) -> set[frozenset[str]]:
     """Count what a file has; what each of its senders says it never sends."""
     nevers = set()
-    for found in hl7v2.read(raw, name):
+    for found in read:
         if not isinstance(found, Message):
             made.messages += found.failed
             continue
         made.messages += 1
+        _control(made, found, ids)
         event = events().get(found.event)
         known = event is not None and not event.refuse
         (made.events if known else made.not_taken)[_named(_EVENT, found.event)] += 1
@@ -214,6 +221,19 @@ def _count(made: Report, raw: bytes, name: str, feed: str) -> set[frozenset[str]
             idle = known and event is not None and text[:3] not in event.segments
             _segment(made, text, found, profile.never, idle)
     return nevers
+
+
+def _control(made: Report, message: Message, ids: dict[str, bytes]) -> None:
+    """How MSH-10 is used: other content under one that came before waits for a person."""
+    if not message.control:
+        made.control["absent"] += 1
+        return
+    key = f"{message.application}|{message.facility}|{message.control}"
+    digest = sha256(message.raw).digest()
+    if key in ids:
+        same = ids[key] == digest
+        made.control["same message again" if same else "again with other content"] += 1
+    ids.setdefault(key, digest)
 
 
 def _named(shape: re.Pattern[str], text: str) -> str:

@@ -406,6 +406,19 @@ def test_a_field_that_no_event_reads_is_not_mapped(write: Write) -> None:
     assert (use.state, use.carried, use.idle) == ("mapped", 2, 1)
 
 
+def test_a_report_says_how_control_ids_are_used(write: Write) -> None:
+    """Before go-live: a sender that numbers anew each day needs `control = "reused"`."""
+    raws = [
+        message(1),
+        message(1) + message(1, family="OTTER"),
+        message(2).replace(b"M000002", b""),
+    ]
+    made = report.report([("a", raw) for raw in raws])
+    assert made.as_json()["control"] == {
+        "absent": 1, "again with other content": 1, "same message again": 1,
+    }  # fmt: skip
+
+
 def test_a_report_says_what_is_missing_and_where(write: Write) -> None:
     raw = message(1).replace(b"EVN|", b"ZVN|").replace(b"^ODETTE||19800517", b"^ODETTE||1980051")
     raw = raw.replace(b"CA^95814", b"CA^95814||555-01").replace(b"|V000001^^^MERCYTEST^VN", b"")
