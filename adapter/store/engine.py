@@ -154,7 +154,8 @@ def _private(file: Path) -> None:
     try:
         file.touch(mode=0o600)
     except OSError as error:
-        raise StoreError(f"the database file cannot be opened: {type(error).__name__}") from None
+        why = error.strerror or type(error).__name__
+        raise StoreError(f"the database file cannot be opened: {why}") from None
 
 
 def _postgresql(url: URL, timeout: float) -> Engine:

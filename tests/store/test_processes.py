@@ -219,7 +219,7 @@ def test_another_kind_of_database_is_refused_without_its_password(url_) -> None:
 
 
 def test_a_database_out_of_reach(tmp_path) -> None:
-    with pytest.raises(StoreError, match="cannot be opened"):
+    with pytest.raises(StoreError, match="cannot be opened: No such file or directory"):
         stores.open(f"sqlite:///{tmp_path}/nowhere/x.sqlite")
     broken = tmp_path / "broken.sqlite"
     broken.write_bytes(b"this is no database" * 100)
