@@ -46,9 +46,9 @@ def _same(mark: Mark) -> Mark:
     return (mark[0], _FEED, mark[2]) if mark[1].startswith(_FEED) else mark
 
 
-def _refused_last(row: bulk.Row) -> tuple[bool, int]:
-    """Of several lines of one message the one that holds: the first that was not refused."""
-    return row[4] == "refused", row[3]
+def _by_status(row: bulk.Row) -> tuple[bool, bool, int]:
+    """Of several lines of one message the one that holds comes first: stored before waiting."""
+    return row[4] != "stored", row[4] != "review", row[3]
 
 
 class Entered(NamedTuple):
@@ -88,7 +88,7 @@ class Ledger:
 
     def _read(self, query: str, wanted: Sequence[bulk.Row]) -> None:
         rows = bulk.ask_rows(self._connection, query, wanted)
-        for digest, source, key, unit, status, issues in sorted(rows, key=_refused_last):
+        for digest, source, key, unit, status, issues in sorted(rows, key=_by_status):
             mark, line = (digest, source, key), Entered(unit, status, issues)
             self._known.setdefault(_same(mark), line)  # what this transaction wrote is newer
             self._taken_by(mark, line)

@@ -88,6 +88,19 @@ def test_a_message_that_waits_is_one_under_another_feed(store: SqlStore, name: s
     assert status(store, again[2]) == ["duplicate"]
 
 
+@pytest.mark.parametrize("name", [FEED, "feed:aaa"])
+def test_a_store_that_knows_a_message_twice(store: SqlStore, name: str) -> None:
+    """As stores do that took a replay under another profile: what was stored holds."""
+    again = once(1, "Penhallow", source=name)
+    assert status(store, once(1), once(1, "Penhallow")) == ["stored", "review"]
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO unit SELECT 3, hash, 'feed:zed', key, kind, file, line, as_of, received,"
+            " 'stored', issues FROM unit WHERE id = 2"
+        )
+    assert status(store, again) == ["duplicate"]
+
+
 def test_rows_of_two_plans_are_two_units(store: SqlStore) -> None:
     units = [
         unit(patient((CIN, "90000001A")), source=source, key="1", raw=b"row")
