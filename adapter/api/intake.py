@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -16,8 +15,6 @@ from adapter.feeds import answers
 from adapter.feeds.answers import Frame
 from adapter.issues import Issue, operation_outcome
 from adapter.record import Resource
-
-log = logging.getLogger("adapter.api")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 _STATUS = {
@@ -109,7 +106,8 @@ def answers_hl7(content_type: str, accept: str) -> bool:
 def acknowledge(server: Server, query: dict[str, str], body: bytes) -> tuple[int, bytes]:
     """Load HL7 v2 messages; status, and their acknowledgements: one, or a batch for a batch.
 
-    200 when any message was taken, 422 when none was, 503 (and AE) when it is our fault. Without
+    200 when any message was taken, 422 when none was, 503 or 500 (and AE) when it is our fault:
+    the store is out of reach, or something that a further try may not mend. Without
     `feed` each message is read by the profile of its sender.
     """
     feed, name = query.get("feed", ""), query.get("name") or Frame(body).name
@@ -117,9 +115,10 @@ def acknowledge(server: Server, query: dict[str, str], body: bytes) -> tuple[int
         raise refuse(400, "value-format", "the parameters feed, name: letters, digits, . _ -")
     try:
         results = list(server.intake.adt(body, feed, name))
-    except AdapterError as error:
-        log.error("messages were not stored: %s", error)
-        return 503, b"".join(answers.trouble(body, server.clock()))
+    except Exception as error:  # the boundary: a sender of HL7 v2 reads no other answer
+        answers.tell(error, "messages were not stored")
+        status = 503 if isinstance(error, AdapterError) else 500
+        return status, b"".join(answers.trouble(body, server.clock()))
     status = 200 if any(one.status != "refused" for one in results) else 422
     return status, b"".join(answers.acknowledge(body, results, server.clock()))
 

@@ -68,7 +68,7 @@ def _converted(house: Pipeline, frame: Frame) -> list[Outcome] | None:
         if frame.cut:
             found = [_cut(found[0])]
     except Exception as error:  # the boundary: one message must not stop those of others
-        _tell(error, "a message could not be converted")
+        tell(error, "a message could not be converted")
         return None
     for one in found:
         if not one.unit.raw:  # not even a message: kept whole, for whoever looks into it
@@ -94,10 +94,10 @@ def _committed(house: Pipeline, outcomes: Sequence[Outcome]) -> Iterator[UnitRes
             done += 1
             yield result
     except AdapterError as error:
-        _tell(error, "a batch was not stored")
+        tell(error, "a batch was not stored")
         yield from [None] * (len(outcomes) - done)
     except Exception as error:  # the boundary: one unit must not keep the others from storing
-        _tell(error, "a batch failed")
+        tell(error, "a batch failed")
         for outcome in outcomes[done:]:
             yield _alone(house, outcome) if len(outcomes) > 1 else None
 
@@ -106,12 +106,12 @@ def _alone(house: Pipeline, outcome: Outcome) -> UnitResult | None:
     try:
         return next(iter(house.commit([outcome])))
     except Exception as error:  # the boundary: this one is answered AE
-        _tell(error, "a message was not stored")
+        tell(error, "a message was not stored")
         return None
 
 
-def _tell(error: Exception, what: str) -> None:
-    """Into the log: what failed and where, never the text of a foreign exception."""
+def tell(error: Exception, what: str) -> None:
+    """Write into the log what failed and where, never the text of a foreign exception."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.name]
     ours = [frame for frame in frames if "adapter" in frame.filename] or frames
     where = f"{ours[-1].name}:{ours[-1].lineno}" if ours else ""

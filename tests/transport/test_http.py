@@ -66,16 +66,28 @@ def test_status_and_codes(client: TestClient, raw: bytes, status: int, codes: li
     assert (rows[0][0] == "BHS") == raw.startswith(b"BHS")
 
 
+@pytest.mark.parametrize(
+    ("fault", "status"), [(StoreError("locked"), 503), (RuntimeError("QUILLFEATHER"), 500)]
+)
 def test_trouble_is_answered_ae(
-    client: TestClient, house: Pipeline, monkeypatch: pytest.MonkeyPatch
+    client: TestClient,
+    house: Pipeline,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    fault: Exception,
+    status: int,
 ) -> None:
+    """Whatever it is: a sender of HL7 v2 reads nothing else."""
+
     def broken(*_: object) -> None:
-        raise StoreError("locked")
+        raise fault
 
     monkeypatch.setattr(house.store, "commit_all", broken)
     answer = client.post("/intake/adt", content=message(1), headers=HL7)
-    assert answer.status_code == 503
+    assert answer.status_code == status
     assert fields(answer.content)["MSA"][1:3] == ["AE", "M000001"]
+    assert type(fault).__name__ in caplog.text or "locked" in caplog.text
+    assert "QUILL" not in caplog.text
 
 
 @pytest.mark.parametrize("query", ["feed=../x", "name=a/b"])
