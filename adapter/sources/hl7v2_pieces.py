@@ -51,7 +51,7 @@ class Piece(NamedTuple):
     """A message or batch segment and what follows it; of no name: what stands before the first.
 
     `line`  1-based line in the source
-    `cut`   an MLLP frame begins here, and does not end
+    `cut`   the last of an MLLP frame that does not end
     """
 
     name: str
@@ -140,9 +140,12 @@ def pieces(text: str) -> Iterator[Piece]:
     if head:
         yield Piece("", 1, head)
     line = 1 + _breaks(head)
+    inside = False
     for at, end in pairwise([*starts, len(text)]):
         piece = text[at:end]
-        yield Piece(piece[:3], line, piece, text[at - 1 : at] == "\x0b" and not _ends(text, at))
+        inside = (inside or text[at - 1 : at] == "\x0b") and "\x1c" not in piece
+        last = end == len(text) or text[end - 1] == "\x0b"
+        yield Piece(piece[:3], line, piece, inside and last)
         line += _breaks(piece)
 
 
@@ -151,12 +154,6 @@ def _told(text: str, at: int) -> bool:
     if text[at - 1] != "\n" or text[at - 2 : at - 1] == "\r" or not _WORD.match(text, at):
         return False
     return text.find("\r", max(text.rfind("MSH", 0, at), 0), at) >= 0
-
-
-def _ends(text: str, at: int) -> bool:
-    """Whether the frame that begins before a place ends before the next one does."""
-    again = text.find("\x0b", at)
-    return text.find("\x1c", at, again if again >= 0 else len(text)) >= 0
 
 
 def _end(text: str) -> str:

@@ -378,6 +378,11 @@ def test_a_frame_without_end_is_cut(end):
     assert (found, [issue[0] for issue in issues]) == ([], ["message-truncated"])
     found, issues = read(frame + FS + "\r" + frame)
     assert (len(found), [issue[0] for issue in issues]) == (1, ["message-truncated"])
+    other = TWO.replace("|M1|", "|M2|")
+    for cut in (VT + TWO + other, VT + TWO + other + VT + TWO + FS + "\r"):
+        found, issues = read(cut)  # of several in a frame without end the last may be cut off
+        assert [one.control for one in found] == ["M1"] * cut.count("|M1|")
+        assert issues == [("message-truncated", 4, "")]
     found, issues = read((frame + frame + FS + "\r").encode())
     assert (len(found), [issue[0] for issue in issues]) == (1, ["message-truncated"])
 
