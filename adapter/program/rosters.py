@@ -105,6 +105,7 @@ def member(store: Store, rosters: Rosters, subject: str) -> Member | None:
 def person(store: Store, subject: str) -> Resource | None:
     """The Patient of a reference, or who replaced him in a merge."""
     kind, _, uid = subject.partition("/")
+    stored = None
     for _ in range(_HOPS):
         stored = store.read(kind, uid) if kind == "Patient" else None
         if stored is None or stored.deleted:
@@ -114,7 +115,7 @@ def person(store: Store, subject: str) -> Resource | None:
         if not after.startswith("Patient/"):  # `https://...`: a record of another house
             return stored.resource
         kind, _, uid = after.partition("/")
-    return None
+    return stored.resource if stored else None  # they lead in a circle: he is himself
 
 
 def recipient(found: Member, recipients: Sequence[Recipient]) -> Recipient | None:

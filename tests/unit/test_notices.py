@@ -627,6 +627,12 @@ def test_a_merged_person_is_still_ours(store) -> None:
     assert task["for"] == {"reference": "Patient/p1"}
 
 
+def test_who_is_said_to_replace_himself_is_still_ours(store) -> None:
+    link = [{"other": {"reference": "Patient/p1"}, "type": "replaced-by"}]
+    store.put(patient(link=link), stamp())
+    assert step(store, stay()) == ["new admit"]
+
+
 def test_nobody_to_tell_is_visible(store) -> None:
     store.put(roster("90000077A", plan="sunset"), stamp())
     store.put(roster(), stamp())
