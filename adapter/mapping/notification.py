@@ -27,6 +27,8 @@ _ABOUT = ("subject", "patient", "beneficiary")  # elements that say whose a reso
 _STAY = ("Encounter", "subject")  # which must be said (Da Vinci Alerts)
 _META = ("profile", "security", "tag")
 _UNSENT = re.compile(r"[^a-z0-9.-]+")
+_OVER = ("finished", "cancelled", "entered-in-error")
+_COURSE = ("status", "class", "period", "location")  # of an Encounter
 _VISIT = {"coding": [{"code": "VN"}]}  # HL7 table 0203
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 
@@ -43,7 +45,8 @@ def convert(bundle: Resource, received: str) -> Outcome:
     issues = list(_faults(header, rows, unit))
     outcome = Outcome(unit, issues=issues)
     if outcome.ok:
-        outcome.entries = _entries(rows[1:], unit, issues)
+        late = header["eventCoding"]["code"] != "notification-discharge"
+        outcome.entries = _entries(rows[1:], late, unit, issues)
     if outcome.ok:
         outcome.entries.append(_provenance(outcome))
     return outcome
@@ -129,7 +132,11 @@ def _strangers(rows: list[Any], unit: Unit) -> Iterator[Issue]:
                 yield _error(unit, "reference", text, place, f".{name}")
 
 
-def _entries(rows: list[Any], unit: Unit, issues: list[Issue]) -> list[Entry]:
+def _entries(rows: list[Any], late: bool, unit: Unit, issues: list[Issue]) -> list[Entry]:
+    """The entries; `late`: news of an admission or transfer, which may be told after the end.
+
+    Such news ends no stay and begins none anew: of its course it tells what nobody told better.
+    """
     urns: dict[str, str] = {}
     found: list[tuple[int, Entry]] = []
     whose = _person(next(row for row in rows if _kind(row) == "Patient"), unit)
@@ -139,6 +146,8 @@ def _entries(rows: list[Any], unit: Unit, issues: list[Issue]) -> list[Entry]:
             issues.append(Issue("warning", "unmapped", text, unit.at, _path(place)))
             continue
         entry = _entry(row, unit, whose, place)
+        if late and _kind(row) == "Encounter" and row["resource"].get("status") not in _OVER:
+            entry.weak = _COURSE
         if any(one.urn == entry.urn and _other(one, entry) for _, one in found):
             issues.append(_error(unit, "cardinality", "two entries have this id", place, ".id"))
         found.append((place, entry))

@@ -137,6 +137,31 @@ def test_a_later_message_moves_the_stay_on(client, store) -> None:
     assert next(store.each("Encounter"))["status"] == "cancelled"
 
 
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [("admit", "finished"), ("transfer", "finished"), ("discharge", "in-progress")],
+)
+def test_only_news_of_its_end_opens_a_stay_again(client, store, event, status) -> None:
+    """An admission may be told late; that there was no discharge is told as one (reason `edit`)."""
+    before = {"status": "planned", "period": {"start": "2026-07-05"}}
+    for number, (code, fresh) in enumerate(
+        (
+            ("admit", before),
+            ("admit", {"status": "in-progress", "period": {"start": "2026-07-05T08:15:00-07:00"}}),
+            ("discharge", {}),  # as the message stands: finished
+            (event, {"status": "in-progress", "period": {"start": "2026-07-05T08:15:00-07:00"}}),
+        )
+    ):
+        made = changed("identifier", "value", to=str(number))
+        made["timestamp"] = f"2026-07-09T1{number}:00:00Z"
+        made["entry"][0]["resource"]["eventCoding"]["code"] = f"notification-{code}"
+        made["entry"][1]["resource"] |= fresh
+        assert client.post(URL, json=made).status_code == 200
+        (stay_,) = store.each("Encounter")
+        assert stay_["status"] == [before["status"], "in-progress", "finished", status][number]
+    assert ("end" in stay_["period"]) is (status == "finished")
+
+
 def test_it_is_about_our_member(client, store) -> None:
     store.put(patient() | {"id": "ours"}, notices.stamp(NOW))
     store.put(roster("90000077A"), notices.stamp(NOW))
