@@ -167,7 +167,7 @@ def _linked(node: Any, urns: Mapping[str, str], top: bool = False) -> Any:
         return node
     reference = node.get("reference")
     if isinstance(reference, str):
-        if ":" in reference:
+        if ":" in reference or reference.startswith("#"):
             return node
         return {**node, "reference": urns[reference]} if reference in urns else None
     done = {name: _linked(value, urns) for name, value in node.items()}

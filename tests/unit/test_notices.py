@@ -717,6 +717,16 @@ def every_reference(node: Any) -> Iterator[str]:
             yield from every_reference(value)
 
 
+def test_what_a_stay_contains_goes_along(store) -> None:
+    """Another house's alert may tell of a place so."""
+    place = {"resourceType": "Location", "id": "l1", "name": "Ward", "status": "active"}
+    step(store, stay(contained=[place], location=[{"location": {"reference": "#l1"}}]))
+    (message,) = deliver(store)
+    encounter = json.loads(message.body)["entry"][1]["resource"]
+    assert encounter["location"] == [{"location": {"reference": "#l1"}}]
+    assert_valid([encounter])
+
+
 def test_the_same_stay_makes_the_same_message(store) -> None:
     first = whole_message(store)
     again = stores.open("sqlite://", resolve, replay=replay)
