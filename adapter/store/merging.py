@@ -213,7 +213,7 @@ def _leave(work: Work, off: State, before: dict[str, Any], unit: Telling, entry:
     work.contributed(off, *off.contributions, unit.source)
     mine = off.contributions.get(unit.source, {})
     kept = {n: r for n, r in mine.items() if r.stamp == unit.stamp}
-    for name in _OVER & entry.resource.keys():
+    for name in _OVER.intersection(entry.resource):
         kept.setdefault(name, Register(unit.stamp, {name: entry.resource[name]}))
     for item in entry.resource.get("identifier", ()):
         name = f"identifier{MARK}{piece('identifier', item)}"
