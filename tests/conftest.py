@@ -19,8 +19,9 @@ os.umask(0o022)  # permissive, so that a test of private files proves the code, 
 for _name in [name for name in os.environ if name.startswith("ECM_")]:
     del os.environ[_name]  # settings of the developer's shell
 
-# The same examples in every run; HYPOTHESIS_PROFILE=search looks for new ones.
+# The same examples in every run; HYPOTHESIS_PROFILE=search looks for new ones, `few` asks again.
 settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
+settings.register_profile("few", settings.get_profile("fixed"), max_examples=20)
 settings.register_profile("search", deadline=None, max_examples=2000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 

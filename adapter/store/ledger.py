@@ -77,8 +77,8 @@ class Ledger:
         """Look up which of these units came before, in a few statements."""
         wanted = [mark for mark in marks if mark not in self._marks and mark[1:] not in self._keys]
         self._marks.update(wanted)
-        self._read(_MARKS, [mark for mark in wanted if _same(mark) is mark])
-        self._read(_ANYWHERE, [mark for mark in wanted if _same(mark) is not mark])
+        self._read(_MARKS, [mark for mark in wanted if _same(mark) == mark])
+        self._read(_ANYWHERE, [mark for mark in wanted if _same(mark) != mark])
 
     def know_keys(self, keys: Iterable[Key]) -> None:
         """Look up all that came before under these keys of senders, in a few statements."""

@@ -311,8 +311,8 @@ def test_health_counts_what_cannot_be_read_to_its_sender(write: Write, house: Pi
     unread = [
         message(3).replace(b"ADT^A04^ADT_A01", b"ORU^R01"),
         message(4).replace(b"ADT^A04^ADT_A01", b""),
-        b"\x0b" + message(5),
         other.replace(b"ADT^A04^ADT_A01", b"ORU^R01").translate(bytes.maketrans(b"|^~", b"*!%")),
+        b"\x0b" + message(5),
     ]
     list(house.adt(message(1) + other + b"".join(unread), "", "f"))
     list(house.adt(b"no message", "", "g"))
