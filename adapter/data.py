@@ -118,9 +118,15 @@ def decimal(text: str) -> Any:
     return found if repr(found) == text else Exact(text)
 
 
+def whole(text: str) -> Any:
+    """A text that is a whole number in JSON as that number; beyond 64 bits as the text again."""
+    found = int(text)
+    return found if -(1 << 63) <= found < 1 << 64 else Exact(text)
+
+
 # Before an exact decimal: blank in JSON, and nowhere else in what is written here.
 _MARK, _IN_BYTES = "\t", b"\t"
-_EXACT = re.compile(rb"[.](?:[0-9]*0|[0-9]{16,})[\s,}\]eE]|[0-9][eE][+-]?[0-9]")
+_EXACT = re.compile(rb"[.](?:[0-9]*0|[0-9]{16,})[\s,}\]eE]|[0-9][eE][+-]?[0-9]|[0-9]{19}")
 
 
 def _unknown(value: Any) -> object:
@@ -142,7 +148,7 @@ def written(value: Any) -> object:
 def loads(text: bytes | str) -> Any:
     """JSON text as `dumps` wrote it as Python values. Raises ValueError when it does not parse."""
     if (_MARK in text) if isinstance(text, str) else (_IN_BYTES in text):
-        return _json.loads(text, parse_float=decimal)
+        return _json.loads(text, parse_float=decimal, parse_int=whole)
     return orjson.loads(text)
 
 
@@ -152,6 +158,6 @@ def foreign(text: bytes) -> Any:
     if not _EXACT.search(text):
         return value
     try:
-        return _json.loads(text, parse_float=decimal)
+        return _json.loads(text, parse_float=decimal, parse_int=whole)
     except RecursionError:  # deeper than Python reads, and than any resource is
         return value

@@ -111,7 +111,7 @@ def _item(charge: Charge, at: int, draft: Draft) -> dict[str, Any]:
 
 
 def _money(amount: Decimal) -> dict[str, Any]:
-    """JSON has no decimals of its own: cents as the nearest double print as they were."""
+    """Money with its cents as they are written: 40.00 (FHIR R4 datatypes, decimal)."""
     return {"value": data.decimal(str(amount)), "currency": "USD"}
 
 

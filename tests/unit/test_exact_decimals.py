@@ -60,7 +60,8 @@ def _values(text: bytes | None) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "digits", ["7.40", "1.5", "1e5", "1.20E-3", "0.0", "0.12345678901234567890"]
+    "digits",
+    ["7.40", "1.5", "1e5", "1.20E-3", "0.0", "0.12345678901234567890", "7" * 20, "-" + "7" * 30],
 )
 def test_what_others_write_is_kept(digits: str) -> None:
     body = f'{{"resourceType":"Basic","a":[{digits}, 1.5],"text":"1.0, \\t 2.0"}}'.encode()
@@ -93,3 +94,8 @@ def test_only_json_is_written() -> None:
 def test_deep_texts_of_others() -> None:
     for depth in (900, 1000):
         assert isinstance(data.foreign(b"[" * depth + b"1.0" + b"]" * depth), list)
+
+
+def test_a_number_beyond_64_bits_beside_an_exact_one_is_written_again() -> None:
+    text = b'{"a":1.50,"b":' + b"7" * 30 + b"}"
+    assert data.dumps(data.foreign(text)).replace(b"\t", b"") == text
