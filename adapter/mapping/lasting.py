@@ -120,10 +120,10 @@ def field(
             if root:
                 draft.origins.append((line, root, label))
 
-    return _unless(run_field, run_again, tuple(unless))
+    return _either(run_field, run_again, tuple(unless))
 
 
-def _unless(
+def _either(
     anew: Callable[[Run, str], None], again: Callable[[Run, str], None], places: tuple[int, ...]
 ) -> Callable[[Run, str], None]:
     """The one where these fields say something, else the other."""

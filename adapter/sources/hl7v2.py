@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 from adapter.issues import Issue
 from adapter.record import Location, Message
-from adapter.sources.hl7v2_pieces import Piece, characters, lines, opened, pieces
+from adapter.sources.hl7v2_pieces import BATCH, Piece, characters, lines, opened, pieces
 
 _HEAD = re.compile(r"MSH(?P<field>[^\w\s\x00-\x1f])(?P<rest>[^\w\s\x00-\x1f]{3,6}?)(?P=field)")
-_BATCH = ("FHS", "BHS", "BTS", "FTS")
 _INSIDE = "a batch segment inside of a message was not read"
 _TRAILERS = {"FHS": "FTS", "BHS": "BTS"}
 _ENDED = {"FHS": ("FHS", "BHS"), "BHS": ("BHS",)}  # what cannot go on behind a header
@@ -115,13 +114,13 @@ def message(text: str, line: int, source: str, raw: bytes) -> Iterator[Message |
     for n, one in enumerate(segments):
         if not one and rest[n].strip():
             note = "not a segment: three letters and a field separator are expected"
-            note = _INSIDE if rest[n][:3] in _BATCH else note
+            note = _INSIDE if rest[n][:3] in BATCH else note
             yield Issue("warning", "message-structure", note, Location(source, line + n))
     yield _message(segments, line, source, raw)
 
 
 def _segment(line: str) -> str:
-    return line if _SEGMENT.match(line) and line[:3] not in _BATCH else ""
+    return line if _SEGMENT.match(line) and line[:3] not in BATCH else ""
 
 
 def _delimiters(field: str, rest: str) -> Delimiters | None:

@@ -30,7 +30,7 @@ _CHARSETS = {
     "CNS 11643-1992": "big5",
     "BIG-5": "big5",
 } | {f"8859/{part}": f"iso8859_{part}" for part in (*range(2, 12), 13, 14, 15)}
-_ONE_BYTE = frozenset(("cp1252", *(f"iso8859_{part}" for part in range(2, 16))))
+_ONE_BYTE = frozenset(one for name, one in _CHARSETS.items() if name.startswith("8859/"))
 _WIDE = (  # byte order marks; that of UTF-32 begins as that of UTF-16
     (b"\xff\xfe\0\0", "utf-32"),
     (b"\0\0\xfe\xff", "utf-32"),
@@ -42,7 +42,7 @@ _BYTES = "latin-1"  # a character a byte: text that splits as bytes do, whatever
 _NAME = r"(?:MSH|[FB][HT]S(?![\w ]|[^\r\n\x0b\x1c]*+\s*+(?!MSH|[FB][HT]S)[A-Z][A-Z0-9]{2}\W))"
 _MARK = re.compile("(?<![^\r\n\x0b\x1c])(?:\ufeff|\xef\xbb\xbf)+")  # as a character, as bytes
 _FIRST, _NEXT = re.compile(_NAME), re.compile(rf"[\r\n\x0b\x1c](?={_NAME})")
-_BATCH = ("FHS", "BHS", "BTS", "FTS")
+BATCH = ("FHS", "BHS", "BTS", "FTS")
 _WORD = re.compile(r"MSH[\w ]")
 _FRAME = "\x0b\x1c"  # MLLP: start and end of a block
 
@@ -131,7 +131,7 @@ def _is_utf_8(raw: bytes) -> bool:
 
 def pieces(text: str) -> Iterator[Piece]:
     """What stands before the first message or batch segment, if anything, then each of them."""
-    if text.startswith("MSH") and text.find("MSH", 3) < 0 and not any(map(text.count, _BATCH)):
+    if text.startswith("MSH") and text.find("MSH", 3) < 0 and not any(map(text.count, BATCH)):
         yield Piece("MSH", 1, text)  # one message, as most frames hold
         return
     starts = [0] if _FIRST.match(text) else []
