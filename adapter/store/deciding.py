@@ -1,15 +1,18 @@
-"""What a person decides of a unit that waits, and who may be meant in the first place."""
+"""What a person decides of a unit that waits, what else that settles, and who may be meant."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
 from adapter import data
+from adapter.issues import Doubt
 from adapter.outcome import Outcome
-from adapter.record import Resource
+from adapter.record import Entry, Resource
 from adapter.store import alike, held, linking, merging, schema, units
-from adapter.store.doubts import Judges
+from adapter.store.arrivals import arrival
+from adapter.store.doubts import Find, Judges
 from adapter.store.ledger import Entered
 from adapter.store.protocol import NEW, REFUSE, Receipt, Stored
 from adapter.store.reads import referred
@@ -40,14 +43,58 @@ def decide(work: Work, by: Decision, namespace: UUID, judges: Judges) -> Receipt
     if by.what == REFUSE or (by.what == NEW and _of_two(found.about)):
         receipt = _refused(work, by, found.outcome, found.raw)
     else:
-        one = units.arrival(found.outcome, found.raw, by.now)
+        one = arrival(found.outcome, found.raw, by.now)
         answers = {**found.answers, found.about: by.what}
         receipt = units.commit(work, one, namespace, judges, answers)
     table = schema.review
     work.flush()
+    if receipt.status == "stored":
+        likes = (f"{alike.KIND}/{uid}" for uid in found.candidates)
+        work.settled.update((*likes, *receipt.ids.values()))
     row = {"decision": by.what, "who": by.who, "decided": by.now}
     work.connection.execute(table.update().where(table.c.unit == by.unit).values(**row))
     return receipt
+
+
+def again(work: Work, now: str, namespace: UUID, judges: Judges) -> list[Receipt]:
+    """Judge anew what waits about those of whom more is known now: what is stored for that.
+
+    A unit is judged as if it came again, but that nobody is taken for somebody new whom a person
+    has not called so. One that waits for another doubt waits on.
+    """
+    stored = []
+    while work.settled:
+        people = {ref.partition("/")[2] for ref in work.settled}
+        work.settled.clear()
+        work.flush()
+        for unit in held.about(work.connection, people):
+            receipt = _again(work, unit, now, namespace, judges)
+            if receipt is not None and receipt.status == "stored":
+                work.settled.update(receipt.ids.values())
+                stored.append(receipt)
+    return stored
+
+
+def _again(work: Work, unit: int, now: str, namespace: UUID, judges: Judges) -> Receipt | None:
+    found = held.kept(work.connection, unit)
+    if found is None or not found.about:  # a number used again is no doubt that goes by itself
+        return None
+    one, doubted = arrival(found.outcome, found.raw, now), found.about
+
+    def known(entry: Entry, people: Sequence[Resource], find: Find, heard: bool) -> str | Doubt:
+        same = judges.same_person(entry, people, find, heard)
+        if same == "" and entry.urn == doubted:
+            raise _Nobody
+        return same
+
+    try:
+        return units.commit(work, one, namespace, judges._replace(same_person=known), found.answers)
+    except _Nobody:
+        return None
+
+
+class _Nobody(Exception):
+    """Whom a unit means is somebody new, but a person has not said so."""
 
 
 def _of_two(about: str) -> bool:
@@ -56,7 +103,7 @@ def _of_two(about: str) -> bool:
 
 
 def _refused(work: Work, by: Decision, outcome: Outcome, raw: bytes) -> Receipt:
-    mark = units.arrival(outcome, raw, by.now).mark
+    mark = arrival(outcome, raw, by.now).mark
     before = work.ledger.entered(mark)
     issues = before.issues if before is not None else data.dumps([]).decode()
     unit = outcome.unit

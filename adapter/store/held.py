@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
@@ -36,30 +37,40 @@ def waiting(connection: Connection) -> list[Held]:
     ]
 
 
+def about(connection: Connection, people: AbstractSet[str]) -> list[int]:
+    """The units that wait since one of these Patients (ids) may be meant, in order of arrival."""
+    query = _WAITING.with_only_columns(_UNIT.c.id, _REVIEW.c.candidates)
+    rows = connection.execute(query).all()
+    return [unit for unit, text in rows if any(one.id in people for one in _candidates(text))]
+
+
 class Kept(NamedTuple):
     """A unit that waits: as it was converted, its bytes, and what was answered of which doubt.
 
-    `about`  the doubt that it waits for
+    `about`       the doubt that it waits for
+    `candidates`  ids of the Patients who may be meant
     """
 
     outcome: Outcome
     raw: bytes
     answers: dict[str, str]
     about: str
+    candidates: tuple[str, ...]
 
 
 def kept(connection: Connection, unit: int) -> Kept | None:
     """A unit that waits; None when it does not wait."""
     query = (
-        select(_REVIEW.c.outcome)
+        select(_REVIEW.c.outcome, _REVIEW.c.candidates)
         .join(_UNIT, _UNIT.c.id == _REVIEW.c.unit)
         .where(_REVIEW.c.unit == unit, _UNIT.c.status == "review")
     )
-    outcome, found = connection.execute(query).scalar(), raw(connection, unit)
-    if outcome is None or found is None:
+    row, found = connection.execute(query).first(), raw(connection, unit)
+    if row is None or found is None:
         return None
-    packed = data.loads(outcome)
-    return Kept(_outcome(packed), found, packed.get("answers", {}), packed.get("about", ""))
+    packed, likes = data.loads(row[0]), tuple(one.id for one in _candidates(row[1]))
+    answers, doubt = packed.get("answers", {}), packed.get("about", "")
+    return Kept(_outcome(packed), found, answers, doubt, likes)
 
 
 def refused(connection: Connection, unit: int) -> bool:

@@ -18,6 +18,7 @@ from adapter.outcome import Outcome
 from adapter.record import Resource
 from adapter.store import alike, bulk, deciding, direct, held, reads, schema, sent, units
 from adapter.store import search as searching
+from adapter.store.arrivals import arrival
 from adapter.store.doubts import Judges
 from adapter.store.engine import (
     clashes,
@@ -204,13 +205,14 @@ class SqlStore:
 
     def commit_all(self, units_: Sequence[tuple[Outcome, bytes]], now: str) -> list[Receipt]:
         """Commit (outcome, raw) pairs in one durable transaction, each by itself."""
-        arrivals = [units.arrival(outcome, raw, now) for outcome, raw in units_]
+        arrivals = [arrival(outcome, raw, now) for outcome, raw in units_]
 
         def write(work: Work) -> list[Receipt]:
             receipts = []
             for start in range(0, len(arrivals), _SLICE):
                 some = arrivals[start : start + _SLICE]
                 receipts += units.commit_all(work, some, self._namespace, self._rules.judges)
+            deciding.again(work, now, self._namespace, self._rules.judges)
             return receipts
 
         return self._write(write)
@@ -219,7 +221,13 @@ class SqlStore:
         """Carry out what a person decided of a waiting unit; None when it does not wait."""
         by = deciding.Decision(unit, decision, who, now)
         judges, namespace = self._rules.judges, self._namespace
-        return self._write(lambda work: deciding.decide(work, by, namespace, judges))
+
+        def write(work: Work) -> Receipt | None:
+            receipt = deciding.decide(work, by, namespace, judges)
+            deciding.again(work, now, namespace, judges)
+            return receipt
+
+        return self._write(write)
 
     def put(
         self, resource: Resource, now: str, if_version: int | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -13,11 +12,11 @@ from adapter.issues import Issue
 from adapter.outcome import Outcome
 from adapter.record import Entry, piece
 from adapter.store import alike, held, joining, linking, lists, merging, movements, pieces, renaming
+from adapter.store.arrivals import Arrival
 from adapter.store.asked import Asked
 from adapter.store.doubts import Judges, Unresolved
 from adapter.store.fold import fold, merge, repeats
-from adapter.store.instants import moment, since
-from adapter.store.ledger import Entered, Mark
+from adapter.store.ledger import Entered
 from adapter.store.protocol import Receipt, Status
 from adapter.store.registers import Contribution, Register, Stamp
 from adapter.store.resolve import Resolver, condition, conditions, identities
@@ -30,28 +29,6 @@ NO_ANSWERS: Answers = {}
 
 _HEARD = frozenset(("adt", "message"))  # what hospitals and exchanges say of members
 _MOVES = frozenset(("A43", "A44", "A45"))  # events that give stays to another person
-_TIE = 12  # hex digits of the hash that decide between two units of one instant
-
-
-class Arrival(NamedTuple):
-    """A unit as it came in: its outcome, its bytes, when, and what makes it the same again."""
-
-    outcome: Outcome
-    raw: bytes
-    now: str
-    mark: Mark
-
-    @property
-    def stamp(self) -> Stamp:
-        """When it was true, without its ledger number; if it does not say, when it came."""
-        return Stamp(since(self.outcome.unit.as_of) or moment(self.now), self.mark[0][:_TIE])
-
-
-def arrival(outcome: Outcome, raw: bytes, now: str) -> Arrival:
-    """A unit with its mark: hash of its bytes, source and key; its place if it has neither."""
-    unit = outcome.unit
-    key = unit.key or ("" if raw else str(unit.at))
-    return Arrival(outcome, raw, now, (sha256(raw).hexdigest(), clip(unit.source), clip(key)))
 
 
 def commit_all(
@@ -81,31 +58,57 @@ def commit(
         text = "the sender's number for this message came before with other content"
         return _not_taken(work, one, Unresolved(Issue("error", "key-reused", text)))
     try:
-        wishes = asked(one, work.ledger.line(one.mark), answers)
-        resolver = Resolver(work, one.outcome.entries, namespace, judges, wishes)
-        couples = _couples(work, one, resolver, answers)
-        pairs = merging.pairs(work, one.outcome, resolver, judges, answers)
-        event = one.outcome.event
-        real = [
-            told(resolver.undisputed(entry), event, resolver.target)
-            for entry in one.outcome.entries
-        ]
+        meant = _meant(work, one, namespace, judges, answers)
     except Unresolved as error:
         return _not_taken(work, one, error, answers)
     number = _enter(work, one, "stored", one.outcome.issues)
-    work.memory.hint(resolver.ids)
+    ids = meant.resolver.ids
+    work.memory.hint(ids)
     work.news.clear()
-    changed = _take(work, one, number, resolver, real)
+    changed = tuple(dict.fromkeys(_carried_out(work, one, meant, number)))
+    if meant.moves_on:
+        work.settled.update(ids.values())
     news = tuple(dict.fromkeys(work.news))
-    telling = merging.Telling(one.stamp._replace(unit=number), one.mark[1], one.now)
+    return Receipt("stored", number, dict(ids), changed, news=news)
+
+
+class _Meant(NamedTuple):
+    """Who and what a unit is about: ids, people to unlink and to merge, what each entry says.
+
+    `moves_on`  it makes one of two, or gives numbers or stays to another
+    """
+
+    resolver: Resolver
+    couples: list[linking.Couple]
+    pairs: list[merging.Pair]
+    real: list[Told]
+    moves_on: bool
+
+
+def _meant(work: Work, one: Arrival, namespace: UUID, judges: Judges, answers: Answers) -> _Meant:
+    """Judge a unit; nothing is written. Raises Unresolved where it is not sure."""
+    wishes = asked(one, work.ledger.line(one.mark), answers)
+    entries, event = one.outcome.entries, one.outcome.event
+    resolver = Resolver(work, entries, namespace, judges, wishes)
+    couples = _couples(work, one, resolver, answers)
+    pairs = merging.pairs(work, one.outcome, resolver, judges, answers)
+    real = [told(resolver.undisputed(entry), event, resolver.target) for entry in entries]
+    return _Meant(resolver, couples, pairs, real, wishes.moves_on)
+
+
+def _carried_out(work: Work, one: Arrival, meant: _Meant, number: int) -> list[str]:
+    """Let a unit be true. Returns the references whose version went up, some more than once."""
+    resolver, stamp = meant.resolver, one.stamp._replace(unit=number)
+    telling = merging.Telling(stamp, one.mark[1], one.now)
+    changed = _take(work, one, stamp, resolver, meant.real)
     changed += merging.gone_on(work, one.outcome, resolver, telling)
     for same in resolver.joins:
-        changed += [r for r in joining.join(work, same, number, one.now) if r not in changed]
-    for couple in couples:
-        changed += [ref for ref in _unlinked(work, one, couple, number) if ref not in changed]
-    for pair in pairs:
-        changed += [ref for ref in joining.merged(work, pair, telling) if ref not in changed]
-    return Receipt("stored", number, dict(resolver.ids), tuple(changed), news=news)
+        changed += joining.join(work, same, number, one.now)
+    for couple in meant.couples:
+        changed += _unlinked(work, one, couple, stamp)
+    for pair in meant.pairs:
+        changed += joining.merged(work, pair, telling)
+    return changed
 
 
 def _couples(
@@ -195,10 +198,9 @@ def _enter(work: Work, one: Arrival, status: Status, issues: Iterable[Issue]) ->
 
 
 def _take(
-    work: Work, one: Arrival, number: int, resolver: Resolver, real: Sequence[Told]
+    work: Work, one: Arrival, stamp: Stamp, resolver: Resolver, real: Sequence[Told]
 ) -> list[str]:
     """Fold every entry in. Returns the references whose version went up."""
-    stamp = one.stamp._replace(unit=number)
     changed: dict[str, None] = {}
     silent = _already_one(one.outcome, resolver)
     wrong = _in_error(one.outcome, resolver)
@@ -297,12 +299,12 @@ def _withdrawn(work: Work, one: Arrival, resolver: Resolver, stamp: Stamp) -> li
     return changed
 
 
-def _unlinked(work: Work, one: Arrival, couple: linking.Couple, number: int) -> list[str]:
+def _unlinked(work: Work, one: Arrival, couple: linking.Couple, stamp: Stamp) -> list[str]:
     """Take the link of two people back (linking.py). Returns what changed.
 
     Where others told of it too, a person has decided so.
     """
-    stamp, changed = one.stamp._replace(unit=number), []
+    changed: list[str] = []
     for source in (one.mark[1], *linking.others(work, couple, one.mark[1], stamp)):
         for state, said in linking.unlinked(work, couple, source, stamp):
             changed += [state.ref] if _fold_in(work, state, source, said, one.now) else []

@@ -137,6 +137,7 @@ class Work:
         self._states: dict[Name, State | None] = {}
         self._owners: dict[Identity, str | None] = {}
         self.news: list[str] = []  # fields in which the unit at hand says something else
+        self.settled: set[str] = set()  # references of whom more is known to be one, or two
         self._resources: dict[int, bulk.Row] = {}
         self._versions: list[bulk.Row] = []
         self._contributions: dict[tuple[int, str], State] = {}

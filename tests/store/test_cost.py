@@ -34,10 +34,11 @@ def watched(store: Any) -> Iterator[list[str]]:
         raw.set_trace_callback(None)
 
 
-def walks(plan: str) -> bool:
+def walks(plan: str, statement: str) -> bool:
     """Whether a step of a query plan reads what grows with the store."""
     few = "asked" in plan or "CONSTANT ROW" in plan  # what the statement itself brings
-    return ("SCAN" in plan and not few) or "unit_status" in plan
+    waiting = "status = 'review'" in statement  # few: people decide on them
+    return ("SCAN" in plan and not few) or ("unit_status" in plan and not waiting)
 
 
 def plans_of(store, seen):
@@ -62,7 +63,7 @@ def test_no_statement_of_a_commit_walks_through_a_table(tmp_path) -> None:
     plans = plans_of(store, seen)
     store.close()
     assert len(plans) >= 6
-    assert [one for one in plans if walks(one[0])] == []
+    assert [one for one in plans if walks(*one)] == []
 
 
 def test_messages_strangers_and_merges_walk_through_no_table(tmp_path) -> None:
@@ -90,7 +91,7 @@ def test_messages_strangers_and_merges_walk_through_no_table(tmp_path) -> None:
     plans = plans_of(store, seen)
     store.close()
     assert len(plans) >= 6
-    assert [one for one in plans if walks(one[0])] == []
+    assert [one for one in plans if walks(*one)] == []
 
 
 def steps(run: Any, file: str) -> int:

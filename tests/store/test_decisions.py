@@ -137,6 +137,67 @@ def test_what_was_refused_stays_refused(store) -> None:
     assert store.waiting() == [] and store.search("Encounter").total == 0
 
 
+# --- what a decision or a merge settles besides
+
+
+def waits(store) -> list[int]:
+    return [held.unit for held in store.waiting()]
+
+
+def test_who_is_known_by_now_waits_no_longer(store) -> None:
+    known = odette(store)
+    stay = [message("A01", 7, pid("M1", **ODETTE), pv1())]
+    stay.append(message("A03", 9, pid("M1", **ODETTE), pv1(end=9)))
+    other = message("A01", 8, pid("M2", **ODETTE), pv1(visit="V2"))
+    first, *_ = load(store, *stay, other)
+    assert store.decide(first.unit, known, WHO, NOW).status == "stored"
+    (held,) = store.waiting()  # another number: nobody has said whose it is
+    assert held.unit == waits(store)[0] == first.unit + 2
+    assert [one["status"] for one in store.each("Encounter")] == ["finished"]
+
+
+def test_somebody_new_is_known_by_now_too(store) -> None:
+    odette(store)
+    stay = [
+        message(event, hour, pid("M1", **ODETTE), pv1()) for event, hour in (("A01", 7), ("A08", 9))
+    ]
+    first, _ = load(store, *stay)
+    assert store.decide(first.unit, "new", WHO, NOW).status == "stored"
+    assert waits(store) == [] and store.search("Patient").total == 2
+
+
+def test_what_is_refused_settles_nothing(store) -> None:
+    odette(store)
+    first, second = load(store, *(message("A01", h, pid("M1", **ODETTE), pv1()) for h in (7, 8)))
+    store.decide(first.unit, "refuse", WHO, NOW)
+    assert waits(store) == [second.unit]
+
+
+def test_a_merge_settles_what_waits_for_both(store) -> None:
+    for mrn in ("X1", "X2"):
+        load(store, message("A28", 6, pid(f3=f"{mrn}^^^MERCY^MR", **ODETTE)))
+    both = pid(f3="X1^^^MERCY^MR~X2^^^MERCY^MR", **ODETTE)
+    (receipt,) = load(store, message("A01", 9, both, pv1()))
+    assert receipt.status == "review" and waits(store) == [receipt.unit]
+    load(store, message("A40", 8, pid("X1", **ODETTE), "MRG|X2^^^MERCY^MR"))
+    assert waits(store) == []
+    (stay,) = store.each("Encounter")
+    (survivor,) = (one["id"] for one in store.each("Patient") if one.get("active") is not False)
+    assert stay["subject"]["reference"] == f"Patient/{survivor}"
+
+
+def test_a_number_used_again_waits_on(store) -> None:
+    known = odette(store)
+    load(store, message("A28", 7, pid("M9", **TESS), control="C1"))
+    again, other = load(
+        store,
+        message("A01", 9, pid("M1", **ODETTE), pv1(), control="C1"),
+        message("A01", 9, pid("M1", **ODETTE), pv1()),
+    )
+    store.decide(other.unit, known, WHO, NOW)
+    assert waits(store) == [again.unit]
+
+
 # --- a visit number of another person's stay
 
 NED = {"name": "PIKE^NED", "born": "19310101", "f8": "M"}
