@@ -153,6 +153,7 @@ def _feeds(command: argparse.ArgumentParser) -> None:
 def _review(command: argparse.ArgumentParser) -> None:
     actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("list", help="what waits, why, and who may be meant")
+    actions.add_parser("again", help="judge all that waits anew, as if it came now")
     for name, does in (
         ("accept", "one of the people we know is meant"),
         ("new", "nobody we know is meant"),

@@ -118,6 +118,7 @@ class Pipeline:
             return
         yield from load.watched(self.commit(load.outcomes()))
         yield from self.commit(load.closing())
+        self.store.judge_again(self.clock().isoformat())  # messages may be of whom it names
 
     def changes(self, plan: str) -> list[Resource]:
         """What each file of a plan changed in its list, oldest first (FHIR Lists)."""

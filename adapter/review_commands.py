@@ -16,10 +16,12 @@ Say = Callable[..., None]
 def review(house: Pipeline, options: Namespace, say: Say) -> int:
     """List, or decide one: `accept` (who is meant), `new` (nobody known), `refuse`.
 
-    A unit with another doubt waits again.
+    A unit with another doubt waits again. `again` judges all that waits anew.
     """
     if options.action == "list":
         return _list(house.store.waiting(), say)
+    if options.action == "again":
+        return _again(house, say)
     what = options.action
     if what == "accept":
         what = options.ref
@@ -43,6 +45,15 @@ def _reference(text: str) -> tuple[str, str]:
     if kind != "Patient" or not uid:
         raise SettingError("accept takes Patient/ID")
     return kind, uid
+
+
+def _again(house: Pipeline, say: Say) -> int:
+    """A line for each unit that waits no longer. 1 when any waits on."""
+    for receipt in house.store.judge_again(house.clock().isoformat()):
+        say(f"unit {receipt.unit}: {receipt.status}")
+    left = len(house.store.waiting())
+    say(f"{left} wait")
+    return int(bool(left))
 
 
 def _list(found: list[Held], say: Say) -> int:

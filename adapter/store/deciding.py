@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -56,22 +56,28 @@ def decide(work: Work, by: Decision, namespace: UUID, judges: Judges) -> Receipt
     return receipt
 
 
-def again(work: Work, now: str, namespace: UUID, judges: Judges) -> list[Receipt]:
-    """Judge anew what waits about those of whom more is known now: what is stored for that.
-
-    A unit is judged as if it came again, but that nobody is taken for somebody new whom a person
-    has not called so. One that waits for another doubt waits on.
-    """
+def settle(work: Work, now: str, namespace: UUID, judges: Judges) -> list[Receipt]:
+    """Judge anew what waits about those of whom more is known now: what is stored for that."""
     stored = []
     while work.settled:
         people = {ref.partition("/")[2] for ref in work.settled}
         work.settled.clear()
         work.flush()
-        for unit in held.about(work.connection, people):
-            receipt = _again(work, unit, now, namespace, judges)
-            if receipt is not None and receipt.status == "stored":
-                work.settled.update(receipt.ids.values())
-                stored.append(receipt)
+        stored += again(work, held.about(work.connection, people), now, namespace, judges)
+    return stored
+
+
+def again(
+    work: Work, waiting: Iterable[int], now: str, namespace: UUID, judges: Judges
+) -> list[Receipt]:
+    """Judge units that wait as if they came again: what is stored for that.
+
+    But nobody is taken for somebody new whom a person has not called so, and a unit that waits for
+    another doubt waits on.
+    """
+    receipts = [_again(work, unit, now, namespace, judges) for unit in waiting]
+    stored = [one for one in receipts if one is not None and one.status == "stored"]
+    work.settled.update(ref for one in stored for ref in one.ids.values())
     return stored
 
 

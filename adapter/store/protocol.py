@@ -298,7 +298,14 @@ class Store(Reader, Protocol):
         """Carry out what a person decided of a waiting unit; None when it does not wait.
 
         `Patient/abc` (one of its candidates) is who is meant, `new` somebody else, `refuse` takes
-        the unit out. Who decided, and when, is kept.
+        the unit out. Who decided, and when, is kept. What waits about the same people is judged
+        again.
+        """
+
+    def judge_again(self, now: str) -> list[Receipt]:
+        """Judge all that waits as if it came again: the receipts of what waits no longer.
+
+        Nobody is taken for somebody new whom a person has not called so.
         """
 
     def write_cells(self, file: str, cells: Iterable[Cell], now: str) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import TypeVar
 from uuid import UUID
@@ -212,7 +213,7 @@ class SqlStore:
             for start in range(0, len(arrivals), _SLICE):
                 some = arrivals[start : start + _SLICE]
                 receipts += units.commit_all(work, some, self._namespace, self._rules.judges)
-            deciding.again(work, now, self._namespace, self._rules.judges)
+            deciding.settle(work, now, self._namespace, self._rules.judges)
             return receipts
 
         return self._write(write)
@@ -224,10 +225,22 @@ class SqlStore:
 
         def write(work: Work) -> Receipt | None:
             receipt = deciding.decide(work, by, namespace, judges)
-            deciding.again(work, now, namespace, judges)
+            deciding.settle(work, now, namespace, judges)
             return receipt
 
         return self._write(write)
+
+    def judge_again(self, now: str) -> list[Receipt]:
+        """Judge all that waits as if it came again: the receipts of what waits no longer."""
+        judges, namespace = self._rules.judges, self._namespace
+
+        def write(work: Work, some: Sequence[int]) -> list[Receipt]:
+            stored = deciding.again(work, some, now, namespace, judges)
+            return stored + deciding.settle(work, now, namespace, judges)
+
+        found = bulk.chunks(one.unit for one in self.waiting())
+        slices = (partial(write, some=some) for some in found)
+        return [receipt for one in slices for receipt in self._write(one)]
 
     def put(
         self, resource: Resource, now: str, if_version: int | None = None

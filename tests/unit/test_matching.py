@@ -464,6 +464,7 @@ def test_the_queue_on_the_command_line(tmp_path: Path, capsys: Any) -> None:
     store.delete("Patient", "gone", NOW)
     store.close()
     run = ["--database", base, "review"]
+    assert cli.main([*run, "again"]) == 1 and capsys.readouterr().out == "1 wait\n"
     assert cli.main([*run, "list"]) == 1
     shown = capsys.readouterr().out
     assert member in shown and "identity-unsure" in shown and "Quillfeather" not in shown
@@ -473,3 +474,4 @@ def test_the_queue_on_the_command_line(tmp_path: Path, capsys: Any) -> None:
     assert cli.main([*run, "new", str(receipt.unit)]) == 1
     assert cli.main([*run, "list"]) == 0
     assert capsys.readouterr().out.endswith("nothing waits\n")
+    assert cli.main([*run, "again"]) == 0 and capsys.readouterr().out == "0 wait\n"

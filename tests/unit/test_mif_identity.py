@@ -152,3 +152,15 @@ def test_another_person_under_the_same_number_is_put_aside() -> None:
     statuses = [r.status for r in house.mif(other, "canonical", "MIF_20260801.csv") if r.rows]
     assert statuses == ["review"]
     assert only(house, "Patient")["name"][0]["family"] == "Testwell"
+
+
+def test_a_member_file_says_of_whom_a_waiting_message_is() -> None:
+    house = loaded(())
+    number, seen = ROW["Cell Phone"].encode(), MESSAGE.replace("~90000011A^^^MEDI-CAL^MA", "")
+    seen = seen.replace("CA^95814", "CA^95814||^PRN^PH^^1^916^5550101")
+    list(house.mif(member_file().replace(number, b""), "canonical", "MIF_20260701.csv"))
+    assert [one.status for one in house.adt(seen.encode(), "default", "a01.hl7")] == ["review"]
+    list(house.mif(member_file(), "canonical", "MIF_20260801.csv"))
+    assert house.store.waiting() == []
+    stay, person = only(house, "Encounter"), only(house, "Patient")
+    assert stay["subject"]["reference"] == f"Patient/{person['id']}"
