@@ -39,7 +39,7 @@ def _working(house: Pipeline, who: notices.Desk) -> Iterator[None]:
     outbox = house.store.outbox
     with (
         delivery.running(lambda: notices.derive(house.store, house.clock(), who)),
-        delivery.sending(outbox, who.recipients, house.clock),
+        delivery.sending(outbox, who.recipients, house.clock, still=_cared_for(house.store, who)),
     ):
         yield
 
@@ -54,7 +54,8 @@ def alerts(house: Pipeline, options: Namespace, say: Say) -> int:
         return _retry(house, who, options, say)
     if options.action == "send":
         made = notices.derive(house.store, house.clock(), who)
-        sent = delivery.send(house.store.outbox, who.recipients, house.clock)
+        still = _cared_for(house.store, who)
+        sent = delivery.send(house.store.outbox, who.recipients, house.clock, still)
         say(f"{made} made, {sent} delivered")
     return _listed(house, say)
 
@@ -88,6 +89,21 @@ def _of_others(store: Store, who: notices.Desk, to: settings.Recipient) -> list[
 def _of(store: Store, who: notices.Desk, letter: Letter, to: settings.Recipient) -> bool:
     found = rosters.member(store, who.lists, f"Patient/{letter.event.partition('@')[2]}")
     return found is not None and rosters.recipient(found, [to]) is not None
+
+
+def _cared_for(store: Store, who: notices.Desk) -> delivery.Still:
+    """Whether a message is about somebody whom its recipient cares for.
+
+    What takes one back goes to whom it was told, whoever cares for the member by now.
+    """
+    named = {one.name: one for one in who.recipients}
+
+    def still(letter: Letter) -> bool:
+        to = named.get(letter.recipient)
+        told_before = letter.sense == "withdrawal" or "@" not in letter.event
+        return told_before or to is None or _of(store, who, letter, to)
+
+    return still
 
 
 def _listed(house: Pipeline, say: Say) -> int:

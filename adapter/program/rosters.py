@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from typing import NamedTuple
@@ -44,42 +44,42 @@ class Member(NamedTuple):
 
 @dataclass(slots=True)
 class Rosters:
-    """The plans' lists as read last; one is read again when its Group has another version."""
+    """The plans' lists as read last; one is read again when its Group has another version.
+
+    Several threads may ask: what is known is replaced whole.
+    """
 
     _known: dict[str, Roster] = field(default_factory=dict)
 
     def of(self, store: Store, patient: Resource) -> list[Roster]:
         """The lists that a person is on."""
-        self._refresh(store)
+        known = self._refreshed(store)
         names = {f"{row.get('system')}|{row.get('value')}" for row in patient.get("identifier", ())}
         latest: dict[str, str] = {}
-        for one in self._known.values():
+        for one in known.values():
             latest[one.series] = max(one.as_of, latest.get(one.series, ""))
-        current = (one for _, one in sorted(self._known.items()) if one.as_of == latest[one.series])
+        current = (one for _, one in sorted(known.items()) if one.as_of == latest[one.series])
         return [one for one in current if names & one.members]
 
-    def _refresh(self, store: Store) -> None:
-        current = store.outbox.versions("Group")
-        for uid in self._known.keys() - current.keys():
-            del self._known[uid]
-        for uid, version in current.items():
-            known = self._known.get(uid)
-            if known is None or known.version != version:
-                self._read(store, uid)
+    def _refreshed(self, store: Store) -> Mapping[str, Roster]:
+        current, known = store.outbox.versions("Group"), self._known
+        same = {uid: one for uid, one in known.items() if one.version == current.get(uid)}
+        other = {uid: _read(store, uid) for uid in current if uid not in same}
+        self._known = same | {uid: one for uid, one in other.items() if one is not None}
+        return self._known
 
-    def _read(self, store: Store, uid: str) -> None:
-        stored = store.read("Group", uid)
-        if stored is None:
-            return
-        group, system = stored.resource, terms.system("roster") + "/"
-        rows = [row for row in group.get("identifier", ()) if _starts(row, system)]
-        listed = frozenset(_named(group)) if rows and group.get("active", True) else frozenset()
-        plan = str(rows[0]["system"]).removeprefix(system) if rows else ""
-        part = str(rows[0].get("value", "")).partition("/")[0] if rows else uid
-        provider = group.get("managingEntity", {}).get("identifier", {}).get("value", "")
-        self._known[uid] = Roster(
-            stored.version, plan, provider, listed, f"{plan}/{part}", _as_of(group)
-        )
+
+def _read(store: Store, uid: str) -> Roster | None:
+    stored = store.read("Group", uid)
+    if stored is None:
+        return None
+    group, system = stored.resource, terms.system("roster") + "/"
+    rows = [row for row in group.get("identifier", ()) if _starts(row, system)]
+    listed = frozenset(_named(group)) if rows and group.get("active", True) else frozenset()
+    plan = str(rows[0]["system"]).removeprefix(system) if rows else ""
+    part = str(rows[0].get("value", "")).partition("/")[0] if rows else uid
+    provider = group.get("managingEntity", {}).get("identifier", {}).get("value", "")
+    return Roster(stored.version, plan, provider, listed, f"{plan}/{part}", _as_of(group))
 
 
 def member(store: Store, rosters: Rosters, subject: str) -> Member | None:

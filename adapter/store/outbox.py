@@ -19,12 +19,12 @@ from sqlalchemy import (
     update,
 )
 
-from adapter.store import reads, schema
+from adapter.store import bulk, reads, schema
 from adapter.store.protocol import Address, Letter, LetterState, Stored
 from adapter.store.work import Work
 
 T = TypeVar("T")
-_TABLE, _CHANGE = schema.outbox, schema.change
+_TABLE, _CHANGE, _STAY = schema.outbox, schema.change, schema.resource
 _SHOWN = tuple(column for column in _TABLE.c if column.name not in ("number", "body"))
 _OPEN = ("waiting", "stopped")  # what must go out before anything later of the same stay
 
@@ -149,6 +149,19 @@ class SqlOutbox:
 
         return self._write(write)
 
+    def give_back(self, letter: Letter, fault: str) -> None:
+        """Take a claimed message back before it is sent; its stay counts as changed."""
+        taken_back = letter._replace(state="withdrawn", attempts=letter.attempts - 1, fault=fault)
+        same = and_(_STAY.c.kind == "Encounter", _STAY.c.id == letter.encounter)
+        which = select(_STAY.c.rid, _STAY.c.version).where(same)
+
+        def write(work: Work) -> None:
+            rows = work.connection.execute(which).all()
+            bulk.upsert(work.connection, _CHANGE, [(rid, version) for rid, version in rows])
+
+        self.settle(taken_back)
+        self._write(write)
+
     def postpone(self, recipient: str, until: str) -> None:
         """Let what is due for a recipient wait at least until then."""
         sooner = and_(_TABLE.c.state == "waiting", _TABLE.c.due < until)
@@ -186,7 +199,7 @@ class SqlOutbox:
 
         def write(work: Work) -> int:
             work.connection.execute(stale)
-            work.connection.execute(_behind().values(made=now))
+            work.connection.execute(_behind(recipient).values(made=now))
             if address is not None:
                 _address(work, query.whereclause, to, address)
             return work.connection.execute(query.values(**values)).rowcount
@@ -209,9 +222,11 @@ def _address(work: Work, which: Any, to: str, address: Address) -> None:
         work.connection.execute(fresh)
 
 
-def _behind() -> Any:
-    """What waits behind a message that stopped; it has its whole time again too."""
+def _behind(recipient: str) -> Any:
+    """What waits behind a message that stopped, of one recipient if named; it has its whole time
+    again too."""
     stopped = select(_TABLE.c.recipient).where(_TABLE.c.state == "stopped")
+    stopped = stopped.where(_TABLE.c.recipient == recipient) if recipient else stopped
     return update(_TABLE).where(_TABLE.c.state == "waiting", _TABLE.c.recipient.in_(stopped))
 
 

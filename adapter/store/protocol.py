@@ -182,6 +182,9 @@ class Outbox(Protocol):
         the messages of a stay go out in order, and none to one that is stopped.
         """
 
+    def give_back(self, letter: Letter, fault: str) -> None:
+        """Take a claimed message back before it is sent; its stay counts as changed."""
+
     def postpone(self, recipient: str, until: str) -> None:
         """Let what is due for a recipient wait at least until then."""
 

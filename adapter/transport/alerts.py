@@ -33,6 +33,11 @@ MOST = 65536  # bytes of an answer that are read
 log = logging.getLogger("adapter.transport")
 
 Clock = Callable[[], datetime]
+Still = Callable[[Letter], bool]  # whether a message is still for whom it was written
+
+
+def _always(_letter: Letter) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +139,10 @@ def connect(recipient: Recipient, environment: Mapping[str, str] | None = None) 
     return Post(recipient, client, asyncio.Runner())
 
 
-def send(outbox: Outbox, recipients: Sequence[Recipient], clock: Clock) -> int:
-    """Try every message that is due; how many were delivered.
+def send(
+    outbox: Outbox, recipients: Sequence[Recipient], clock: Clock, still: Still = _always
+) -> int:
+    """Try every message that is due and `still` for its recipient; how many were delivered.
 
     Each recipient has a thread of its own: the silence of one keeps no other's messages waiting.
     """
@@ -145,7 +152,7 @@ def send(outbox: Outbox, recipients: Sequence[Recipient], clock: Clock) -> int:
         return 0
     with ThreadPoolExecutor(max_workers=len(names)) as pool:
         jobs = [
-            pool.submit(_send_all, Round(outbox, name, named.get(name), clock, going))
+            pool.submit(_send_all, Round(outbox, name, named.get(name), clock, going, still))
             for name in names
         ]
         return sum(job.result() for job in jobs)
@@ -153,9 +160,13 @@ def send(outbox: Outbox, recipients: Sequence[Recipient], clock: Clock) -> int:
 
 @contextmanager
 def sending(
-    outbox: Outbox, recipients: Sequence[Recipient], clock: Clock, every: float = 1.0
+    outbox: Outbox,
+    recipients: Sequence[Recipient],
+    clock: Clock,
+    every: float = 1.0,
+    still: Still = _always,
 ) -> Iterator[None]:
-    """Try what is due again and again until the block ends, each recipient by itself."""
+    """Do as `send` again and again until the block ends, each recipient by itself."""
     named = {one.name: one for one in recipients}
     busy: dict[str, threading.Thread] = {}
     stop = threading.Event()
@@ -168,7 +179,7 @@ def sending(
 
     def look() -> None:
         for name in outbox.due(_stamp(clock())):
-            begin(Round(outbox, name, named.get(name), clock, stop))
+            begin(Round(outbox, name, named.get(name), clock, stop, still))
 
     try:
         with running(look, every):
@@ -187,14 +198,20 @@ class Round(NamedTuple):
     recipient: Recipient | None
     clock: Clock
     stop: threading.Event
+    still: Still
 
     def claim(self) -> Letter | None:
-        """The next message, one at a time: none waits for another with its lease running out."""
-        if self.stop.is_set():
-            return None
-        now = self.clock()
-        found = self.outbox.claim(_stamp(now), _stamp(now + LEASE), 1, self.name)
-        return found[0] if found else None
+        """The next message, one at a time: none waits for another with its lease running out.
+
+        What is for somebody else by now is taken back, and its stay looked at again.
+        """
+        while not self.stop.is_set():
+            now = self.clock()
+            found = self.outbox.claim(_stamp(now), _stamp(now + LEASE), 1, self.name)
+            if not found or self.still(found[0]):
+                return found[0] if found else None
+            self.outbox.give_back(found[0], "no member of theirs any more")
+        return None
 
 
 def _send_all(one: Round) -> int:

@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import time
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -28,7 +29,7 @@ from adapter.transport import alerts
 from tests.transport.certificates import Authority
 from tests.transport.receiver import Receiver, dripping, receiving
 from tests.transport.sender import STAYS
-from tests.unit.test_notices import CIN, patient, roster
+from tests.unit.test_notices import CIN, patient, roster, stay
 
 ROOT = Path(__file__).resolve().parents[2]
 T0 = datetime(2026, 7, 9, 12, 0, tzinfo=UTC)
@@ -228,6 +229,19 @@ def test_a_mended_endpoint_has_its_whole_time_again(store, receiver, clock) -> N
         clock.now += timedelta(seconds=20)
     assert states(store) == ["waiting", "waiting"]
     assert alerts.send(store.outbox, to, clock) == 2
+
+
+def test_a_mended_endpoint_says_nothing_of_another(store, receiver, clock) -> None:
+    for number, name in enumerate(("harbor", "harbor", "bay", "bay")):
+        post(store, number, name)
+    receiver.statuses = [401, 401]
+    alerts.send(store.outbox, [Recipient(name, receiver.url) for name in ("harbor", "bay")], clock)
+    before = notices.stamp(clock.now)
+    clock.now += timedelta(days=5)
+    now = notices.stamp(clock.now)
+    assert store.outbox.retry(now, "harbor") == 1
+    made = [(one.recipient, one.made) for one in store.outbox.letters()]
+    assert made == [("harbor", now)] * 2 + [("bay", before)] * 2
 
 
 def test_one_recipient_s_silence_is_not_another_s(store, receiver, clock) -> None:
@@ -476,7 +490,6 @@ def test_the_worker_outlives_failures(caplog) -> None:
 def test_a_notice_is_there_within_seconds(store, receiver, tmp_path, monkeypatch) -> None:
     from adapter import alert_commands
     from adapter.pipeline import Pipeline
-    from tests.unit.test_notices import patient, roster, stay
 
     file = tmp_path / "alerts.toml"
     file.write_text(f'[[recipient]]\nname = "harbor"\nurl = "{receiver.url}"\n')
@@ -490,6 +503,41 @@ def test_a_notice_is_there_within_seconds(store, receiver, tmp_path, monkeypatch
             time.sleep(0.02)
         spent = time.monotonic() - started
     assert len(receiver.got) == 1 and spent < 5
+
+
+@pytest.mark.parametrize("plan", ["sunset", "moonrise", ""])
+def test_what_waited_is_not_told_to_a_former_team(
+    store, receiver, clock, tmp_path, monkeypatch, plan
+) -> None:
+    """The first team cannot be reached; meanwhile the member is another's, or nobody's."""
+    from adapter import alert_commands
+    from adapter.pipeline import Pipeline
+
+    file = tmp_path / "alerts.toml"
+    rows = (f'[[recipient]]\nname = "{one}"\nurl = "{receiver.url}"\nplan = "{one}"\n'
+            for one in ("sunrise", "sunset"))  # fmt: skip
+    file.write_text("\n".join(rows))
+    monkeypatch.setenv("ECM_ALERTS", str(file))
+    house = Pipeline(store, clock)
+
+    def send() -> None:
+        alert_commands.alerts(house, Namespace(action="send"), lambda text: None)
+
+    for one in (patient(), roster("90000077A"), stay()):
+        store.put(one, NOW)
+    receiver.statuses = [503]
+    send()
+    assert [(one.state, one.attempts) for one in store.outbox.letters()] == [("waiting", 1)]
+    store.put(roster(), NOW)
+    if plan:
+        store.put(roster("90000077A", plan=plan), NOW)
+    clock.now += timedelta(hours=1)
+    for _ in range(3):
+        send()
+    last = {"sunset": [("sunset", "delivered")], "moonrise": [("", "unaddressed")], "": []}[plan]
+    found = [(one.recipient, one.state) for one in store.outbox.letters()]
+    assert found == [("sunrise", "withdrawn"), *last]
+    assert len(receiver.got) == 1 + (plan == "sunset")
 
 
 # --- killed
