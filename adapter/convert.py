@@ -21,7 +21,7 @@ from adapter.mapping import notification as notifications
 from adapter.mapping.roster import Named, Roster, named
 from adapter.mapping.run import Feed
 from adapter.mapping.service_log import BoundLog, LogMapping
-from adapter.outcome import BUNDLE, Outcome, Unit, bundle_entry
+from adapter.outcome import BUNDLE, FEED, Outcome, Unit, bundle_entry
 from adapter.record import Entry, Location, Message, Record, Resource
 from adapter.sources import form_layout, forms, hl7v2, hl7v2_ack, hl7v2_pieces, layout
 from adapter.sources import tabular as tables
@@ -85,7 +85,7 @@ def timely(outcomes: Iterable[Outcome], now: datetime) -> None:
     here = _instant(now)
     for outcome in outcomes:
         if outcome.event and outcome.unit.as_of > here:
-            span = feeds.feed(outcome.unit.source.removeprefix("feed:")).ahead
+            span = feeds.feed(outcome.unit.source.removeprefix(FEED)).ahead
             latest = _instant(now + timedelta(seconds=span))
             if outcome.unit.as_of > latest:
                 order.believe(outcome, latest, here)
@@ -360,7 +360,7 @@ def referral(raw: bytes | str | Form, form: str, source: str = "form") -> Outcom
 def notification(bundle: Resource, found: Sequence[Issue], received: str) -> Outcome:
     """A FHIR message Bundle about a stay; refused with what a check `found` wrong in it."""
     if any(issue.failed for issue in found):
-        source = notifications.sender(notifications.header(bundle)) or "feed:message"
+        source = notifications.sender(notifications.header(bundle)) or f"{FEED}message"
         unit = Unit(Location("message", 1), "message", source, raw=data.dumps(bundle))
         return Outcome(unit, issues=list(found))
     return notifications.convert(bundle, received)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from adapter.issues import FAILING, Issue
 from adapter.record import Entry, Location
 
+FEED = "feed:"  # how the source of a unit begins that a sender of messages told
 BUNDLE = {"resourceType": "Bundle", "type": "transaction"}  # of a unit, without its entries
 
 
@@ -18,7 +19,7 @@ BUNDLE = {"resourceType": "Bundle", "type": "transaction"}  # of a unit, without
 class Unit:
     """What names a unit: its place, its kind (`mif`, `adt`, ...), its sender and when it was true.
 
-    `source`  who owns the elements it writes: a plan (`plan:sunrise`), a feed (`feed:mercy`)
+    `source`  who owns the elements it writes: a plan (`plan:sunrise`), a feed (FEED: `feed:mercy`)
     `key`     the sender's own number for it (MSH-10, form id), `""` if none
     `as_of`   ISO instant in UTC that orders units of one source, more text after it breaks ties
     `raw`     the input as it came, for the ledger

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from adapter.mapping import feeds as profiles
+from adapter.outcome import FEED
 from adapter.store.protocol import Activity, Store
 
 DAY = timedelta(days=1)
-_PREFIX = "feed:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ class Health:
 def feeds(store: Store, now: datetime) -> list[Health]:
     """Every feed that ever sent, and every one whose profile says how long it may be silent."""
     found = {
-        one.source.removeprefix(_PREFIX): one
+        one.source.removeprefix(FEED): one
         for one in store.activity((now - DAY).isoformat())
-        if one.source.startswith(_PREFIX)
+        if one.source.startswith(FEED)
     }
     known = {name for name in profiles.names() if profiles.feed(name).silence}
     return [_health(name, found.get(name), now) for name in sorted(known | found.keys())]

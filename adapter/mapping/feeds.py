@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from adapter import data
 from adapter.errors import DataFileError
 from adapter.mapping.run import Feed
+from adapter.outcome import FEED
 from adapter.record import Message
 
 FEED_KEYS = frozenset(
@@ -52,7 +53,7 @@ def feed(name: str) -> Feed:
     _checked(file, raw)
     return Feed(
         name=name,
-        source=f"feed:{name}",
+        source=f"{FEED}{name}",
         zone=raw["zone"],
         facility=raw.get("facility", ""),
         authorities=raw.get("authorities", {}),

@@ -14,7 +14,7 @@ from adapter import data, terms
 from adapter.issues import Issue
 from adapter.mapping.finish import identity
 from adapter.mapping.run import urn
-from adapter.outcome import Outcome, Unit
+from adapter.outcome import FEED, Outcome, Unit
 from adapter.record import Entry, Location, Resource
 
 KINDS = frozenset({
@@ -85,7 +85,7 @@ def sender(header: Resource) -> str:
     names = (host, str(said.get("name", "")))
     parts = (_UNSENT.sub("-", text.lower()).strip("-") for text in names)
     found = "/".join(part for part in parts if part)
-    return f"feed:{found}" if found else ""
+    return f"{FEED}{found}" if found else ""
 
 
 def _faults(header: Resource, rows: list[Any], unit: Unit) -> Iterator[Issue]:

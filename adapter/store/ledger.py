@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from adapter.outcome import FEED
 from adapter.store import bulk, schema
 from adapter.store.memory import Memory
 from adapter.store.protocol import Status
@@ -14,7 +15,6 @@ from adapter.store.protocol import Status
 Mark = tuple[str, str, str]  # hash, source, key: what makes two units the same
 Key = tuple[str, str]  # source, key: a sender and its own number for a unit
 
-_FEED = "feed:"  # how sources begin that are senders of messages, each named by its profile
 _LAST = "SELECT max(id) FROM unit"
 # A test of the status would let SQLite walk through its index, which is the whole ledger.
 _KEYS = (
@@ -43,7 +43,7 @@ _ANYWHERE = (
 
 def _same(mark: Mark) -> Mark:
     """What makes a unit the same again: of a message not which profile its sender has by now."""
-    return (mark[0], _FEED, mark[2]) if mark[1].startswith(_FEED) else mark
+    return (mark[0], FEED, mark[2]) if mark[1].startswith(FEED) else mark
 
 
 def _by_status(row: bulk.Row) -> tuple[bool, bool, int]:
