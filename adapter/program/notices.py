@@ -35,16 +35,28 @@ def derive(store: Store, now: datetime, desk: Desk) -> int:
         quiet = [one for one in changed if _quiet(store, now, desk, one)]  # keeps no writer waiting
         with store.batch():
             for one in changed:
-                present = None if one in quiet else store.read("Encounter", _uid(one))
+                present = None if one in quiet else store.read(_kind(one), _uid(one))
                 if present is not None:
-                    made += _looked(store, now, desk, present)
+                    made += sum(_looked(store, now, desk, stay) for stay in _stays(store, present))
                     store.outbox.seen([present])
             store.outbox.seen(quiet)
     return made
 
 
+def _stays(store: Store, changed: Stored) -> list[Stored]:
+    """A stay itself; of a person who died all that somebody has work with."""
+    if _kind(changed) == "Encounter":
+        return [changed]
+    tasks = store.each("Task", [("patient", f"Patient/{_uid(changed)}")])
+    refs = {str(task.get("focus", {}).get("reference", "")) for task in tasks}
+    found = [store.read("Encounter", ref.removeprefix("Encounter/")) for ref in sorted(refs)]
+    return [one for one in found if one is not None]
+
+
 def _quiet(store: Store, now: datetime, desk: Desk, stored: Stored) -> bool:
     """Whether a stay asks for nothing: never told of, and nothing new of a member of ours."""
+    if _kind(stored) != "Encounter":
+        return not _stays(store, stored)
     if store.outbox.of_stay(_uid(stored)):
         return False
     try:
@@ -52,6 +64,10 @@ def _quiet(store: Store, now: datetime, desk: Desk, stored: Stored) -> bool:
         return not any(_young(case, one) for one in _happened(case)) or case.member() is None
     except _UNREADABLE:
         return False
+
+
+def _kind(stored: Stored) -> str:
+    return str(stored.resource["resourceType"])
 
 
 def _uid(stored: Stored) -> str:

@@ -139,6 +139,7 @@ class Work:
         self.news: list[str] = []  # fields in which the unit at hand says something else
         self.settled: set[str] = set()  # references of whom more is known to be one, or two
         self._resources: dict[int, bulk.Row] = {}
+        self._deaths: set[int] = set()  # row numbers of people who died, or did not after all
         self._versions: list[bulk.Row] = []
         self._contributions: dict[tuple[int, str], State] = {}
         self._terms = _Net()
@@ -243,9 +244,12 @@ class Work:
     def save(self, state: State, content: Resource, now: str, deleted: bool = False) -> Stored:
         """Make `content` the next version of a resource."""
         gone, come = difference(state.kind, state.content, content)
+        died_before = _died(state.content)
         state.version, state.deleted, state.content = state.version + 1, deleted, content
         if state.kind == alike.KIND:
             self.alike.saved(state.id, (value for param, value, _ in come if param == alike.PARAM))
+            if died_before != _died(content):
+                self._deaths.add(state.rid)
         self._terms.change(
             {(*term, state.rid) for term in self._either_way(state.kind, gone)},
             {(*term, state.rid) for term in self._numbered(state.kind, come)},
@@ -293,7 +297,8 @@ class Work:
         self.broken = True  # until all is sent: half of it must not be committed
         bulk.upsert(run, schema.resource, list(self._resources.values()))
         bulk.insert(run, schema.version, self._versions)
-        changed = [(r[0], r[3]) for r in self._resources.values() if r[1] in schema.WATCHED]
+        rows = self._resources.values()
+        changed = [(r[0], r[3]) for r in rows if r[1] in schema.WATCHED or r[0] in self._deaths]
         bulk.upsert(run, schema.change, changed)
         bulk.upsert(run, schema.contribution, self._packed())
         bulk.delete(run, schema.term, sorted(self._terms.gone))
@@ -304,7 +309,7 @@ class Work:
         self.merged.flush()
         self.ledger.flush()
         for sent in (self._resources, self._contributions, self._named, self._unnamed,
-                     self._versions):  # fmt: skip
+                     self._versions, self._deaths):  # fmt: skip
             sent.clear()
         self._terms, self.broken = _Net(), False
 
@@ -314,6 +319,11 @@ class Work:
             (rid, source, state.packed(source, dialect))
             for (rid, source), state in self._contributions.items()
         ]
+
+
+def _died(person: Resource) -> bool:
+    """Whether a Patient is known to have died (HL7 v2 PID-29, PID-30)."""
+    return bool(person.get("deceasedDateTime") or person.get("deceasedBoolean"))
 
 
 def identity_of(kind: str, system: str, value: str) -> Identity:

@@ -298,6 +298,19 @@ def test_whose_death_is_known_otherwise_needs_nothing_either(store, death) -> No
     assert set(work(store).values()) == {"requested"} and len(work(store)) == 4
 
 
+@pytest.mark.parametrize("death", [{"deceasedDateTime": END}, {"deceasedBoolean": True}])
+def test_a_death_told_alone_ends_the_work(store, death) -> None:
+    """An A31 after the stay: nothing else of the stay changes."""
+    step(store, stay())
+    step(store, stay("finished"))
+    store.put(patient(**death), stamp())
+    assert step(store) == []
+    assert set(work(store).values()) == {"cancelled"} and len(work(store)) == 4
+    store.put(patient(), stamp())
+    assert step(store) == [] and set(work(store).values()) == {"requested"}
+    assert store.outbox.changed(9) == []
+
+
 def test_an_emergency_visit_needs_a_follow_up_only(store) -> None:
     assert step(store, stay("finished", "EMER")) == ["new admit", "new discharge"]
     assert work(store) == {"follow-up": "requested"}
