@@ -12,7 +12,7 @@ from adapter.outcome import Outcome
 from adapter.record import Entry, Resource
 from adapter.store import alike, held, linking, merging, schema, units
 from adapter.store.arrivals import arrival
-from adapter.store.doubts import Find, Judges
+from adapter.store.doubts import Find, Judges, Unresolved
 from adapter.store.ledger import Entered
 from adapter.store.protocol import NEW, REFUSE, Receipt, Stored
 from adapter.store.reads import referred
@@ -94,9 +94,10 @@ def _again(work: Work, unit: int, now: str, namespace: UUID, judges: Judges) -> 
         return same
 
     try:
-        return units.commit(work, one, namespace, judges._replace(same_person=known), found.answers)
-    except _Nobody:
+        units.judged(work, one, namespace, judges._replace(same_person=known), found.answers)
+    except (Unresolved, _Nobody):  # nothing was written: it waits as it is
         return None
+    return units.commit(work, one, namespace, judges, found.answers)
 
 
 class _Nobody(Exception):

@@ -58,7 +58,7 @@ def commit(
         text = "the sender's number for this message came before with other content"
         return _not_taken(work, one, Unresolved(Issue("error", "key-reused", text)))
     try:
-        meant = _meant(work, one, namespace, judges, answers)
+        meant = judged(work, one, namespace, judges, answers)
     except Unresolved as error:
         return _not_taken(work, one, error, answers)
     number = _enter(work, one, "stored", one.outcome.issues)
@@ -72,7 +72,7 @@ def commit(
     return Receipt("stored", number, dict(ids), changed, news=news)
 
 
-class _Meant(NamedTuple):
+class Meant(NamedTuple):
     """Who and what a unit is about: ids, people to unlink and to merge, what each entry says.
 
     `moves_on`  it makes one of two, or gives numbers or stays to another
@@ -85,7 +85,7 @@ class _Meant(NamedTuple):
     moves_on: bool
 
 
-def _meant(work: Work, one: Arrival, namespace: UUID, judges: Judges, answers: Answers) -> _Meant:
+def judged(work: Work, one: Arrival, namespace: UUID, judges: Judges, answers: Answers) -> Meant:
     """Judge a unit; nothing is written. Raises Unresolved where it is not sure."""
     wishes = asked(one, work.ledger.line(one.mark), answers)
     entries, event = one.outcome.entries, one.outcome.event
@@ -93,10 +93,10 @@ def _meant(work: Work, one: Arrival, namespace: UUID, judges: Judges, answers: A
     couples = _couples(work, one, resolver, answers)
     pairs = merging.pairs(work, one.outcome, resolver, judges, answers)
     real = [told(resolver.undisputed(entry), event, resolver.target) for entry in entries]
-    return _Meant(resolver, couples, pairs, real, wishes.moves_on)
+    return Meant(resolver, couples, pairs, real, wishes.moves_on)
 
 
-def _carried_out(work: Work, one: Arrival, meant: _Meant, number: int) -> list[str]:
+def _carried_out(work: Work, one: Arrival, meant: Meant, number: int) -> list[str]:
     """Let a unit be true. Returns the references whose version went up, some more than once."""
     resolver, stamp = meant.resolver, one.stamp._replace(unit=number)
     telling = merging.Telling(stamp, one.mark[1], one.now)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 
+from adapter.store import schema
 from tests.store.made import CIN, patient, unit
 from tests.store.messages import NOW, contents, converted, message, pid, pv1
 
@@ -184,6 +186,20 @@ def test_a_merge_settles_what_waits_for_both(store) -> None:
     (stay,) = store.each("Encounter")
     (survivor,) = (one["id"] for one in store.each("Patient") if one.get("active") is not False)
     assert stay["subject"]["reference"] == f"Patient/{survivor}"
+
+
+def test_who_decided_before_is_kept(store) -> None:
+    """Of a message that waits for another doubt by now, while others are judged again."""
+    known = [odette(store), tess(store)]
+    load(store, message("A17", 9, *TWO["A17"]), message("A08", 9, pid("M3", **TESS), pv1()))
+    first, _ = store.waiting()
+    assert store.decide(first.unit, known[0], WHO, NOW).status == "review"
+    store.judge_again(NOW)
+    load(store, message("A40", 10, pid("M5", **TESS), "MRG|M6^^^MERCY^MR"))
+    query = select(schema.review.c.decision, schema.review.c.who)
+    with store._reading() as connection:
+        rows = connection.execute(query.where(schema.review.c.unit == first.unit)).all()
+    assert rows == [(known[0], WHO)]
 
 
 def test_a_number_used_again_waits_on(store) -> None:
