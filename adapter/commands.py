@@ -389,7 +389,7 @@ def watch(options: Namespace) -> int:
 
     _known_names(options)
     house = open_pipeline(options)
-    return feed_commands.watch(options, lambda file: _load(house, options, file), say)
+    return feed_commands.watch(house, options, lambda file: _load(house, options, file), say)
 
 
 def demo(options: Namespace) -> int:

@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from adapter import data, logs
+from adapter import alert_commands, data, logs, settings
 from adapter.errors import AdapterError, SettingError
 from adapter.feeds import health as feed_health
 from adapter.feeds import report as feed_report
@@ -151,8 +151,9 @@ def _health(one: feed_health.Health) -> dict[str, object]:
 
 
 @logs.shown()
-def watch(options: Namespace, load: folders.Load, say: Say) -> int:
-    """Load what comes into a folder until Ctrl-C; with `--once` what is there, then end.
+def watch(house: Pipeline, options: Namespace, load: folders.Load, say: Say) -> int:
+    """Load what comes into a folder, and tell care teams of it, until Ctrl-C; with `--once` load
+    what is there, then end.
 
     2 when something could not be fetched or loaded, by our fault. Raises SettingError for a time
     that is none.
@@ -178,7 +179,8 @@ def watch(options: Namespace, load: folders.Load, say: Say) -> int:
                 pass
         return 2 if folder.faults else int(not clean)
     say(f"Watching {options.folder}  (Ctrl-C stops)")
-    folders.watch(folder, load, tell, options.every, fetch)
+    with alert_commands.working(house, settings.read()):
+        folders.watch(folder, load, tell, options.every, fetch)
     return 0
 
 

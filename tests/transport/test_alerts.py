@@ -27,6 +27,7 @@ from adapter.store import SqlStore
 from adapter.store.protocol import Letter
 from adapter.transport import alerts
 from tests.transport.certificates import Authority
+from tests.transport.conftest import message
 from tests.transport.receiver import Receiver, dripping, receiving
 from tests.transport.sender import STAYS
 from tests.unit.test_notices import CIN, patient, roster, stay
@@ -293,8 +294,8 @@ def test_the_worker_lets_nobody_wait_for_another(store, receiver, clock, monkeyp
     ]  # fmt: skip
 
 
-def soon(done: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 4
+def soon(done: Callable[[], bool], seconds: float = 4) -> bool:
+    deadline = time.monotonic() + seconds
     while not done() and time.monotonic() < deadline:
         time.sleep(0.01)
     return done()
@@ -538,6 +539,26 @@ def test_what_waited_is_not_told_to_a_former_team(
     found = [(one.recipient, one.state) for one in store.outbox.letters()]
     assert found == [("sunrise", "withdrawn"), *last]
     assert len(receiver.got) == 1 + (plan == "sunset")
+
+
+def test_a_watched_folder_tells_too(receiver, tmp_path, monkeypatch) -> None:
+    database, folder = f"sqlite:///{tmp_path / 'store.sqlite'}", tmp_path / "in"
+    (tmp_path / "alerts.toml").write_text(f'[[recipient]]\nname = "h"\nurl = "{receiver.url}"\n')
+    monkeypatch.setenv("ECM_ALERTS", str(tmp_path / "alerts.toml"))
+    store = stores.open(database, resolve)
+    for one in (patient("90000077A"), roster("90000077A")):
+        store.put(one, NOW)
+    store.close()
+    folder.mkdir()
+    admitted = datetime.now(UTC).strftime("%Y%m%d%H%M%S").encode() + b"+0000"
+    (folder / "a.hl7").write_bytes(message(77).replace(b"20260705083000-0700", admitted))
+    command = [sys.executable, "-m", "adapter", "--database", database, "watch", "adt", str(folder)]
+    done = subprocess.Popen([*command, "--every", "0.1", "--settle", "0"], cwd=ROOT)
+    try:
+        assert soon(lambda: bool(receiver.got), 60)
+    finally:
+        done.terminate()
+        done.wait()
 
 
 # --- killed
