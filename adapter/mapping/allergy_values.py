@@ -8,12 +8,14 @@ from adapter import terms
 from adapter.constant import opened
 from adapter.mapping.datatypes import V2, alternate, concept, repetitions
 from adapter.mapping.keys import token
+from adapter.mapping.lasting import steady
 from adapter.mapping.parts import HL7, added, also, first, gather, own, part, told
 from adapter.mapping.people import xpn
 from adapter.mapping.registry import builder, converter, datatype
 from adapter.mapping.run import BadValue, Draft, Link, Run, Side
 
 Json = dict[str, Any]
+_SNOMED = "http://snomed.info/sct"
 _INACTIVE = {
     "coding": [
         {
@@ -23,6 +25,30 @@ _INACTIVE = {
         }
     ]
 }
+
+
+@datatype("allergen", 20, but=(15, 16, 18, 19))
+@steady()
+def allergen(run: Run, parts: list[str]) -> Json | None:
+    """AL1-3, IAM-3 CWE; words for "none known" have SNOMED CT's code beside them.
+
+    FHIR R4 AllergyIntolerance.code: that no allergy is known is told by a code, not by an allergen.
+    """
+    item = concept(run, parts, "")
+    if item is not None and (target := _none_known(item)):
+        coding = {"system": target.system, "code": target.code, "display": target.display}
+        gather(item, "coding", [coding])
+    return item
+
+
+def _none_known(item: Json) -> terms.Target | None:
+    """What says that nothing is known: a code, what it is called, or the words without a code."""
+    codings = item.get("coding", ())
+    if any(coding.get("system") == _SNOMED for coding in codings):
+        return None
+    named = [coding[key] for coding in codings for key in ("code", "display") if key in coding]
+    words = [*named, item["text"]] if "text" in item else named
+    return next(filter(None, map(terms.table("no-known-allergy").get, words)), None)
 
 
 @datatype("allergy_source", 3)

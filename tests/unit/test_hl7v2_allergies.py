@@ -116,3 +116,54 @@ def test_what_both_segments_say_of_an_allergy_is_kept() -> None:
     assert (found["onsetDateTime"], found["identifier"][0]["value"]) == ("2020-01-01", "7")
     said = [str(issue.at).partition(" ")[2] for issue in outcome.issues if "IAM" in issue.text]
     assert said == ["AL1"]  # how severe: IAM-4 says otherwise
+
+
+NONE, NO_DRUG = ("716186003", "No known allergy"), ("409137002", "No known drug allergy")
+NO_FOOD = ("429625007", "No known food allergy")
+NO_PLACE = ("428607008", "No known environmental allergy")
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "coded"),
+    [
+        ("NKDA", ["NKDA"], NO_DRUG),
+        ("nka^No Known Allergies", ["nka"], NONE),
+        ("NKA^^MERCYALG", ["NKA"], NONE),
+        ("1^NO KNOWN ALLERGIES^99MERCY", ["1"], NONE),
+        ("^No Known Allergy", [], NONE),
+        ("^^^^^^^^No Known Drug Allergies", [], NO_DRUG),
+        ("^No known medication allergies", [], NO_DRUG),
+        ("NKFA^No Known Food Allergies^L", ["NKFA"], NO_FOOD),
+        ("^No Known Environmental Allergies", [], NO_PLACE),
+        ("716186003^No known allergy^SCT", ["716186003"], None),
+        ("NKA^None^L^716186003^No known allergy^SCT", ["NKA", "716186003"], None),
+        ("^No known allergies but penicillin", [], None),
+        ("OTHER^Cats^L", ["OTHER"], None),
+    ],
+)
+@pytest.mark.parametrize("segment", ["AL1|1|DA|", "IAM|1|DA|"])
+def test_that_none_is_known(
+    segment: str, text: str, before: list[str], coded: tuple[str, str] | None
+) -> None:
+    """A code of SNOMED CT stands behind what the sender wrote, which stays as it came."""
+    (outcome,) = convert.adt(message(1, segment + text))
+    (found,) = [
+        entry.resource["code"]
+        for entry in outcome.entries
+        if entry.resource["resourceType"] == "AllergyIntolerance"
+    ]
+    expected = [("http://snomed.info/sct", *coded)] if coded else []
+    codings = found.get("coding", [])
+    assert [one["code"] for one in codings[: len(before)]] == before
+    more = [(one["system"], one["code"], one["display"]) for one in codings[len(before) :]]
+    assert more == expected
+    assert ("text" in found) == (not before)
+
+
+def test_that_none_is_known_is_said_once() -> None:
+    none = "NKDA^No Known Drug Allergies"
+    raw = message(1, f"AL1|1|DA|{none}", f"IAM|1|DA|{none}||||7^MERCY")
+    assert known(raw) == [("NKDA", "active")]
+    assert known(message(1, "AL1|1|DA|NKDA"), message(2, "IAM|1|DA|NKDA|||D")) == [
+        ("NKDA", "entered-in-error")
+    ]
