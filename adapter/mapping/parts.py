@@ -89,7 +89,7 @@ def told(run: Run, parts: list[str], name: str) -> Json | None:
     (v2-to-FHIR CWE[CodeableConcept]: a concept map is for the codes of its table).
     """
     table = terms.table(name)
-    item = concept(run, parts, table.system)
+    item = concept(run, parts, _default(table, parts[0].strip()))
     codes = item.get("coding", []) if item else []
     if item is None or not codes:
         return item
@@ -106,6 +106,14 @@ def told(run: Run, parts: list[str], name: str) -> Json | None:
         codes = [{k: v for k, v in coding.items() if v}, *codes]
     item.pop("coding")
     return {"coding": codes, **item} if codes else item
+
+
+def _default(table: terms.Table, code: str) -> str:
+    """The system of a code that names none: the table's own, unless it has no such code.
+
+    HL7's tables are a site's to extend (HL7 v2.9 chapter 2.5.3), other code systems are not.
+    """
+    return table.system if table.system.startswith(V2) or table.get(code) else ""
 
 
 def meant(table: terms.Table, coding: Json) -> terms.Target | None:

@@ -73,6 +73,11 @@ def test_where_from(kind: str, text: str, expected: list[str]) -> None:
         ("20^Room 20^L", ["20 local:L"]),
         ("20^Expired^99MERCY", ["exp discharge-disposition", "20 local:99MERCY"]),
         ("01^^HL70023", ["01 v2-0023"]),
+        ("Home or Self Care", ["Home or Self Care "]),  # NUBC has no such code, nor this one
+        ("3^SNF", ["3 "]),
+        ("3^SNF^HL70112", ["3 v2-0112"]),
+        ("99^Elsewhere^NUBC", [f"99 {STATUS}"]),
+        ("AMA^^^20^Expired^NUBC", ["exp discharge-disposition", "AMA ", f"20 {STATUS}"]),
     ],
 )
 def test_where_to(text: str, expected: list[str]) -> None:
