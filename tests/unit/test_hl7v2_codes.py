@@ -183,3 +183,27 @@ def test_what_has_room_for_one_is_told_of_another(segment: str, field: str) -> N
     (outcome,) = convert.adt("\r".join(rows))
     told = [(one.detail, one.at.field) for one in outcome.issues if one.at and one.at.line == 5]
     assert ("unmapped", f"{field}[2]") in told
+
+
+@pytest.mark.parametrize(
+    ("text", "coded", "words"),
+    [
+        ("es", ["es bcp:47"], None),
+        ("SPA", ["es bcp:47"], "SPA"),  # BCP 47 has no three letters where there are two
+        ("spa^Spanish^ISO639-2", ["es bcp:47", "spa local:ISO639-2"], None),
+        ("hmn", ["hmn bcp:47"], None),
+        ("SPANISH", ["es bcp:47"], "SPANISH"),
+        ("UNK", [], "UNK"),
+        ("7", ["7 "], None),  # not BCP 47's
+        ("7^Elvish^L", ["7 local:L"], None),
+    ],
+)
+def test_language(text: str, coded: list[str], words: str | None) -> None:
+    at = "20260710080000-0700"
+    head = f"MSH|^~\\&|ADT|MERCY|HUB|HARBOR|{at}||ADT^A28|N1|P|2.5.1"
+    pid = f"PID|||M1^^^MERCY^MR||QUILLFEATHER^ODETTE||19800517|F|||||||{text}"
+    (outcome,) = convert.adt("\r".join([head, f"EVN|A28|{at}", pid, ""]).encode())
+    (found,) = (e.resource for e in outcome.entries if e.resource["resourceType"] == "Patient")
+    (told,) = (one["language"] for one in found["communication"])
+    assert [one.replace("urn:ietf:", "") for one in codes(told)] == coded
+    assert told.get("text") == words
