@@ -318,6 +318,7 @@ def coding_system(name: str) -> str:
 
 # Where a coding's code, version and system's OID stand in a CWE; display and system come after it.
 _CODINGS = ((0, 6, 13), (3, 7, 16), (9, 12, 19))
+SYSTEMS = (2, 5, 11)  # where a CWE names the systems of its codes
 
 
 def codings(run: Run, parts: list[str], default: str = "") -> list[Json]:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from adapter import terms
 from adapter.constant import opened
-from adapter.mapping.datatypes import coding_system, concept, ei, repetitions
+from adapter.mapping.datatypes import SYSTEMS, coding_system, concept, ei, repetitions
 from adapter.mapping.field_values import linked
 from adapter.mapping.lasting import steady
 from adapter.mapping.parts import also, first, own, part, told
@@ -80,8 +81,25 @@ def episode_diagnosis(run: Run, texts: list[str]) -> None:
 @datatype("method_code", 20, but=(15, 16, 18, 19))
 @steady(2)
 def method_code(run: Run, parts: list[str]) -> Json | None:
-    """DG1-3, PR1-3: a code that names no system is of the coding method (DG1-2, PR1-2; 0053)."""
-    return concept(run, parts, coding_system(own(run, 2).partition("^")[0].strip()))
+    """DG1-3: a code that names no system is of the coding method (DG1-2; table 0053)."""
+    return concept(run, parts, coding_system(_method(run)))
+
+
+@datatype("procedure_code", 20, but=(15, 16, 18, 19))
+@steady(2)
+def procedure_code(run: Run, parts: list[str]) -> Json | None:
+    """PR1-3: the same by PR1-2 (table 0089), where `I10` is ICD-10-PCS."""
+    texts = [_of_procedures(text) if place in SYSTEMS else text for place, text in enumerate(parts)]
+    return concept(run, texts, coding_system(_of_procedures(_method(run))))
+
+
+def _method(run: Run) -> str:
+    return own(run, 2).partition("^")[0].strip()
+
+
+def _of_procedures(name: str) -> str:
+    found = terms.table("procedure-coding-system").get(name.strip())
+    return found.code if found else name
 
 
 @builder("code_words")

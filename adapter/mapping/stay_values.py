@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from adapter import terms
-from adapter.mapping.datatypes import concept
+from adapter.mapping.datatypes import SYSTEMS, concept
 from adapter.mapping.lasting import steady
 from adapter.mapping.parts import own, part, told
 from adapter.mapping.registry import datatype
@@ -14,7 +14,6 @@ from adapter.mapping.run import Run
 Json = dict[str, Any]
 _NUBC = "https://www.nubc.org/CodeSystem/"
 _ORIGIN = f"{_NUBC}PointOfOrigin"
-_SYSTEMS = (2, 5, 11)  # where a CWE names the systems of its codes
 _NEWBORN = frozenset(("N", "4"))  # PV1-4: HL7 table 0007, UB-04 FL 14
 
 
@@ -50,6 +49,6 @@ def admit_source(run: Run, parts: list[str]) -> Json | None:
 def _of_nubc(parts: list[str], system: str) -> list[str]:
     """A CWE in which `NUBC` is one of NUBC's code systems: which one, only the field tells."""
     return [
-        f"{_NUBC}{system}" if place in _SYSTEMS and text.strip().upper() == "NUBC" else text
+        f"{_NUBC}{system}" if place in SYSTEMS and text.strip().upper() == "NUBC" else text
         for place, text in enumerate(parts)
     ]

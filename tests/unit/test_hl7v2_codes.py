@@ -207,3 +207,30 @@ def test_language(text: str, coded: list[str], words: str | None) -> None:
     (told,) = (one["language"] for one in found["communication"])
     assert [one.replace("urn:ietf:", "") for one in codes(told)] == coded
     assert told.get("text") == words
+
+
+PCS, CM = "www.cms.gov/Medicare/Coding/ICD10", "hl7.org/fhir/sid/icd-10-cm"
+
+
+@pytest.mark.parametrize(
+    ("method", "text", "expected"),
+    [
+        ("I10", "0DTJ4ZZ^Resection of appendix", f"0DTJ4ZZ {PCS}"),
+        ("", "0DTJ4ZZ^Resection of appendix^I10", f"0DTJ4ZZ {PCS}"),
+        ("ICD-10", "0DTJ4ZZ", f"0DTJ4ZZ {PCS}"),
+        ("", "0DTJ4ZZ^^I10P", f"0DTJ4ZZ {PCS}"),
+        ("C4", "44970", "44970 www.ama-assn.org/go/cpt"),
+        ("ICD-10-CM", "0DTJ4ZZ", f"0DTJ4ZZ {CM}"),  # as it is named
+    ],
+)
+def test_what_was_done(method: str, text: str, expected: str) -> None:
+    at = "20260710080000-0700"
+    head = f"MSH|^~\\&|ADT|MERCY|HUB|HARBOR|{at}||ADT^A04|N1|P|2.5.1"
+    pid, pv1 = "PID|||M1^^^MERCY^MR||QUILLFEATHER^ODETTE||19800517|F", "PV1||O"
+    segments = [head, f"EVN|A04|{at}", pid, pv1, "DG1|1|I10|K35.80|||F", f"PR1|1|{method}|{text}"]
+    (outcome,) = convert.adt("\r".join([*segments, ""]).encode())
+    made = {entry.resource["resourceType"]: entry.resource for entry in outcome.entries}
+    assert [one.replace("http://", "") for one in codes(made["Procedure"]["code"])] == [expected]
+    assert [one.replace("http://", "") for one in codes(made["Condition"]["code"])] == [
+        f"K35.80 {CM}"
+    ]
