@@ -9,7 +9,7 @@ from adapter.constant import opened
 from adapter.mapping.datatypes import V2, alternate, concept, repetitions
 from adapter.mapping.keys import token
 from adapter.mapping.lasting import steady
-from adapter.mapping.parts import HL7, added, also, first, gather, own, part, told
+from adapter.mapping.parts import HL7, added, also, first, gather, oneself, own, part, told
 from adapter.mapping.people import xpn
 from adapter.mapping.registry import builder, converter, datatype
 from adapter.mapping.run import BadValue, Draft, Link, Run, Side
@@ -122,7 +122,7 @@ def recorder(run: Run, parts: list[str]) -> Json | None:
         return None
     if not relation:
         return added(run, "Practitioner", {"name": [name]}, run.feed.source, str(name))
-    if relation in ("SEL", "SELF"):
+    if oneself(relation):
         if draft is not None and patient is not None:
             draft.links.append(Link("recorder", _put_recorder, patient))
         return None

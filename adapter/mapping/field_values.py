@@ -10,6 +10,7 @@ from adapter import terms
 from adapter.mapping.authorities import authority
 from adapter.mapping.datatypes import concept, positive, repetitions
 from adapter.mapping.keys import called
+from adapter.mapping.parts import oneself
 from adapter.mapping.people import xpn
 from adapter.mapping.registry import builder, converter, datatype
 from adapter.mapping.run import BadValue, Draft, Link, Run, Side
@@ -226,7 +227,7 @@ def subscriber(run: Run, parts: list[str]) -> Json | None:
     coverage = run.drafts.get("Coverage")
     name = xpn(run, parts)
     same = not relation and patient is not None and _same_name(name, patient)
-    if same or relation in ("SEL", "18", "SELF", "S"):
+    if same or oneself(relation):
         if coverage is not None and patient is not None:
             coverage.links.append(Link("subscriber", _put_subscriber, patient))
         return None

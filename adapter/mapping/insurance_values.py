@@ -15,13 +15,12 @@ from adapter.mapping.finish import filler
 from adapter.mapping.identifier_types import identifier_type, meant
 from adapter.mapping.lasting import lasting
 from adapter.mapping.named import organization
-from adapter.mapping.parts import HL7, added, also, gather, of, part, reach
+from adapter.mapping.parts import HL7, added, also, gather, of, oneself, part, reach
 from adapter.mapping.people import xad
 from adapter.mapping.registry import builder, datatype
 from adapter.mapping.run import Run
 
 Json = dict[str, Any]
-_SELF = ("", "SEL", "18", "SELF", "S")
 
 # --- IN1
 
@@ -100,7 +99,7 @@ def own_member_number(run: Run, texts: list[str]) -> Json | None:
     IN1-17 must say so: a whole family may have the number of another subscriber.
     """
     facts = run.facts
-    if facts.get("insured", "") not in _SELF[1:]:
+    if not oneself(facts.get("insured", "")):
         return None
     plan = _plan(run.decode(facts.get("payor", "")), run.decode(facts.get("payor-id", "")))
     value = next(repetitions(run, texts), [""])[0].strip() if plan else ""
@@ -154,7 +153,7 @@ def own_cin(run: Run, texts: list[str]) -> list[Json]:
     """
     relation = run.facts.get("insured", "")
     values = [cin_in(text.split("^")[0].strip()) for text in texts]
-    if relation not in _SELF:
+    if relation and not oneself(relation):
         return []
     kind = {"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "MA"}
     display = terms.table("identifier-type").display("MA")

@@ -134,6 +134,12 @@ def meant(table: terms.Table, coding: Json) -> terms.Target | None:
     return target if words and words in map(terms.fold, called) else None
 
 
+def oneself(relation: str) -> bool:
+    """Whether a relationship is to oneself (table 0063, X12 1069); who `S` is nobody says."""
+    target = terms.table("coverage-relationship").get(relation)
+    return target is not None and target.code == "self"
+
+
 def foreign(run: Run, parts: list[str], table: terms.Table) -> tuple[Json, terms.Target | None]:
     """The coding of a code that names its system in CWE.3, and what a table says of it."""
     (coding,) = codings(run, parts[:3], table.system)

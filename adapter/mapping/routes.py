@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from adapter.mapping.datatypes import components
-from adapter.mapping.parts import told
+from adapter.mapping.parts import oneself, told
 from adapter.mapping.records import Compiled
 from adapter.mapping.run import Draft, Link, Run
 from adapter.record import piece
@@ -174,8 +174,8 @@ def _named_other(run: Run, fields: Sequence[str]) -> str:
 
 
 def _guarantor(run: Run, fields: Sequence[str]) -> str:
-    """GT1-11 SEL: the patient pays; the account says so, and nobody is to be written."""
-    if _code(fields, 11) not in ("SEL", "SELF", "18", "S"):
+    """GT1-11 `SEL`: the patient pays; the account says so, and nobody is to be written."""
+    if not oneself(_code(fields, 11)):
         return "GT1"
     account, patient = run.drafts.get("Account"), run.drafts.get("Patient")
     if account is not None and patient is not None:
