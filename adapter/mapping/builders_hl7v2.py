@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from adapter import terms
-from adapter.mapping.datatypes import codings, repetitions
+from adapter.mapping.datatypes import V2, codings, repetitions
 from adapter.mapping.lasting import steady
+from adapter.mapping.parts import part
 from adapter.mapping.registry import builder
 from adapter.mapping.run import Run
 
 Json = dict[str, Any]
 _CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
+_OWN = (f"{V2}0005", f"{V2}0189")
 _NULL = "http://terminology.hl7.org/CodeSystem/v3-NullFlavor"
 
 
@@ -32,7 +34,7 @@ def us_core_ethnicity(run: Run, texts: list[str]) -> Json | None:
 def demographic(run: Run, texts: list[str], name: str, most: int) -> Json | None:
     """The US Core extension of table `race` or `ethnic-group`: categories, details, text.
 
-    A code without a row goes into the text only, and is reported (us-core-race, us-core-23:
+    What has no row goes into the text only, a code is reported (us-core-race, us-core-23:
     unknown stands alone).
     """
     table = terms.table("race" if name == "race" else "ethnic-group")
@@ -40,8 +42,8 @@ def demographic(run: Run, texts: list[str], name: str, most: int) -> Json | None
     words: list[str] = []
     for parts in repetitions(run, texts):
         found = codings(run, parts)
-        for coding in found:
-            target = table.get(coding["code"])
+        for coding in found or [{"code": "", "display": part(parts, 2)}]:
+            target = _meant(table, coding)
             if target is not None and target.code:
                 categories.append(_category(target))
                 words.append(target.display)
@@ -49,6 +51,15 @@ def demographic(run: Run, texts: list[str], name: str, most: int) -> Json | None
         else:
             words.append(_word(run, parts, found))
     return us_core_extension(name, _distinct(categories), [word for word in words if word], most)
+
+
+def _meant(table: terms.Table, coding: Json) -> terms.Target | None:
+    """What a code means, or what it is called: `U` of another list may be Hawaiian."""
+    code, name = coding["code"], coding.get("display", "")
+    words = bool(name) and not table.display(code)
+    if words and coding.get("system", _NULL) not in (_NULL, *_OWN):
+        return table.get(name)
+    return table.get(code) or table.get(name)
 
 
 def _category(target: terms.Target) -> Json:
