@@ -122,12 +122,13 @@ def build_step(file: str, item: Map, rule: Rule) -> Callable[[Run, list[str]], N
 def clear(item: Map, rule: Rule) -> Callable[[Run], None]:
     """The function for a field that asks for deletion (HL7 v2 `""`, chapter 2.5.3.3)."""
     draft_of, path = open_draft(item), cleared(item, rule)
-    element = path.partition("/")[0]
+    element, single, _ = path.partition("/")
+    what = f"{'what it told of ' if single else ''}{item.resource}.{element}"
 
     def run_clear(run: Run) -> None:
         if path:
             draft_of(run).cleared.append(path)
-            run.issue("information", "cleared", f"{item.resource}.{element} is to be deleted")
+            run.issue("information", "cleared", f"{what} is to be deleted")
         else:
             run.issue("information", "unmapped", f"no {item.resource}.{rule.to.root} is deleted")
 

@@ -50,6 +50,13 @@ def test_what_is_deleted_is_named() -> None:
     assert found == "Encounter.meta.security is to be deleted"
 
 
+def test_what_is_deleted_of_a_list_is_named() -> None:
+    """A null in PID-14 leaves the telephones of PID-13, one in PID-9 the names of PID-5."""
+    (outcome,) = convert.adt(message(1, "").replace(b"|19800517|F", b'|19800517|F|""'))
+    (found,) = (one.text for one in outcome.issues if one.detail == "cleared")
+    assert found == "what it told of Patient.name is to be deleted"
+
+
 def test_what_is_neither_is_reported() -> None:
     (outcome,) = convert.adt(message(1, "MAYBE"))
     assert ("flag-format", "PV2-22") in [(i.detail, i.at.field) for i in outcome.issues if i.at]
