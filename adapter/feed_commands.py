@@ -110,7 +110,7 @@ def _listed(title: str, names: Iterable[str]) -> Iterator[str]:
 def _notes(use: feed_report.Use) -> str:
     notes = []
     if use.parts and use.state != "unmapped":
-        notes.append("no rule reads " + ", ".join(sorted(use.parts)))
+        notes.append("not all is written: " + ", ".join(sorted(use.parts)))
     if use.idle and use.state == "mapped":
         notes.append(f"{use.idle} in events that do not read it")
     if use.no_offset:

@@ -49,7 +49,7 @@ class Use:
     `carried`    segments in which it has a value; `of` segments of its name
     `idle`       those of them that their message's event does not read
     `no_offset`  times of day without an offset, read in the zone of the feed
-    `parts`      components that no rule reads
+    `parts`      components, or the field, of which not all is written
     `issues`     findings by slug
     `probes`     messages to try out on whether anything becomes of it, where no rule says so
     """

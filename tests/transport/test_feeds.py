@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -391,6 +392,20 @@ def test_a_field_that_is_read_with_another_is_mapped(write: Write) -> None:
         "ZZZ-1": "unmapped",
     }  # fmt: skip
     assert [str(place) for place in made.of("unmapped")] == ["ZZZ-1"]
+
+
+def test_what_is_withheld_is_not_said_to_be_read_by_no_rule(tmp_path: Path) -> None:
+    """PID-19 has a rule, which carries no social security number unasked."""
+    file = tmp_path / "sample.hl7"
+    file.write_bytes(
+        message(1).replace(b"|19800517|F", b"|19800517|F" + b"|" * 11 + b"000-00-0001")
+    )
+    said: list[str] = []
+    feed_commands.report(
+        Namespace(files=[file], feed="", conformance=False, json=False), said.append
+    )
+    (line,) = (line for line in said if line.startswith("PID-19"))
+    assert line.endswith("mapped   not all is written: PID-19")
 
 
 def test_a_field_that_no_event_reads_is_not_mapped(write: Write) -> None:
