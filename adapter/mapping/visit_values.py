@@ -76,7 +76,8 @@ def occurred(run: Run, text: str) -> str:
 def assigned_location(run: Run, parts: list[str]) -> Json | None:
     """PV1-3: where the patient is, or will be when PV1-2 is P (v2-to-FHIR PV1-3)."""
     place = location(run, parts)
-    planned = own(run, 2).partition("^")[0] == "P"
+    kind = terms.table("patient-class").get(own(run, 2).partition("^")[0].strip())
+    planned = kind is not None and kind.code == "PRENC"
     return {"location": place, "status": "planned" if planned else "active"} if place else None
 
 

@@ -134,10 +134,29 @@ ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
         ("E^^HL70007", "E v2-0007"),
         (f"IMP^inpatient encounter^{ACT}", "IMP v3-ActCode"),
         (f"E^^{ACT}", "E v3-ActCode"),
+        ("IN", "IMP v3-ActCode"),
+        ("ER", "EMER v3-ActCode"),
+        ("Pre-Admit", "PRENC v3-ActCode"),
+        ("Recurring", "R v2-0004"),
     ],
 )
 def test_class(text: str, expected: str) -> None:
     assert codes({"coding": [stay(f2=text)["class"]]}) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("P", "planned"),
+        ("Pre-Admit", "planned"),
+        ("I", "active"),
+        ("ER", "active"),
+        ("Q", "active"),
+    ],
+)
+def test_a_place_before_the_stay_is_planned(text: str, status: str) -> None:
+    (place,) = stay(f2=text, f3="4W^401^B^MERCY")["location"]
+    assert place["status"] == status
 
 
 @pytest.mark.parametrize(
