@@ -22,6 +22,7 @@ _R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Observation."
 
 # Content types by ED.2 or RP.3 (table 0191) and ED.3 or RP.4 (table 0291).
 _KINDS = {"AP": "application", "AU": "audio", "IM": "image", "TEXT": "text", "FT": "text"}
+_UCUM = "http://unitsofmeasure.org"
 _SUBTYPES = {"JPG": "jpeg", "TIF": "tiff", "RTF": "rtf", "": "octet-stream"}
 
 
@@ -33,12 +34,21 @@ def number(text: str) -> Any:
     return decimal(plain)
 
 
-def unit(parts: list[str]) -> Json:
-    """OBX-6: unit, and code and system where it names one (v2-to-FHIR CWE[Quantity])."""
+def unit(run: Run, parts: list[str]) -> Json:
+    """OBX-6: unit, and code and system where it names one (v2-to-FHIR CWE[Quantity]).
+
+    Of two it is the one of UCUM. A code without a system is the unit itself (FHIR R4 qty-3).
+    """
+    if len(parts) > 3 and any(map(str.strip, parts[3:5])):
+        run.issue("information", "unmapped", "only one of two units has an element")
+        if coding_system(part(parts, 3)) != _UCUM == coding_system(part(parts, 6)):
+            parts = parts[3:]
     code, display, system = part(parts, 1), part(parts, 2), part(parts, 3)
     item = {"unit": display or code} if display or code else {}
     if code and system:
         item |= {"system": coding_system(system), "code": " ".join(code.split())}
+    elif code and code != item["unit"]:
+        run.issue("information", "unmapped", "a code without a system, beside the unit's name")
     return item
 
 

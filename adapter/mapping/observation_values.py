@@ -54,7 +54,7 @@ def observed(run: Run, texts: list[str]) -> None:
     if draft is None:
         run.issue("information", "unmapped", "a value of no observation")
         return
-    units = first(also(run, 6, lambda _, parts: unit(parts))) or {}
+    units = first(also(run, 6, unit)) or {}
     if kind == "NA" and len(texts) > 1:
         texts = ["^".join(texts)]
     found = list(_values(run, kind, texts, units))

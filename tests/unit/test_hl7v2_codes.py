@@ -253,3 +253,34 @@ def test_what_was_done(method: str, text: str, expected: str) -> None:
     assert [one.replace("http://", "") for one in codes(made["Condition"]["code"])] == [
         f"K35.80 {CM}"
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "coded", "left"),
+    [
+        ("cm", "cm", None, 0),
+        ("cm^cm", "cm", None, 0),
+        ("cm^centimeter", "centimeter", None, 1),
+        ("cm^centimeter^UCUM", "centimeter", "cm http://unitsofmeasure.org", 0),
+        ("CM^centimeter^L^cm^cm^UCUM", "cm", "cm http://unitsofmeasure.org", 1),
+        ("cm^centimeter^UCUM^CM^^L", "centimeter", "cm http://unitsofmeasure.org", 1),
+        ("^centimeter", "centimeter", None, 0),
+        ("^^UCUM", None, None, 0),
+    ],
+)
+def test_unit(text: str, name: str | None, coded: str | None, left: int) -> None:
+    at = "20260710080000-0700"
+    head = f"MSH|^~\\&|ADT|MERCY|HUB|HARBOR|{at}||ADT^A04|N1|P|2.5.1"
+    pid, pv1 = "PID|||M1^^^MERCY^MR||QUILLFEATHER^ODETTE||19800517|F", "PV1||O"
+    obx = f"OBX|1|NM|8302-2^Body height^LN||160|{text}|||||F"
+    (outcome,) = convert.adt("\r".join([head, f"EVN|A04|{at}", pid, pv1, obx, ""]).encode())
+    made = {entry.resource["resourceType"]: entry.resource for entry in outcome.entries}
+    found = made["Observation"]["valueQuantity"]
+    assert (found.get("unit"), codes({"coding": [found]}) if coded else None) == (
+        name,
+        [coded] if coded else None,
+    )
+    assert ("code" in found) == bool(coded)
+    assert (
+        len([issue for issue in outcome.issues if issue.at and issue.at.field == "OBX-6"]) == left
+    )
