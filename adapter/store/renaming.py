@@ -51,7 +51,8 @@ def one(
     """Whether what has the former number and what has the new one are one.
 
     The new number was told at the time of the change or later only, and both are of one person; two
-    records of a person agree in birth date and family name, and nothing keeps them apart.
+    records of a person agree in birth date and family name, or of one nothing is known but its
+    numbers, and nothing keeps them apart.
     """
     kind = pair.kind
     was, now = work.state(kind, pair.stays), work.state(kind, pair.goes)
@@ -59,10 +60,27 @@ def one(
         return False
     if kind == alike.KIND:
         shared = alike.keys(was.resource) & alike.keys(now.resource)
-        born = any(key.startswith("b ") for key in shared)
+        born = any(key.startswith("b ") for key in shared) or _numbered(was) or _numbered(now)
         return born and not may_merge(was.resource, now.resource, False)
     owners = [_person(work, state.content.get("subject")) for state in (was, now)]
     return bool(owners[0]) and owners[0] == owners[1]
+
+
+def numbered(work: Work, kind: str, uid: str) -> bool:
+    """Whether nothing is known of a person but numbers: MRG told of them, before anything else."""
+    person = work.state(kind, uid) if kind == alike.KIND else None
+    return person is not None and _numbered(person)
+
+
+def _numbered(person: State) -> bool:
+    told = person.content
+    if not told.keys() <= _NUMBERED or told.get("gender", _UNKNOWN) != _UNKNOWN:
+        return False
+    return not any("family" in name or "given" in name for name in told.get("name", ()))
+
+
+_NUMBERED = frozenset(("identifier", "name", "gender", "meta"))
+_UNKNOWN = "unknown"
 
 
 def _began(state: State, since: str) -> bool:

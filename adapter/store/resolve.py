@@ -141,9 +141,9 @@ class Resolver:
         if len(known) > 1 and others:
             here = {self.owner(name, False) for name in others.difference(names)}
             known = [uid for uid in known if uid not in here] or known
-        if len(known) > 1 and entry.urn in self._asked.changes[0]:
-            known = self._renamed(judges, entry, owners, known)
-        uid = self._judged(judges, kind, entry, known) or self._new_id(names[0])
+        if len(known) > 1:
+            known = self._fewer(judges, entry, owners, known)
+        uid = self._who(judges, entry, known) or self._new_id(names[0])
         for name, owner in owners.items():
             if owner and owner == giver:
                 self.taken.append((name, uid))
@@ -248,20 +248,38 @@ class Resolver:
     def _mint_apart(self, stay: Entry, person: str) -> str:
         return _mint(self._namespace, "apart", *stay.identity[0], person)
 
-    def _renamed(
+    def _fewer(
         self, judges: Judges, entry: Entry, owners: Mapping[Identity, str | None], known: list[str]
     ) -> list[str]:
-        """Who has the former number alone, when those who have the new one are the same thing."""
-        former = {uid for name in renaming.former(entry) if (uid := owners.get(name))}
-        if len(former) != 1:
+        """Who has the former number alone, or is known by more than numbers, when all are one."""
+        kind, (changed, since) = entry.resource["resourceType"], self._asked.changes
+        if entry.urn in changed:
+            stay = {uid for name in renaming.former(entry) if (uid := owners.get(name))}
+        else:
+            stay, since = {uid for uid in known if not renaming.numbered(self.work, kind, uid)}, ""
+        joins = [renaming.Join(kind, on, uid) for on in stay for uid in known if uid != on]
+        if len(stay) != 1 or entry.urn in self._losers:
             return known
-        (stays,), kind = former, entry.resource["resourceType"]
-        joins = [renaming.Join(kind, stays, uid) for uid in known if uid != stays]
-        since = self._asked.changes[1]
         if not all(renaming.one(self.work, judges.may_merge, pair, since) for pair in joins):
             return known
-        self.joins += joins
-        return [stays]
+        self.joins += [pair for pair in joins if pair not in self.joins]
+        return [*stay]
+
+    def _who(self, judges: Judges, entry: Entry, known: Sequence[str]) -> str:
+        """The id of what an entry is about, "" for something new. Raises Unresolved.
+
+        Of whom nothing is known but his numbers may be somebody known.
+        """
+        kind = entry.resource["resourceType"]
+        if len(known) != 1 or not renaming.numbered(self.work, kind, known[0]):
+            return self._judged(judges, kind, entry, known)
+        alone = entry.urn in self._losers or entry.urn in self._asked.known
+        uid = self._judged(judges, kind, entry, known if alone else ()) or known[0]
+        pair = renaming.Join(kind, uid, known[0])
+        if uid == known[0] or not renaming.one(self.work, judges.may_merge, pair, ""):
+            return known[0]
+        self.joins.append(pair)
+        return uid
 
     def _giver(self, entry: Entry) -> str:
         """The id of whoever gives an identifier to this entry, "" for nobody."""
