@@ -290,8 +290,12 @@ def _union(kind: str, name: str, live: list[_Says], order: Precedence) -> list[A
     bare = name.removeprefix("meta.")
     if bare == "extension":
         return _extensions(kind, live, order)
-    lists = ((register.value or {})[bare] for _, register in live)
-    return _distinct((item for items in lists for item in items), _KEYS.get(name, _text))
+    items = [item for _, register in live for item in (register.value or {})[bare]]
+    found = _distinct(items, _KEYS.get(name, _text))
+    if name != "identifier":
+        return found
+    old = {_by_value(item) for item in items if item.get("use") == "old"}
+    return [{**one, "use": "old"} if _by_value(one) in old else one for one in found]
 
 
 def _extensions(kind: str, live: list[_Says], order: Precedence) -> list[Any]:

@@ -122,11 +122,14 @@ def work_on(work: Work, reference: Any) -> str:
 def join(work: Work, pair: Pair, unit: Telling) -> list[str]:
     """Carry a merge out, after its entries were taken in. Returns what changed.
 
-    Told again it changes nothing more.
+    Told again it changes nothing more; of two that were one from the start the number is old.
     """
-    if pair.survivor == pair.loser or work.merged.survivor(pair.kind, pair.loser) != pair.loser:
+    if work.merged.survivor(pair.kind, pair.loser) != pair.loser:
         return []
     on = work.state_or_new(pair.kind, pair.survivor)
+    if pair.survivor == pair.loser:
+        _remember(work, on, pair, unit)
+        return [on.ref] if saved(work, on, unit.now) else []
     off = work.state_or_new(pair.kind, pair.loser)
     work.merged.add(pair.kind, pair.loser, pair.survivor, unit.stamp.unit)
     before = off.content
@@ -197,7 +200,7 @@ def _remember(work: Work, on: State, pair: Pair, unit: Telling) -> None:
     """The survivor has the loser's identifiers, as old ones, and leads to it."""
     source = f"{unit.source}{_OWN}{pair.loser}"
     said: dict[str, Any] = {"identifier": pair.told.resource.get("identifier", [])}
-    if pair.kind == "Patient":
+    if pair.kind == "Patient" and pair.loser != pair.survivor:
         other = {"reference": f"{pair.kind}/{pair.loser}"}
         said["link"] = [{"other": other, "type": "replaces"}]
     registers = {n: Register(unit.stamp, {n: value}) for n, value in said.items() if value}

@@ -117,6 +117,20 @@ def test_nobody_becomes_another_member_by_a_number_alone() -> None:
     assert waits == 0 and sum('"resourceType": "Patient"' in row for row in rows) == 2
 
 
+@pytest.mark.parametrize("kind", ["^MR", ""], ids=["typed", "no type"])
+@pytest.mark.parametrize("mine", [member, pid], ids=["a member", "no member"])
+def test_the_number_that_a_merge_ends_is_an_old_one(kind, mine) -> None:
+    """Though MRG-1 gives no type, or the two have been one by the member number from the start."""
+    some = [
+        message("A08", 7, mine("M1"), pv1()),
+        message("A40", 11, mine("M2"), mrg("M1", kind=kind)),
+        message("A08", 13, mine("M1"), pv1()),
+    ]
+    (found,) = (json.loads(row) for row in _ends_alike(some) if "birthDate" in row)
+    used = {row["value"]: (row.get("use"), "type" in row) for row in found["identifier"]}
+    assert (used["M1"], used["M2"]) == (("old", True), (None, True))
+
+
 def _ends_alike(story: list[bytes], roster: Sequence[Made] = ()) -> list[str]:
     found = [told(*order, roster=roster) for order in itertools.permutations(story)]
     assert all(one == (0, found[0][1]) for one in found)
