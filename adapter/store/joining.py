@@ -106,5 +106,7 @@ def _twins(work: Work, on: State, before: set[tuple[str, str]]) -> list[Join]:
 
 def _words(work: Work, kind: str, uid: str) -> str:
     state = work.state(kind, uid)
-    gone = state is None or state.deleted
-    return uid if gone or state is None else kind + json.dumps(state.content, sort_keys=True)
+    if state is None or state.deleted:
+        return uid
+    said = {name: value for name, value in state.content.items() if name != lists.ended(kind)}
+    return kind + json.dumps(said, sort_keys=True)

@@ -91,6 +91,11 @@ def _value(register: Register) -> dict[str, Any]:
     return register.value or {}
 
 
+def ended(kind: str) -> str:
+    """The element by which a resource of a list is withdrawn, `""` for what is in no list."""
+    return _WITHDRAWN[kind][0] if kind in _WITHDRAWN else ""
+
+
 def withdrawal(work: Work, ref: str, source: str, stamp: Stamp) -> Contribution:
     """What withdraws a resource; nothing when its sender has said nothing newer of it since.
 

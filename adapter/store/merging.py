@@ -143,16 +143,27 @@ def join(work: Work, pair: Pair, unit: Telling) -> list[str]:
 
 
 def gone_on(work: Work, outcome: Outcome, resolver: Resolver, unit: Telling) -> list[str]:
-    """Remember whose stays were that go to another; lead on what comes late of such a stay.
+    """Remember whose stays were that go to another; lead on what comes late of any such stay.
 
-    Returns what changed.
+    A stay is of whom the newest word tells it, and so is what belongs to it. Returns what changed.
     """
     for stay, whose in outcome.moves:
         kind, _, uid = resolver.ids[stay].partition("/")
         before = resolver.ids[whose].partition("/")[2]
         moving.keep(work, work.state_or_new(kind, uid), unit.source, before, unit.stamp)
-    late = ((stay, (was, now)) for stay, was, now in resolver.late)
+    late = list(_late(work, resolver))
     return [ref for stay, lead in late for ref in repointed(work, lead, stay, unit.now)]
+
+
+def _late(work: Work, resolver: Resolver) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The stays that are another's by a newer word: whose they are told of, and whose they are."""
+    for person, stays in resolver.stays.items():
+        told = resolver.ids.get(person, "")
+        for stay in stays if told else ():
+            state = work.state(*resolver.ids[stay.urn].split("/"))
+            now = state.content.get("subject", {}).get("reference", "") if state else ""
+            if state is not None and now not in ("", told):
+                yield state.ref, (told, now)
 
 
 def _given_up(off: State, unit: Telling) -> Iterator[tuple[str, Contribution]]:

@@ -27,10 +27,10 @@ def had(work: Work, stay: State, whose: str, order: tuple[str, str]) -> bool:
 
 
 def people(work: Work, stay: State) -> list[str]:
-    """The ids of all whose a stay was and is, none of one that never went to another."""
+    """The ids of all whose a stay was, as far as a move told it, and is."""
     before = {uid for uid, _ in _before(work, stay)}
     subject = stay.content.get("subject", {}).get("reference", "")
-    return sorted({*before, _survivor(work, subject.partition("/")[2])}) if before else []
+    return sorted({*before, _survivor(work, subject.partition("/")[2])})
 
 
 def _before(work: Work, stay: State) -> Iterator[tuple[str, Stamp]]:

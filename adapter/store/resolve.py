@@ -64,14 +64,13 @@ class Resolver:
             hints = work.memory.hints
             self.ids = {entry.urn: hints[entry.urn] for entry in entries if entry.urn in hints}
         self.joins: list[renaming.Join] = []  # what turns out to be one
-        self.late: list[tuple[str, str, str]] = []  # a stay, who had it then, whose it is now
         self.taken: list[tuple[Identity, str]] = []  # identifiers that move to another
         self._asked = asked or Asked()
         self._entries = {entry.urn: entry for entry in entries}
-        self._stays: dict[str, list[Entry]] = {}  # by the urn of whom they are told
+        self.stays: dict[str, list[Entry]] = {}  # by the urn of whom they are told
         for entry in entries:
             if entry.resource["resourceType"] == _STAY:
-                self._stays.setdefault(_subject(entry.resource), []).append(entry)
+                self.stays.setdefault(_subject(entry.resource), []).append(entry)
         self._partners: dict[str, list[str]] = {}  # whom an entry becomes one with
         for pair in self._asked.merges:
             for one, other in (pair, pair[::-1]):
@@ -193,23 +192,20 @@ class Resolver:
 
         A visit number may be given twice, or be `1`: one person's stay is not told to another.
         """
-        for stay in self._stays.get(entry.urn, ()):
+        for stay in self.stays.get(entry.urn, ()):
             other = self._whose(stay)
             if not other or other == uid:
                 continue
             if self.work.state(_STAY, self._mint_apart(stay, uid)) is not None:
                 self._apart.add(stay.urn)
-            elif not self._late(stay, uid, other):
+            elif not self._had(stay, uid):
                 uid = self._moved(judges, entry, stay, (uid, other))
         return uid
 
-    def _late(self, stay: Entry, uid: str, other: str) -> bool:
-        """Whether a stay went from the one to the other after this was told."""
+    def _had(self, stay: Entry, uid: str) -> bool:
+        """Whether a stay was someone's when this was told, and went to another later."""
         known = self._stored(stay)
-        if known is None or not moving.had(self.work, known, uid, self._asked.order):
-            return False
-        self.late.append((known.ref, f"{alike.KIND}/{uid}", f"{alike.KIND}/{other}"))
-        return True
+        return known is not None and moving.had(self.work, known, uid, self._asked.order)
 
     def _moved(self, judges: Judges, entry: Entry, stay: Entry, people: tuple[str, str]) -> str:
         """Whose the stay is that the one has here, and the other in the store."""
@@ -370,7 +366,7 @@ class Resolver:
             if part not in self._entries:
                 continue
             owner, _, uid = parts[place].partition("/")
-            had = (self._stored(stay) for stay in self._stays.get(part, ()) if stay.urn in key)
+            had = (self._stored(stay) for stay in self.stays.get(part, ()) if stay.urn in key)
             others = [
                 who for stay in had if stay is not None for who in moving.people(self.work, stay)
             ]

@@ -17,7 +17,7 @@ from adapter.program.encounters import replay
 from tests.store.made import CIN, Made, patient, unit
 from tests.store.messages import NOW, converted, message, pid, pv1
 
-KINDS = ("Patient", "Encounter", "Account", "Condition")
+KINDS = ("Patient", "Encounter", "Account", "Condition", "RelatedPerson")
 TESS = {"name": "MARROWBY^TESS", "born": "19551102"}
 
 HOME = {"f11": "2 HARBOR LN^^DAVIS^CA^95616", "f13": "^PRN^PH^^1^530^5550102"}
@@ -129,6 +129,35 @@ def test_the_number_that_a_merge_ends_is_an_old_one(kind, mine) -> None:
     (found,) = (json.loads(row) for row in _ends_alike(some) if "birthDate" in row)
     used = {row["value"]: (row.get("use"), "type" in row) for row in found["identifier"]}
     assert (used["M1"], used["M2"]) == (("old", True), (None, True))
+
+
+DG1 = "DG1|1||I10^Hypertension^I10|||A"
+JUNE, TOBIAS = "NK1|1|HARBORLIGHT^JUNE|PAR", "NK1|1|HARBORLIGHT^TOBIAS|SPO"
+
+
+@pytest.mark.parametrize(
+    ("again", "last"),
+    [((), ()), ((DG1,), ()), ((), (message("A08", 16, pid("M1"), pv1(), DG1),))],
+    ids=["told once", "told of both", "told again of the first"],
+)
+def test_what_belongs_to_a_stay_is_of_whom_the_newest_word_tells_it(again, last) -> None:
+    """Two records of one person, whose merge nobody has told yet."""
+    first = message("A01", 7, pid("M1"), pv1(), DG1)
+    rows = _ends_alike([first, message("A03", 14, pid("N2"), pv1(), *again), *last])
+    whose = "M1" if last else "N2"
+    assert len(rows) == 4 and all("birthDate" in row or f"-> {whose}" in row for row in rows)
+
+
+def test_a_relative_whom_one_of_two_lists_left_out_is_one_relative() -> None:
+    some = [
+        message("A01", 6, pid("M1"), JUNE, pv1()),
+        message("A08", 8, pid("M1"), TOBIAS, pv1()),
+        message("A47", 11, pid("N5"), mrg("M1")),
+        message("A31", 12, pid("N5"), JUNE),
+    ]
+    rows = [row for row in _ends_alike(some) if '"RelatedPerson"' in row]
+    found = {("JUNE" in row, '"active": true' in row) for row in rows}
+    assert len(rows) == 2 and found == {(True, True), (False, False)}
 
 
 def _ends_alike(story: list[bytes], roster: Sequence[Made] = ()) -> list[str]:
