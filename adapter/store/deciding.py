@@ -59,11 +59,14 @@ def decide(work: Work, by: Decision, namespace: UUID, judges: Judges) -> Receipt
 def settle(work: Work, now: str, namespace: UUID, judges: Judges) -> list[Receipt]:
     """Judge anew what waits about those of whom more is known now: what is stored for that."""
     stored = []
-    while work.settled:
-        people = {ref.partition("/")[2] for ref in work.settled}
-        work.settled.clear()
+    while work.settled or work.linked:
         work.flush()
-        stored += again(work, held.about(work.connection, people), now, namespace, judges)
+        people = {ref.partition("/")[2] for ref in work.settled}
+        found = held.about(work.connection, people) if people else []
+        found += held.of_event(work.connection, linking.EVENT) if work.linked else []
+        work.settled.clear()
+        work.linked = False
+        stored += again(work, dict.fromkeys(found), now, namespace, judges)
     return stored
 
 

@@ -44,6 +44,14 @@ def about(connection: Connection, people: AbstractSet[str]) -> list[int]:
     return [unit for unit, text in rows if any(one.id in people for one in _candidates(text))]
 
 
+def of_event(connection: Connection, event: str) -> list[int]:
+    """The messages of an event that wait, in order of arrival."""
+    told = _REVIEW.c.outcome.contains(f'"event":"{event}"')
+    return [
+        unit for (unit,) in connection.execute(_WAITING.with_only_columns(_UNIT.c.id).where(told))
+    ]
+
+
 class Kept(NamedTuple):
     """A unit that waits: as it was converted, its bytes, and what was answered of which doubt.
 

@@ -17,16 +17,21 @@ from adapter.store.said import Told
 from adapter.store.work import State, Work
 
 OWNED = "owned"  # the doubt whether a link may be taken back that somebody else told
-_EVENT, _LINKS = "A37", "A24"
+EVENT, _LINKS = "A37", "A24"
 _TYPE = "seealso"
 Couple = tuple[str, str]  # ids of two people
 
 
 def people(outcome: Outcome) -> tuple[str, ...]:
     """The urns of those whom a unit unlinks, () for a unit that does not."""
-    if outcome.event != _EVENT:
+    if outcome.event != EVENT:
         return ()
     return tuple(e.urn for e in outcome.entries if e.resource["resourceType"] == alike.KIND)
+
+
+def links(outcome: Outcome) -> bool:
+    """Whether a unit tells that two people are linked."""
+    return outcome.event == _LINKS
 
 
 def couples(outcome: Outcome, resolver: Resolver) -> list[Couple]:

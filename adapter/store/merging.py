@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select
 
-from adapter.issues import Doubt, Issue
+from adapter.issues import Candidate, Doubt, Issue
 from adapter.outcome import Outcome
 from adapter.record import Entry, piece
 from adapter.store import linking, lists, movements, moving, schema
@@ -106,7 +106,8 @@ def _judged(work: Work, judges: Judges, pair: Pair) -> None:
     subjects = {work_on(work, state.content.get("subject")) for state in (on, off)} - {""}
     if len(subjects) > 1:
         text = "a merge of what belongs to two people"
-        raise Unresolved(Issue("error", "identity-conflict", text))
+        people = [Candidate(ref.partition("/")[2], 0, (), ()) for ref in sorted(subjects)]
+        raise Unresolved(Issue("error", "identity-conflict", text), people)
     doubt: Doubt | None = judges.may_merge(on.resource, off.resource, False)
     if doubt is not None:
         raise Unresolved(doubt.issue, doubt.candidates)

@@ -68,6 +68,7 @@ def commit(
     changed = tuple(dict.fromkeys(_carried_out(work, one, meant, number)))
     if meant.moves_on:
         work.settled.update(ids.values())
+    work.linked = work.linked or linking.links(one.outcome)
     news = tuple(dict.fromkeys(work.news))
     return Receipt("stored", number, dict(ids), changed, news=news)
 

@@ -138,6 +138,7 @@ class Work:
         self._owners: dict[Identity, str | None] = {}
         self.news: list[str] = []  # fields in which the unit at hand says something else
         self.settled: set[str] = set()  # references of whom more is known to be one, or two
+        self.linked = False  # two people: what takes that back may have come before
         self._resources: dict[int, bulk.Row] = {}
         self._deaths: set[int] = set()  # row numbers of people who died, or did not after all
         self._versions: list[bulk.Row] = []

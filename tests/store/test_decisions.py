@@ -188,6 +188,28 @@ def test_a_merge_settles_what_waits_for_both(store) -> None:
     assert stay["subject"]["reference"] == f"Patient/{survivor}"
 
 
+def test_a_merge_of_people_settles_that_of_their_visits(store) -> None:
+    """HL7 v2.9 chapter 3.3.42: an A42 is of one person's visits, as those are after the A40."""
+    load(store, *(message("A01", 6, pid(f"M{n}"), pv1(visit=f"V{n}")) for n in (1, 2)))
+    visits = message("A42", 10, pid("M1"), "MRG|M1^^^MERCY^MR||||V2^^^MERCY^VN", pv1(visit="V1"))
+    assert [one.status for one in load(store, visits)] == ["review"]
+    load(store, message("A40", 9, pid("M1"), "MRG|M2^^^MERCY^MR"))
+    assert waits(store) == []
+    assert [one["status"] for one in store.each("Encounter") if "partOf" in one] == [
+        "entered-in-error"
+    ]
+
+
+def test_a_link_settles_that_it_was_taken_back(store) -> None:
+    """HL7 v2.9 chapter 3.3.37, of people whom the A37 was the first to tell of."""
+    both = (pid("M1", **ODETTE), pid("M2", **TESS))
+    assert [one.status for one in load(store, message("A37", 9, *both))] == ["review"]
+    load(store, message("A28", 5, both[0]))
+    assert len(waits(store)) == 1 and store.search("Patient").total == 1
+    load(store, message("A24", 7, *both))
+    assert waits(store) == [] and links(store) == []
+
+
 def test_who_decided_before_is_kept(store) -> None:
     """Of a message that waits for another doubt by now, while others are judged again."""
     known = [odette(store), tess(store)]
