@@ -181,6 +181,13 @@ def change_visit(run: Run, groups: Groups) -> None:
 
 def move_patient(run: Run, groups: Groups) -> None:
     """A43: an identifier moves to another person; both go on, and only one has it."""
+    _to_another(run)
+    patient, prior = run.drafts.get("Patient"), run.drafts.get("PriorPatient")
+    if patient is not None and prior is not None:
+        groups.moves.append((patient, prior))
+
+
+def _to_another(run: Run) -> None:
     prior = run.drafts.get("PriorPatient")
     rest = _rest(run.drafts.get("Patient"), prior)
     if prior is None or not rest:
@@ -192,7 +199,7 @@ def move_patient(run: Run, groups: Groups) -> None:
 
 def move_account(run: Run, groups: Groups) -> None:
     """A44: the account belongs to the person of PID now, no longer to that of MRG-1."""
-    move_patient(run, groups)
+    _to_another(run)
     if run.drafts.get("Account") is not None and run.drafts.get("PriorAccount") is not None:
         _change_quietly(run, ("Account", "PriorAccount"))
 

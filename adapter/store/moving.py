@@ -1,11 +1,12 @@
-"""Stays that a sender gave to another person (HL7 v2.9 chapter 3.3.45, A45), and whose they were.
+"""Stays and numbers that a sender gave to another person, and whose they were.
 
-What is told of the one before, as of a time before, is late and no doubt: the stay was theirs.
+HL7 v2.9 chapters 3.3.43 (A43) and 3.3.45 (A45). What is told of the one before, as of a time
+before, is late and no doubt: the stay, or the number, was theirs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from adapter.store import alike
 from adapter.store.fold import merge
@@ -16,7 +17,7 @@ _MARK = "~from "  # begins the name of a register that is no element; whose it w
 
 
 def keep(work: Work, stay: State, source: str, whose: str, stamp: Stamp) -> None:
-    """Remember that a source gave a stay of someone to another."""
+    """Remember that a source gave a stay of someone to another, or a number to this one."""
     merge(stay.contributions, source, {_MARK + whose: Register(stamp, {})})
     work.contributed(stay, source)
 
@@ -24,6 +25,17 @@ def keep(work: Work, stay: State, source: str, whose: str, stamp: Stamp) -> None
 def had(work: Work, stay: State, whose: str, order: tuple[str, str]) -> bool:
     """Whether a stay was someone's until after a time."""
     return any(uid == whose and stamp.order > order for uid, stamp in _before(work, stay))
+
+
+def giver(work: Work, uids: Sequence[str], order: tuple[str, str]) -> str:
+    """Of several people the one who gave a number to each of the others after a time, or `""`."""
+    known = {uid: state for uid in uids if (state := work.state(alike.KIND, uid)) is not None}
+    gave = (
+        uid
+        for uid in uids
+        if all(had(work, one, uid, order) for other, one in known.items() if other != uid)
+    )
+    return next(gave, "")
 
 
 def people(work: Work, stay: State) -> list[str]:

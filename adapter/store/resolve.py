@@ -249,6 +249,10 @@ class Resolver:
     ) -> list[str]:
         """Who has the former number alone, or is known by more than numbers, when all are one."""
         kind, (changed, since) = entry.resource["resourceType"], self._asked.changes
+        gave = moving.giver(self.work, known, self._asked.order) if kind == alike.KIND else ""
+        if gave:
+            self._dispute(entry, owners, gave)
+            return [gave]
         if entry.urn in changed:
             stay = {uid for name in renaming.former(entry) if (uid := owners.get(name))}
         else:
@@ -270,7 +274,8 @@ class Resolver:
         if len(known) != 1 or not renaming.numbered(self.work, kind, known[0]):
             return self._judged(judges, kind, entry, known)
         alone = entry.urn in self._losers or entry.urn in self._asked.known
-        uid = self._judged(judges, kind, entry, known if alone else ()) or known[0]
+        like = () if alone else self._find(entry.resource)
+        uid = self._judged(judges, kind, entry, () if like else known) or known[0]
         pair = renaming.Join(kind, uid, known[0])
         if uid == known[0] or not renaming.one(self.work, judges.may_merge, pair, ""):
             return known[0]

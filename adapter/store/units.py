@@ -126,8 +126,7 @@ def asked(one: Arrival, line: int, answers: Answers = NO_ANSWERS) -> Asked:
     """What a unit asks besides its entries: merges, and identifiers that move (HL7 v2 A43)."""
     moves: dict[str, str] = {}
     if one.outcome.event == "A43":  # each group: who gets it, who had it
-        people = [e.urn for e in one.outcome.entries if e.resource["resourceType"] == alike.KIND]
-        moves = dict(zip(people[::2], people[1::2], strict=False))
+        moves = dict(one.outcome.moves)
     known = frozenset(linking.people(one.outcome))
     changed = renaming.changes(one.outcome), one.stamp.as_of
     moves_on = bool(one.outcome.merges or changed[0]) or one.outcome.event in _MOVES

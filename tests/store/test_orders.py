@@ -160,6 +160,34 @@ def test_a_relative_whom_one_of_two_lists_left_out_is_one_relative() -> None:
     assert len(rows) == 2 and found == {(True, True), (False, False)}
 
 
+def both(number: str, **who: str) -> str:
+    """A person with a number of an exchange, and the record number that was wrongly given."""
+    return pid(f3=f"{number}^^^HIE^PI~M1^^^MERCY^MR", **who)
+
+
+MOVED = message("A43", 12, both("E1"), "MRG|E2^^^HIE^PI")
+
+
+def test_a_number_that_moved_was_the_giver_s_before() -> None:
+    """HL7 v2.9 chapter 3.3.43: what is told of her as of a time before is late, and no doubt."""
+    some = [
+        message("A28", 5, pid(f3="E1^^^HIE^PI")),
+        message("A01", 6, both("E2", **TESS), pv1(), DG1),
+        MOVED,
+        message("A08", 14, both("E1"), pv1(visit="V2")),
+    ]
+    rows = _ends_alike(some)
+    people = {json.loads(row)["name"][0]["family"]: row for row in rows if "birthDate" in row}
+    assert '"M1"' in people["QUILLFEATHER"] and '"M1"' not in people["MARROWBY"]
+    (problem,) = (row for row in rows if '"Condition"' in row)
+    assert "-> E2}" in problem
+
+
+def test_a_number_that_moved_is_no_longer_the_giver_s() -> None:
+    late = message("A01", 14, both("E2", **TESS), pv1())
+    assert told(message("A28", 5, pid(f3="E1^^^HIE^PI")), MOVED, late)[0] == 1
+
+
 def _ends_alike(story: list[bytes], roster: Sequence[Made] = ()) -> list[str]:
     found = [told(*order, roster=roster) for order in itertools.permutations(story)]
     assert all(one == (0, found[0][1]) for one in found)
