@@ -70,13 +70,16 @@ def _stay(content: Resource) -> str:
 
 
 def _led_on(work: Work, stay: str, lead: tuple[str, str], now: str) -> list[str]:
-    """A stay lists its diagnoses, and no index tells which."""
+    """A stay lists its diagnoses, and no index tells which; so do those merged into it."""
     kind, _, uid = stay.partition("/")
-    state = work.state(kind, work.merged.survivor(kind, uid)) if uid else None
-    if state is None or state.deleted:
-        return []
-    merging.lead_on(work, state, *lead)
-    return [state.ref] if merging.saved(work, state, now) else []
+    on = work.merged.survivor(kind, uid) if uid else ""
+    changed = []
+    for one in (on, *work.merged.losers(kind, on)) if on else ():
+        state = work.state(kind, one)
+        if state is not None and not state.deleted:
+            merging.lead_on(work, state, *lead)
+            changed += [state.ref] if merging.saved(work, state, now) else []
+    return changed
 
 
 def _rename(work: Work, off: State, on: State) -> None:

@@ -51,7 +51,12 @@ _REFERENCE = r'"reference": "([^"]+)"'
 
 
 def _led(names: dict[str, str]) -> Any:
-    return lambda found: f"-> {names.get(found[1], found[1].partition('/')[0])}"
+    return lambda found: f"-> {names.get(found[1], _kind(found[1]))}"
+
+
+def _kind(reference: str) -> str:
+    kind = reference.partition("/")[0]
+    return "lost" if kind in KINDS else kind
 
 
 def _lost(row: dict[str, Any]) -> bool:
@@ -146,6 +151,16 @@ def test_what_belongs_to_a_stay_is_of_whom_the_newest_word_tells_it(again, last)
     rows = _ends_alike([first, message("A03", 14, pid("N2"), pv1(), *again), *last])
     whose = "M1" if last else "N2"
     assert len(rows) == 4 and all("birthDate" in row or f"-> {whose}" in row for row in rows)
+
+
+def test_visits_that_become_one_share_their_diagnosis() -> None:
+    """Told of both it is kept once, and the merged visit (HL7 v2.9 chapter 3.3.42) leads to it."""
+    some = [message("A01", n, pid(), pv1(visit=f"V{n}"), DG1) for n in (1, 2)]
+    some.append(message("A42", 11, pid(), mrg("M1", "V2"), pv1(visit="V1")))
+    for order in itertools.permutations(some):
+        waits, rows = told(*order)
+        assert waits == 0 and not any("-> lost" in row for row in rows)
+        assert sum('"resourceType": "Condition"' in row for row in rows) == 1
 
 
 def test_a_relative_whom_one_of_two_lists_left_out_is_one_relative() -> None:
