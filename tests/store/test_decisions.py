@@ -175,13 +175,15 @@ def test_what_is_refused_settles_nothing(store) -> None:
     assert waits(store) == [second.unit]
 
 
-def test_a_merge_settles_what_waits_for_both(store) -> None:
+@pytest.mark.parametrize("together", [False, True])
+def test_a_merge_settles_what_waits_for_both(store, together) -> None:
     for mrn in ("X1", "X2"):
         load(store, message("A28", 6, pid(f3=f"{mrn}^^^MERCY^MR", **ODETTE)))
     both = pid(f3="X1^^^MERCY^MR~X2^^^MERCY^MR", **ODETTE)
-    (receipt,) = load(store, message("A01", 9, both, pv1()))
-    assert receipt.status == "review" and waits(store) == [receipt.unit]
-    load(store, message("A40", 8, pid("X1", **ODETTE), "MRG|X2^^^MERCY^MR"))
+    merge = message("A40", 8, pid("X1", **ODETTE), "MRG|X2^^^MERCY^MR")
+    sent = converted(message("A01", 9, both, pv1()), merge)
+    found = store.commit_all(sent, NOW) if together else [store.commit(*one, NOW) for one in sent]
+    assert [one.status for one in found] == ["review", "stored"]
     assert waits(store) == []
     (stay,) = store.each("Encounter")
     (survivor,) = (one["id"] for one in store.each("Patient") if one.get("active") is not False)
@@ -210,6 +212,16 @@ def test_a_link_settles_that_it_was_taken_back(store) -> None:
     assert waits(store) == [] and links(store) == []
 
 
+@pytest.mark.parametrize("together", [False, True])
+def test_a_new_number_settles_what_came_under_it(store, together) -> None:
+    was, now = "E1^^^HIE^EPI", pid(f3="E5^^^HIE^EPI", **ODETTE)
+    load(store, message("A28", 6, pid(f3=was, **ODETTE)))
+    sent = converted(message("A01", 9, now, pv1()), message("A47", 8, now, f"MRG|{was}"))
+    found = store.commit_all(sent, NOW) if together else [store.commit(*one, NOW) for one in sent]
+    assert [one.status for one in found] == ["review", "stored"]
+    assert waits(store) == [] and store.search("Patient").total == 1
+
+
 def test_who_decided_before_is_kept(store) -> None:
     """Of a message that waits for another doubt by now, while others are judged again."""
     known = [odette(store), tess(store)]
@@ -234,6 +246,23 @@ def test_a_number_used_again_waits_on(store) -> None:
     )
     store.decide(other.unit, known, WHO, NOW)
     assert waits(store) == [again.unit]
+    assert store.judge_again(NOW) == [] and waits(store) == [again.unit]
+
+
+def test_what_is_judged_again_settles_what_came_before_it(store) -> None:
+    who = store.read("Patient", odette(store).removeprefix("Patient/")).resource
+    two = pid(f3="M1^^^MERCY^MR~M2^^^MERCY^MR", **ODETTE)
+    of_second = message("A01", 8, pid("M2", **ODETTE), pv1(visit="V2"))
+    early, late = load(store, of_second, message("A28", 7, two))
+    ((outcome, _),) = converted(message("A28", 7, pid("M1", **ODETTE)))
+    given = outcome.entries[0].resource["identifier"]
+    store.put({**who, "identifier": [*who["identifier"], *given]}, NOW)
+    assert waits(store) == [early.unit, late.unit]
+    found = store.judge_again(NOW)
+    assert [(one.status, one.unit) for one in found] == [
+        ("stored", late.unit), ("stored", early.unit),
+    ]  # fmt: skip
+    assert waits(store) == [] and store.search("Patient").total == 1
 
 
 # --- a visit number of another person's stay

@@ -284,6 +284,18 @@ def test_what_a_plan_said_of_the_loser_is_the_survivor_s(store) -> None:
     assert [one["patient"] for one in store.each("EpisodeOfCare")] == [episode["patient"]]
 
 
+def test_what_a_person_wrote_of_the_loser_fills_what_the_survivor_lacks(store) -> None:
+    load(store, admitted("M1", 6, "V0"), message("A28", 8, pid("M2")))
+    contact = [{"name": {"family": "FERNFIELD"}}]  # of the survivor a message has told another
+    more = {"maritalStatus": {"text": "married"}, "gender": "male", "contact": contact}
+    store.put({**person(store, "M2"), **more}, "2026-07-05T16:00:00Z")
+    load(store, merged("M1", "M2"))
+    survivor, loser = the_two(store)
+    assert survivor["maritalStatus"] == {"text": "married"} and survivor["gender"] == "female"
+    assert [row["name"]["family"] for row in survivor["contact"]] == ["QUILLFEATHER"]
+    assert {name: loser[name] for name in more} == more
+
+
 def test_the_deletion_of_a_record_that_is_left_over_is_not_the_survivor_s() -> None:
     """A29 and A23 by the old number; of whom the number is still, they are."""
     gone = {
