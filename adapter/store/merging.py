@@ -84,8 +84,6 @@ def pairs(
 def _pair(work: Work, resolver: Resolver, judges: Judges | None, on: Entry, off: Entry) -> Pair:
     kind, _, survivor = resolver.ids[on.urn].partition("/")
     loser = resolver.ids[off.urn].partition("/")[2]
-    if set(identities(on)) <= set(identities(off)):
-        raise Unresolved(Issue("error", "contradiction", "a merge of one with itself"))
     direct = {work.owner(name) for name in identities(on)}
     if survivor == loser and survivor not in direct:
         text = "a merge into one that was merged into the other before"

@@ -193,6 +193,17 @@ def test_a_merge_of_nobody_known(store) -> None:
     assert loser["link"][0]["other"]["reference"] == f"Patient/{survivor['id']}"
 
 
+def test_a_survivor_without_a_number_of_his_own(store) -> None:
+    """A driver's licence names nobody; who goes on is for a person to say, and then is so."""
+    load(store, admitted("M2"))
+    (unit,) = converted(message("A40", 12, pid(f3="A1234567^^^CA^DL"), mrg("M2")))
+    receipt = store.commit(*unit, NOW)
+    assert (receipt.status, receipt.issues[-1].detail) == ("review", "identity-unsure")
+    assert store.decide(receipt.unit, "new", "K. Reviewer", NOW).status == "stored"
+    survivor, loser = the_two(store)
+    assert subjects(store) == {f"Patient/{survivor['id']}"} and numbers(loser) == [("M2", "old")]
+
+
 def test_a_chain_is_followed(store) -> None:
     load(store, admitted("M3", 5, "V3"), admitted("M2", 6, "V2"), admitted("M1", 7))
     load(store, merged("M2", "M3", 12), merged("M1", "M2", 13), admitted("M3", 15, "V4"))
@@ -268,7 +279,7 @@ def test_two_members_are_not_merged_without_a_person(store) -> None:
     assert ("M1", "") in numbers(survivor) and ("M2", "old") in numbers(survivor)
 
 
-def test_what_a_plan_said_of_the_loser_is_the_survivor_s(store) -> None:
+def test_what_a_plan_said_of_the_loser_is_the_survivor_s(store, opened) -> None:
     store.commit(*row(1), NOW)
     (member,) = store.each("Patient")
     load(store, message("A01", 6, pid("M2", f3="M2^^^MERCY^MR~90000001A^^^MEDI-CAL^MA"), pv1()))
@@ -282,6 +293,9 @@ def test_what_a_plan_said_of_the_loser_is_the_survivor_s(store) -> None:
     again = store.commit(*row(1, "2 Lantern Row", "2026-08-01T00:00:00Z"), NOW)
     assert f"Patient/{survivor['id']}" in again.changed
     assert [one["patient"] for one in store.each("EpisodeOfCare")] == [episode["patient"]]
+    more = "M2^^^MERCY^MR~E2^^^HIE^EPI"
+    assert load(opened(), message("A40", 13, pid("M1"), f"MRG|{more}")) == ["stored"]
+    assert numbers(the_two(store)[1]) == [("E2", "old"), ("M2", "old")]
 
 
 def test_what_a_person_wrote_of_the_loser_fills_what_the_survivor_lacks(store) -> None:
