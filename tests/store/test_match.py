@@ -88,6 +88,15 @@ def test_twins_share_all_but_a_name(given, gender, known, heard, expected) -> No
     assert (found.issue.detail if isinstance(found, Doubt) else found) == expected
 
 
+def test_a_member_without_a_given_name_is_no_twin() -> None:
+    """Nothing tells the two apart, whoever else has that name."""
+    name = [{"family": "Garcia Lopez", "given": ["Eva"]}]
+    said = patient((CIN, "90000001A"), name=name, gender="male", birthDate="1980-05-17")
+    stored = {**MEMBER, "name": [{"family": "Garcia Lopez"}]}
+    other = {**MEMBER, "id": "p2", "identifier": [], "name": name}
+    assert resolve(said, [stored], lambda person: [stored, other], True) == "p1"
+
+
 @pytest.mark.parametrize(
     ("order", "given", "expected"),
     [
@@ -135,6 +144,44 @@ def test_a_stay_under_two_numbers_of_a_hospital(number, birth, doubt) -> None:
     said = patient(name=MEMBER["name"], birthDate=birth).resource
     found = may_merge({**said, "identifier": [identifier(MRN, number, "MR")]}, stored, True)
     assert (found is not None) == doubt
+
+
+@pytest.mark.parametrize(
+    ("more", "doubt"),
+    [
+        ({}, False),
+        ({"name": [{"family": "Garcia"}]}, False),
+        ({"birthDate": None}, False),
+        ({"birthDate": "1955-11-02"}, True),
+        ({"gender": "male"}, True),
+        ({"name": [{"family": "Garcia Lopez", "given": ["Eva"]}]}, True),
+        ({"name": [{"family": "Marrowby"}]}, True),
+        ({"identifier": [identifier(CIN, "90000002B")]}, True),
+    ],
+)
+def test_the_stay_of_another_person(more, doubt) -> None:
+    said = patient(**{"name": MEMBER["name"], "gender": "female", **more}).resource
+    assert (may_merge(said, MEMBER, True) is not None) == doubt
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({}, None),
+        ({"birthDate": "1955-11-02"}, None),
+        ({"name": [{"family": "Marrowby"}]}, None),
+        ({"name": [{"family": "Marrowby"}], "birthDate": "1955-11-02"}, "identity-unsure"),
+        ({"name": [{"family": "Marrowby"}], "birthDate": None}, None),
+        ({"identifier": [identifier(CIN, "90000002B")]}, "identity-conflict"),
+        ({"identifier": [identifier(MRN, "M2", "MR")]}, None),
+    ],
+)
+def test_what_speaks_against_a_merge(more, expected) -> None:
+    """A sender knows whom it merges, unless the plan or all that is known says otherwise."""
+    said = patient(**{"name": MEMBER["name"], **more}).resource
+    found = may_merge(said, MEMBER)
+    assert (found.issue.detail if found is not None else None) == expected
+    assert found is None or [one.id for one in found.candidates] == ["p1"]
 
 
 @pytest.mark.parametrize("system", [CIN, f"{BASE}/sid/plan-member/sunrise"])

@@ -159,6 +159,16 @@ def test_late_after_one_of_the_two_was_merged(order: tuple[bytes, ...]) -> None:
     assert {row[1] for row in links(*KNOWN, *order)} == {"replaces", "replaced-by"}
 
 
+def test_what_else_a_late_link_tells_is_not_lost() -> None:
+    told = pid("M2") + "|||||^PRN^PH^^1^916^5550101"
+    store = stores.open("sqlite://", resolve, UUID(int=2), 5, replay, may_merge)
+    for raw in (*KNOWN, UNDONE, MERGED, message("A24", 5, pid("M1"), told)):
+        assert [store.commit(one, raw, NOW).status for one in convert.adt(raw)] == ["stored"]
+    (row,) = (one for one in store.each("Patient") if "telecom" in one)
+    assert [link["type"] for link in row["link"]] == ["replaces"]
+    store.close()
+
+
 ELSEWHERE = UNDONE.replace(b"|ADT|MERCY|", b"|ADT|GRACE|")
 ALSO = message("A24", 6, pid("M1"), pid("M2")).replace(b"|ADT|MERCY|", b"|ADT|GRACE|")
 
@@ -174,5 +184,7 @@ def test_who_did_not_tell_of_a_link_does_not_take_it_back() -> None:
     assert links(*known, first, elsewhere, last="review") == both("M1", "M2")
     assert links(*known, first, also, undone, last="review") == both("M1", "M2")
     assert links(*known, elsewhere, first) == both("M1", "M2")
+    later = also.replace(b"202607100600", b"202607100900")  # told again since
+    assert links(*known, first, later, undone) == both("M1", "M2")
     assert links(*known, first, also, elsewhere, last="review", decision="M2") == set()
     assert links(*known, first, elsewhere, last="review", decision="M1") == set()
