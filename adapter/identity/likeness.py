@@ -247,11 +247,17 @@ def known_by_record_number(said: Resource, stored: Resource) -> bool:
 
 
 def only_by_member_number(said: Resource, stored: Resource) -> bool:
-    """Whether what two records share of identifiers are numbers of Medi-Cal or a plan alone."""
-    there = {(system, value) for _, system, value in _identifiers(stored)}
-    shared = [one for one in _identifiers(said) if one[1:] in there]
-    others = {one[1:] for one in shared} - members(said)
-    return bool(shared) and not others
+    """Whether what two records share of identifiers are numbers of Medi-Cal or a plan alone.
+
+    One that may fill a place (`123456789`) is lent more than any other, and no less a number.
+    """
+    there = {(item.get("system"), item.get("value")) for item in stored.get("identifier", ())}
+    told, wanted = said.get("identifier", ()), weights().members
+    shared = (item for item in told if (item.get("system"), item.get("value")) in there)
+    if all(wanted.isdisjoint(_types(item)) for item in shared):
+        return False
+    others = {one[1:] for one in _identifiers(said) if one[1:] in there}
+    return not others - members(said)
 
 
 def _documents(person: Resource) -> frozenset[tuple[str, str]]:

@@ -186,12 +186,13 @@ def test_what_speaks_against_a_merge(more, expected) -> None:
 
 @pytest.mark.parametrize("system", [CIN, f"{BASE}/sid/plan-member/sunrise"])
 @pytest.mark.parametrize("code", ["MR", "PI", ""])
-def test_a_member_number_is_one_whatever_it_is_called(system, code) -> None:
+@pytest.mark.parametrize("value", ["90000001A", "123456789"])
+def test_a_member_number_is_one_whatever_it_is_called(system, code, value) -> None:
     """Its system tells: `$process-message` takes identifiers of any type, or of none."""
-    said = patient((system, "90000001A", code), name=[{"family": "Garcia"}], birthDate="1955-11-02")
+    said = patient((system, value, code), name=[{"family": "Garcia"}], birthDate="1955-11-02")
     if not code:
         del said.resource["identifier"][0]["type"]
-    stored = {**MEMBER, "identifier": [identifier(system, "90000001A")]}
+    stored = {**MEMBER, "identifier": [identifier(system, value)]}
     found = resolve(said, [stored], None, True)
     assert isinstance(found, Doubt) and found.issue.detail == "identity-unsure"
 
