@@ -28,10 +28,12 @@ STORED = {
     ],
 )
 @pytest.mark.parametrize("heard", [True, False])
-def test_by_a_record_number(family, birth, heard, expected) -> None:
+@pytest.mark.parametrize("known", [2, 3])
+def test_by_a_record_number(family, birth, known, heard, expected) -> None:
     """Who gave the number knows whom it names, unless birth date and family name both differ."""
-    said = patient((CIN, "90000001A"), ("urn:m", "7", "MR"), family=family, birthDate=birth)
-    stored = {**STORED, "identifier": said.resource["identifier"]}
+    numbers = (CIN, "90000001A"), ("urn:m", "7", "MR"), ("urn:x", "8", "PI")
+    said = patient(*numbers, family=family, birthDate=birth)
+    stored = {**STORED, "identifier": said.resource["identifier"][:known]}
     found = resolve(said, [stored], None, heard)
     assert (found.issue.detail if isinstance(found, Doubt) else found) == expected
 

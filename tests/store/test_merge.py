@@ -264,6 +264,17 @@ def test_two_groups_of_one_message_stay_apart(store) -> None:
     assert {len(p["link"]) for p in store.each("Patient")} == {1}
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_number_that_another_group_ends_is_the_other_s(store, turned) -> None:
+    """PID-3 of the one group repeats what MRG-1 of the other says."""
+    groups = [(pid(f3="M1^^^MERCY^MR~M2^^^MERCY^MR"), mrg("M5")), (pid("M1"), mrg("M2"))]
+    told = [segment for group in (groups[::-1] if turned else groups) for segment in group]
+    load(store, admitted("M1", 6, "V1"), admitted("M2", 7, "V2"))
+    assert load(store, message("A40", 12, *told)) == ["stored"]
+    assert numbers(person(store, "M1")) == [("M1", ""), ("M2", "old"), ("M5", "old")]
+    assert subjects(store) == {f"Patient/{person(store, 'M1')['id']}"}
+
+
 def test_two_members_are_not_merged_without_a_person(store) -> None:
     """Different Medi-Cal numbers: they are two people for the plan."""
     for hour, mrn, cin in ((6, "M1", "90000001A"), (7, "M2", "90000002B")):

@@ -126,6 +126,13 @@ WEIGHED: list[tuple[str, dict[str, Any], dict[str, Any], int, bool]] = [
     ("two hospitals, one number",
      only("name", "birthDate", identifier=[identifier(SUTTER, "77", "MR")]),
      person(identifier=[identifier(MERCY, "77", "MR")]), 5, False),
+    ("an e-mail of digits is no telephone besides",
+     only("name", "birthDate", telecom=[{"system": "email", "value": "9165550102@mail.example"}]),
+     person(telecom=[{"system": "email", "value": "9165550102@mail.example"}]), 9, True),
+    ("two numbers of an exchange, one licence",
+     only("name", "birthDate", identifier=[identifier("urn:hie", "1", "EPI"),
+     identifier(LICENCE, "D1", "DL")]), person(identifier=[identifier("urn:hie", "2", "EPI"),
+     identifier(LICENCE, "D1", "DL")]), 10, False),
     ("sex is nothing", only("gender"), person(), 0, False),
 ]  # fmt: skip
 
@@ -135,9 +142,8 @@ WEIGHED: list[tuple[str, dict[str, Any], dict[str, Any], int, bool]] = [
     ids=[row[0] for row in WEIGHED],
 )  # fmt: skip
 def test_weights(said, stored, score, certain) -> None:
-    found = likeness(said, stored)
-    assert (found.score, found.certain) == (score, certain)
-    assert likeness(stored, said).score == score
+    both = likeness(said, stored), likeness(stored, said)
+    assert [(found.score, found.certain) for found in both] == [(score, certain)] * 2
 
 
 def test_the_weights_are_those_of_the_guide() -> None:
