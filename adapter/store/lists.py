@@ -84,7 +84,7 @@ def gone(person: State) -> list[tuple[str, str, Stamp]]:
 
 
 def _is_list(name: str, register: Register) -> bool:
-    return name.startswith(MARK) and bool(register.value) and _EVER in _value(register)
+    return name.startswith(MARK) and _EVER in _value(register)
 
 
 def _value(register: Register) -> dict[str, Any]:

@@ -181,6 +181,11 @@ def test_a_reference_may_name_its_target_by_identifier(store) -> None:
         {"entity": {"reference": f"Patient?identifier={CIN}|90000009Z"}}]}  # fmt: skip
     refused = store.commit(*unit(Entry(unknown, urn("other"), key=("roster", "2"))), NOW)
     assert refused.status == "refused"
+    later = patient((CIN, "90000009Z"))
+    both = store.commit(*unit(later, Entry(unknown, urn("both"), key=("roster", "3"))), NOW)
+    assert both.status == "stored"
+    found = store.read("Group", both.ids[urn("both")].removeprefix("Group/")).resource
+    assert found["member"] == [{"entity": {"reference": both.ids[later.urn]}}]
 
 
 def test_an_entry_without_key_keeps_the_id_of_its_urn(store) -> None:

@@ -153,22 +153,26 @@ TESS = "NK1|1|MARROWBY^TESS|PAR"
 
 
 @pytest.mark.parametrize(
-    ("mine", "theirs", "expected"),
+    ("mine", "theirs", "newer", "expected"),
     [
-        ((NK1, IN1, AL1), (NK1, IN1, AL1),
+        ((NK1, IN1, AL1), (NK1, IN1, AL1), "theirs",
          [("AllergyIntolerance", "active"), ("Coverage", "active"), ("RelatedPerson", "True")]),
-        ((NK1,), (TESS,), [("RelatedPerson", "False"), ("RelatedPerson", "True")]),
+        ((NK1,), (TESS,), "theirs", [("RelatedPerson", "False"), ("RelatedPerson", "True")]),
+        ((NK1,), (TESS,), "mine", [("RelatedPerson", "False"), ("RelatedPerson", "True")]),
+        ((NK1, TESS), (NK1,), "theirs", [("RelatedPerson", "False"), ("RelatedPerson", "True")]),
+        ((NK1, TESS), (NK1,), "mine", [("RelatedPerson", "True"), ("RelatedPerson", "True")]),
     ],
-    ids=["alike", "another list"],
+    ids=["alike", "another list", "an older list", "a shorter list", "an older, shorter list"],
 )  # fmt: skip
-def test_two_records_lists_are_one_list_after_their_merge(mine, theirs, expected) -> None:
+def test_two_records_lists_are_one_list_after_their_merge(mine, theirs, newer, expected) -> None:
     """HL7 v2.9 chapter 2.10.4: the newer list takes the place of the other, whoever told it."""
 
     def told(mrn: str, hour: int, rows: tuple[str, ...]) -> bytes:
         before, after = ([r for r in rows if (r[:3] == "NK1") == first] for first in (True, False))
         return message("A01", hour, pid(mrn), *before, pv1(visit=f"V{hour}"), *after)
 
-    some = [told("M1", 6, mine), told("M2", 8, theirs), merged("M1", "M2")]
+    hours = (6, 8) if newer == "theirs" else (8, 6)
+    some = [told("M1", hours[0], mine), told("M2", hours[1], theirs), merged("M1", "M2")]
     for order in itertools.permutations(some):
         store = stores.open("sqlite://", resolve, uuid.UUID(int=3), 5, replay, may_merge)
         assert set(load(store, *order)) == {"stored"}

@@ -267,6 +267,26 @@ def test_what_becomes_of_a_stay(events: list[Movement], expected: str) -> None:
     assert state(*events, *events) == state(*events)
 
 
+def test_each_element_names_the_message_that_made_it_so() -> None:
+    told = [
+        move("A04", 1, cls="E", start=1), move("A06", 2, cls="I", here="W1"),
+        move("A08", 3, cls="I"), move("A03", 4, end=4),
+    ]  # fmt: skip
+    found = {name: (one.by, one.weak) for name, one in replay(told).items()}
+    assert found == {
+        "status": (3, False), "statusHistory": (3, False), "class": (1, False),
+        "classHistory": (1, False), "period": (3, False), "location": (3, False),
+    }  # fmt: skip
+    gaps = replay([move("A08", 3, here="W1")])
+    assert {name: one.weak for name, one in gaps.items()} == {"status": True, "location": False}
+
+
+def test_a_cancel_leaves_the_class_that_was_told_since() -> None:
+    told = [move("A05", 1, cls="P"), move("A01", 2, cls="I"), move("A07", 3, cls="O")]
+    assert state(*told, move("A11", 4))["class"]["code"] == "AMB"
+    assert state(*told[:2], move("A11", 4))["class"]["code"] == "PRENC"
+
+
 def test_an_end_that_no_event_told_leaves_every_place() -> None:
     """Only updates came, one with the end of the stay."""
     told = [move("A08", 2, here="W1", temp="T1", start=1), move("A08", 9, here="W2", end=8)]
