@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from adapter.identity.match import resolve
 from adapter.pipeline import Pipeline
 from adapter.program import frequent, utilization
 from adapter.program.encounters import replay
-from adapter.program.utilization import Usage, months_before, usage
+from adapter.program.utilization import Usage, months_before, rules, stays, usage
 from tests.judges import assert_valid
 from tests.unit.test_notices import NOW, patient, roster, stamp, untimed
 
@@ -149,8 +150,11 @@ WAS_ED = [{"class": {"code": "EMER"}, "period": {"start": "2026-06-01"}}]
 
 def past(*statuses: str) -> list[Json]:
     """What a stay was on the days from 30 May on, the newest first."""
-    days = [{"start": f"2026-05-{30 + n}", "end": f"2026-05-{31 + n}"} for n in range(2)]
-    rows = [{"status": one, "period": day} for one, day in zip(statuses, days, strict=False)]
+    days = ("2026-05-30", "2026-05-31", "2026-06-01")
+    rows = [
+        {"status": one, "period": {"start": start, "end": end}}
+        for one, (start, end) in zip(statuses, pairwise(days), strict=False)
+    ]
     return rows[::-1]
 
 
@@ -158,6 +162,24 @@ def untold(code: str, *statuses: str) -> Json:
     """A stay of which no message told the times."""
     made = stay("", code, statusHistory=past(*statuses))
     return made | {"period": {}}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "days"),
+    [
+        (("in-progress",), ("05-30", "06-01")),
+        (("in-progress", "onleave"), ("05-30", "06-02")),
+        (("in-progress", "planned"), ("05-30", "06-01")),
+        (("planned", "in-progress"), ("05-31", "06-02")),
+        (("planned",), ("05-31", None)),
+    ],
+)
+def test_when_it_was_if_no_message_told_its_times(statuses, days) -> None:
+    """A mere day lasts until the next one."""
+    (found,) = stays([untold("EMER", *statuses)], date(2026, 7, 9), rules())
+    zone = rules().zone
+    told = [one and f"{one.astimezone(zone):%m-%d}" for one in (found.start, found.end)]
+    assert tuple(told) == days
 
 
 @pytest.mark.parametrize(
@@ -230,7 +252,8 @@ def untold(code: str, *statuses: str) -> Json:
         ),
         pytest.param([untold("EMER", "in-progress")], (1, 0), id="a visit at message times"),
         pytest.param([untold("IMP", "planned", "in-progress")], (0, 0), id="planned first"),
-        pytest.param([untold("IMP", "planned", "cancelled")], (0, 0), id="when is not known"),
+        pytest.param([untold("IMP", "planned", "cancelled")], (0, 1), id="called off, and came"),
+        pytest.param([untold("IMP")], (0, 0), id="when is not known"),
         pytest.param(
             [stay("2026-06-01", "IMP", statusHistory=past("planned", "cancelled"))],
             (0, 1),
