@@ -73,6 +73,7 @@ def test_messages_of_a_stay_go_out_in_order(store: SqlStore) -> None:
     first = box.claim(T0, T2, 10)
     assert ids(first) == ["m1", "m3"]
     assert {(one.attempts, one.body) for one in first} == {(1, "{}")}
+    assert [one.attempts for one in box.of_stay("s1")] == [1, 0]
     assert box.claim(T1, T2, 10) == []  # claimed by somebody until T2
     box.settle(first[0]._replace(state="delivered", told=T1))
     assert ids(box.claim(T1, T9, 10)) == ["m2"]
@@ -119,6 +120,26 @@ def test_a_message_without_recipient_waits_for_one(store: SqlStore) -> None:
     assert box.claim(T9, T9, 10) == [] and box.retry(T2) == 0
     assert box.retry(T2, to="harbor") == 1
     assert [one.recipient for one in box.claim(T9, T9, 10)] == ["harbor"]
+
+
+def test_another_takes_what_one_did_not_and_what_nobody_had(store: SqlStore) -> None:
+    box = store.outbox
+    for number, to in enumerate(("bay", "harbor", "")):
+        state = "stopped" if to else "unaddressed"
+        box.post(letter(number, recipient=to, state=state, encounter=f"s{number}"))
+    assert box.retry(T2, "bay", to="quay") == 2
+    assert ids(box.claim(T9, T9, 10, "quay")) == ["m0", "m2"]
+
+
+def test_what_is_given_back_was_never_tried(store: SqlStore) -> None:
+    store.put(STAY, NOW)
+    store.outbox.seen(store.outbox.changed(10))
+    store.outbox.post(letter(1))
+    (claimed,) = store.outbox.claim(T0, T1, 1)
+    store.outbox.give_back(claimed, "left")
+    (found,) = store.outbox.letters("withdrawn")
+    assert (found.attempts, found.fault) == (0, "left")
+    assert [one.resource["id"] for one in store.outbox.changed(10)] == ["s1"]
 
 
 def test_a_message_that_goes_again_names_its_recipient(store: SqlStore) -> None:

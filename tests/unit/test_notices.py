@@ -487,6 +487,7 @@ def test_a_withdrawal_that_failed_does_not_go_again_after_the_news(store) -> Non
     step(store, stay("cancelled"))
     settle(store, "failed")
     assert step(store, stay()) == ["new admit"]
+    assert [one.sense for one in store.outbox.letters("withdrawn")] == ["withdrawal"]
     assert store.outbox.retry(stamp()) == 0
     assert list(map(short, deliver(store))) == ["new admit"]
 
