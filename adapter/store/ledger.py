@@ -7,7 +7,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from adapter import data
+from adapter.issues import Issue
 from adapter.outcome import FEED
+from adapter.record import Location
 from adapter.store import bulk, schema
 from adapter.store.memory import Memory
 from adapter.store.protocol import Status
@@ -57,6 +60,12 @@ class Entered(NamedTuple):
     unit: int
     status: Status
     issues: str
+
+    def doubt(self, at: Location) -> Issue:
+        """Why a unit waits: the last of its issues."""
+        row = data.loads(self.issues)[-1]
+        details = row["details"]
+        return Issue(row["severity"], details["coding"][0]["code"], details["text"], at)
 
 
 class Ledger:

@@ -42,7 +42,15 @@ def commit_all(
     fresh = [one for one in arrivals if one.outcome.ok and not _ended(work, one)]
     _look_up(work, [entry for one in fresh for entry in one.outcome.entries])
     work.know_states(name for one in fresh for name in _likely(work, one, namespace))
-    return [commit(work, one, namespace, judges) for one in arrivals]
+    return [_waiting(work, one) or commit(work, one, namespace, judges) for one in arrivals]
+
+
+def _waiting(work: Work, one: Arrival) -> Receipt | None:
+    """What was told of a message that came before and waits: to send it again changes nothing."""
+    entered = work.ledger.entered(one.mark) if one.outcome.event else None
+    if entered is None or entered.status != "review":
+        return None
+    return Receipt("review", entered.unit, issues=(entered.doubt(one.outcome.unit.at),))
 
 
 def commit(

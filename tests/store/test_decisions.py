@@ -222,6 +222,18 @@ def test_a_new_number_settles_what_came_under_it(store, together) -> None:
     assert waits(store) == [] and store.search("Patient").total == 1
 
 
+def test_a_replay_of_what_waits_changes_nothing(store) -> None:
+    """It gets its first answer: not even somebody new is made, which a person has not said."""
+    known, other = odette(store), message("A01", 8, pid("M2", **ODETTE), pv1(visit="V2"))
+    first, second = load(store, message("A01", 7, pid("M1", **ODETTE), pv1()), other)
+    store.decide(first.unit, known, WHO, NOW)
+    (again,) = load(store, other)
+    assert (again.status, again.unit) == ("review", second.unit)
+    assert again.issues[0].detail == second.issues[0].detail
+    assert again.issues[0].text == second.issues[0].text and again.issues[0].at is not None
+    assert waits(store) == [second.unit] and store.search("Patient").total == 1
+
+
 def test_who_decided_before_is_kept(store) -> None:
     """Of a message that waits for another doubt by now, while others are judged again."""
     known = [odette(store), tess(store)]
