@@ -161,6 +161,8 @@ def fold(kind: str, contributions: Contributions, order: Precedence) -> Resource
         (meta if name.startswith("meta.") else result).update(value)
     if "clinicalStatus" in result and _never_was(result):
         del result["clinicalStatus"]  # R4 con-5, ait-2: by whomever it is said
+    if kind == "Coverage" and "identifier" in result:
+        result["identifier"] = _of_one_member(result["identifier"])
     return _in_order(result, meta)
 
 
@@ -168,6 +170,16 @@ def _never_was(resource: Resource) -> bool:
     """Whether a diagnosis or an allergy was entered in error."""
     codings = resource.get("verificationStatus", {}).get("coding", ())
     return any(coding.get("code") == "entered-in-error" for coding in codings)
+
+
+def _of_one_member(identifiers: list[Any]) -> list[Any]:
+    """A coverage has one member number: his who is believed first (US Core, slice memberid)."""
+    members = [
+        one
+        for one in identifiers
+        if any(coding.get("code") == "MB" for coding in one.get("type", {}).get("coding", ()))
+    ]
+    return [one for one in identifiers if one not in members[1:]] if members[1:] else identifiers
 
 
 def winners(

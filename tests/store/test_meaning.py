@@ -263,6 +263,19 @@ def test_allergies_and_insurances_are_withdrawn_too() -> None:
         assert sorted(row["status"] for row in found["Coverage"]) == ["active", "cancelled"]
 
 
+def test_one_plan_that_two_hospitals_name_is_one_valid_coverage(store) -> None:
+    """Each has its own name for the number; a coverage has one (US Core, slice memberid)."""
+    insured = f"IN1|1|MCAL|X|SUNRISE HEALTH{'|' * 32}SHP123"
+    for number, house in enumerate(("MERCY", "SUTTER")):
+        who = pid(f3=f"M{number}^^^MERCY^MR~90000001A^^^MEDI-CAL^MA")
+        raw = message("A01", 7 + number, who, pv1(visit=f"V{number}"), insured)
+        (made,) = converted(raw.replace(b"MERCY", house.encode()))
+        assert store.commit(*made, NOW).status == "stored"
+    (coverage,) = store.each("Coverage")
+    assert validation.check(coverage) == [] and coverage["subscriberId"] == "SHP123"
+    assert [one["value"] for one in coverage["identifier"]] == ["MCAL", "MCAL", "SHP123"]
+
+
 def test_what_another_sender_says_is_not_withdrawn() -> None:
     store = fresh()
     load(store, message("A31", 5, pid(), "AL1|1|DA|70618^Penicillin^RXNORM"))
