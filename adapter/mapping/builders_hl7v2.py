@@ -13,8 +13,8 @@ from adapter.mapping.run import Run
 
 Json = dict[str, Any]
 _CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
-_OWN = (f"{V2}0005", f"{V2}0189")
 _NULL = "http://terminology.hl7.org/CodeSystem/v3-NullFlavor"
+_OWN = (_NULL, f"{V2}0005", f"{V2}0189")
 
 
 @builder("us_core_race")
@@ -57,7 +57,7 @@ def _meant(table: terms.Table, coding: Json) -> terms.Target | None:
     """What a code means, or what it is called: `U` of another list may be Hawaiian."""
     code, name = coding["code"], coding.get("display", "")
     words = bool(name) and not table.display(code)
-    if words and coding.get("system", _NULL) not in (_NULL, *_OWN):
+    if words and coding.get("system", _NULL) not in _OWN:
         return table.get(name)
     return table.get(code) or table.get(name)
 
