@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    Update,
     and_,
     bindparam,
     exists,
@@ -157,10 +158,10 @@ class SqlOutbox:
         which = select(_STAY.c.rid, _STAY.c.version).where(same)
 
         def write(work: Work) -> None:
+            work.connection.execute(_settled(taken_back))
             rows = work.connection.execute(which).all()
             bulk.upsert(work.connection, _CHANGE, [(rid, version) for rid, version in rows])
 
-        self.settle(taken_back)
         self._write(write)
 
     def postpone(self, recipient: str, until: str) -> None:
@@ -171,11 +172,7 @@ class SqlOutbox:
 
     def settle(self, letter: Letter) -> None:
         """Write down what became of a claimed message: state, attempts, due, told and fault."""
-        names = ("state", "attempts", "due", "told", "fault")
-        fresh = {name: getattr(letter, name) for name in names}
-        undelivered = and_(_TABLE.c.id == letter.id, _TABLE.c.state != "delivered")
-        changed = update(_TABLE).where(undelivered).values(**fresh)
-        self._write(lambda work: work.connection.execute(changed))
+        self._write(lambda work: work.connection.execute(_settled(letter)))
 
     def retry(
         self, now: str, recipient: str = "", to: str = "", address: Address | None = None,
@@ -210,6 +207,13 @@ class SqlOutbox:
     def _letters(self, query: Select[Any]) -> list[Letter]:
         with self._read() as connection:
             return [_letter(row) for row in connection.execute(query.order_by(_TABLE.c.number))]
+
+
+def _settled(letter: Letter) -> Update:
+    """What became of a message, unless it arrived."""
+    names = ("state", "attempts", "due", "told", "fault")
+    undelivered = and_(_TABLE.c.id == letter.id, _TABLE.c.state != "delivered")
+    return update(_TABLE).where(undelivered).values({one: getattr(letter, one) for one in names})
 
 
 _UNIQUE = ("encounter", "event", "at", "revision")

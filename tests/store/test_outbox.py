@@ -142,6 +142,26 @@ def test_what_is_given_back_was_never_tried(store: SqlStore) -> None:
     assert [one.resource["id"] for one in store.outbox.changed(10)] == ["s1"]
 
 
+def test_what_is_given_back_is_looked_at_again_or_waits(store: SqlStore, monkeypatch) -> None:
+    """Both or neither: a message taken back whose stay nobody looks at would be lost."""
+
+    class Broken:
+        def __getattr__(self, name: str) -> None:
+            raise ZeroDivisionError
+
+    store.put(STAY, NOW)
+    store.outbox.seen(store.outbox.changed(10))
+    store.outbox.post(letter(1))
+    (claimed,) = store.outbox.claim(T1, T2, 1)
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr("adapter.store.outbox.bulk", Broken())
+        store.outbox.give_back(claimed, "gone")
+    assert [one.state for one in store.outbox.letters()] == ["waiting"]
+    store.outbox.give_back(claimed, "gone")
+    assert [one.state for one in store.outbox.letters()] == ["withdrawn"]
+    assert len(store.outbox.changed(10)) == 1
+
+
 def test_a_message_that_goes_again_names_its_recipient(store: SqlStore) -> None:
     box = store.outbox
     box.post(letter(1, recipient="bay", state="stopped"))
