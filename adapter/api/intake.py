@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from adapter import logs
 from adapter.api.call import Answer, Server, refuse
 from adapter.api.formats import media_type
 from adapter.api.seams import UnitResult
@@ -15,6 +17,8 @@ from adapter.feeds import answers
 from adapter.feeds.answers import Frame
 from adapter.issues import Issue, operation_outcome
 from adapter.record import Resource
+
+log = logging.getLogger("adapter.api")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 _STATUS = {
@@ -116,7 +120,7 @@ def acknowledge(server: Server, query: dict[str, str], body: bytes) -> tuple[int
     try:
         results = list(server.intake.adt(body, feed, name))
     except Exception as error:  # the boundary: a sender of HL7 v2 reads no other answer
-        answers.tell(error, "messages were not stored")
+        logs.fault(log, "messages were not stored", error)
         status = 503 if isinstance(error, AdapterError) else 500
         return status, b"".join(answers.trouble(body, server.clock()))
     status = 200 if any(one.status != "refused" for one in results) else 422

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from adapter import convert
+from adapter import convert, logs
 from adapter.errors import AdapterError
 from adapter.issues import Issue
 from adapter.outcome import Outcome
@@ -68,7 +67,7 @@ def _converted(house: Pipeline, frame: Frame) -> list[Outcome] | None:
         if frame.cut:
             found = [_cut(found[0])]
     except Exception as error:  # the boundary: one message must not stop those of others
-        tell(error, "a message could not be converted")
+        logs.fault(log, "a message could not be converted", error)
         return None
     for one in found:
         if not one.unit.raw:  # not even a message: kept whole, for whoever looks into it
@@ -94,10 +93,10 @@ def _committed(house: Pipeline, outcomes: Sequence[Outcome]) -> Iterator[UnitRes
             done += 1
             yield result
     except AdapterError as error:
-        tell(error, "a batch was not stored")
+        logs.fault(log, "a batch was not stored", error)
         yield from [None] * (len(outcomes) - done)
     except Exception as error:  # the boundary: one unit must not keep the others from storing
-        tell(error, "a batch failed")
+        logs.fault(log, "a batch failed", error)
         for outcome in outcomes[done:]:
             yield _alone(house, outcome) if len(outcomes) > 1 else None
 
@@ -106,17 +105,8 @@ def _alone(house: Pipeline, outcome: Outcome) -> UnitResult | None:
     try:
         return next(iter(house.commit([outcome])))
     except Exception as error:  # the boundary: this one is answered AE
-        tell(error, "a message was not stored")
+        logs.fault(log, "a message was not stored", error)
         return None
-
-
-def tell(error: Exception, what: str) -> None:
-    """Write into the log what failed and where, never the text of a foreign exception."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.name]
-    ours = [frame for frame in frames if "adapter" in frame.filename] or frames
-    where = f"{ours[-1].name}:{ours[-1].lineno}" if ours else ""
-    text = str(error) if isinstance(error, AdapterError) else type(error).__name__
-    log.error("%s: %s at %s", what, text, where)
 
 
 # --- the answers

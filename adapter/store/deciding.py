@@ -1,8 +1,8 @@
-"""What a person decides of a unit that waits, what else that settles, and who may be meant."""
+"""What a person decides of a unit that waits, how it is judged again, and who may be meant."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -50,41 +50,18 @@ def decide(work: Work, by: Decision, namespace: UUID, judges: Judges) -> Receipt
     work.flush()
     if receipt.status == "stored":
         likes = (f"{alike.KIND}/{uid}" for uid in found.candidates)
-        work.settled.update((*likes, *receipt.ids.values()))
+        work.learn((*likes, *receipt.ids.values()))
     row = {"decision": by.what, "who": by.who, "decided": by.now}
     work.connection.execute(table.update().where(table.c.unit == by.unit).values(**row))
     return receipt
 
 
-def settle(work: Work, now: str, namespace: UUID, judges: Judges) -> list[Receipt]:
-    """Judge anew what waits about those of whom more is known now: what is stored for that."""
-    stored = []
-    while work.settled or work.linked:
-        work.flush()
-        people = {ref.partition("/")[2] for ref in work.settled}
-        found = held.about(work.connection, people) if people else []
-        found += held.of_event(work.connection, linking.EVENT) if work.linked else []
-        work.settled.clear()
-        work.linked = False
-        stored += again(work, dict.fromkeys(found), now, namespace, judges)
-    return stored
-
-
-def again(
-    work: Work, waiting: Iterable[int], now: str, namespace: UUID, judges: Judges
-) -> list[Receipt]:
-    """Judge units that wait as if they came again: what is stored for that.
+def again(work: Work, unit: int, now: str, namespace: UUID, judges: Judges) -> Receipt | None:
+    """Judge a unit that waits as if it came again; None when it waits on, or does not wait.
 
     But nobody is taken for somebody new whom a person has not called so, and a unit that waits for
     another doubt waits on.
     """
-    receipts = [_again(work, unit, now, namespace, judges) for unit in waiting]
-    stored = [one for one in receipts if one is not None and one.status == "stored"]
-    work.settled.update(ref for one in stored for ref in one.ids.values())
-    return stored
-
-
-def _again(work: Work, unit: int, now: str, namespace: UUID, judges: Judges) -> Receipt | None:
     found = held.kept(work.connection, unit)
     if found is None or not found.about:  # a number used again is no doubt that goes by itself
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -22,19 +22,11 @@ from sqlalchemy import (
 
 from adapter.store import bulk, reads, schema
 from adapter.store.protocol import Address, Letter, LetterState, Stored
-from adapter.store.work import Work
+from adapter.store.work import Work, Write
 
-T = TypeVar("T")
 _TABLE, _CHANGE, _STAY = schema.outbox, schema.change, schema.resource
 _SHOWN = tuple(column for column in _TABLE.c if column.name not in ("number", "body"))
 _OPEN = ("waiting", "stopped")  # what must go out before anything later of the same stay
-
-
-class Write(Protocol):
-    """Runs a write in a transaction of its own, or in the batch of this thread."""
-
-    def __call__(self, write: Callable[[Work], T], /) -> T:
-        """What the write returns."""
 
 
 class SqlOutbox:

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
 from typing import TypeVar
 from uuid import UUID
@@ -46,8 +45,9 @@ from adapter.store.protocol import (
     Stored,
     Trace,
 )
+from adapter.store.settling import Settling
 from adapter.store.terms import shipped, terms
-from adapter.store.work import Name, State, Work
+from adapter.store.work import Learned, Name, State, Work
 
 _TRIES = 3  # a writer outside the lock may take an identifier between look-up and write
 _REMEMBERED = 2000  # resources kept from one transaction to the next
@@ -91,6 +91,10 @@ class SqlStore:
     def outbox(self) -> SqlOutbox:
         """What care teams are told; its writes belong to this store's transactions."""
         return SqlOutbox(self._write, self._reading)
+
+    @property
+    def _settling(self) -> Settling:
+        return Settling(self._write, self._reading, self._namespace, self._rules.judges)
 
     # -- reading ----------------------------------------------------------------------------
 
@@ -205,42 +209,38 @@ class SqlStore:
         return self.commit_all([(outcome, raw)], now)[0]
 
     def commit_all(self, units_: Sequence[tuple[Outcome, bytes]], now: str) -> list[Receipt]:
-        """Commit (outcome, raw) pairs in one durable transaction, each by itself."""
+        """Commit (outcome, raw) pairs in one durable transaction, each by itself.
+
+        What waited and is settled by them is stored next; it is not among the receipts.
+        """
         arrivals = [arrival(outcome, raw, now) for outcome, raw in units_]
 
-        def write(work: Work) -> list[Receipt]:
+        def write(work: Work) -> tuple[list[Receipt], Learned]:
             receipts = []
             for start in range(0, len(arrivals), _SLICE):
                 some = arrivals[start : start + _SLICE]
                 receipts += units.commit_all(work, some, self._namespace, self._rules.judges)
-            deciding.settle(work, now, self._namespace, self._rules.judges)
-            return receipts
+            return receipts, work.learned()
 
-        return self._write(write)
+        receipts, learned = self._write(write)
+        self._settling.after(learned, now)
+        return receipts
 
     def decide(self, unit: int, decision: str, who: str, now: str) -> Receipt | None:
         """Carry out what a person decided of a waiting unit; None when it does not wait."""
         by = deciding.Decision(unit, decision, who, now)
         judges, namespace = self._rules.judges, self._namespace
 
-        def write(work: Work) -> Receipt | None:
-            receipt = deciding.decide(work, by, namespace, judges)
-            deciding.settle(work, now, namespace, judges)
-            return receipt
+        def write(work: Work) -> tuple[Receipt | None, Learned]:
+            return deciding.decide(work, by, namespace, judges), work.learned()
 
-        return self._write(write)
+        receipt, learned = self._write(write)
+        self._settling.after(learned, now)
+        return receipt
 
     def judge_again(self, now: str) -> list[Receipt]:
         """Judge all that waits as if it came again: the receipts of what waits no longer."""
-        judges, namespace = self._rules.judges, self._namespace
-
-        def write(work: Work, some: Sequence[int]) -> list[Receipt]:
-            stored = deciding.again(work, some, now, namespace, judges)
-            return stored + deciding.settle(work, now, namespace, judges)
-
-        found = bulk.chunks(one.unit for one in self.waiting())
-        slices = (partial(write, some=some) for some in found)
-        return [receipt for one in slices for receipt in self._write(one)]
+        return self._settling.again([one.unit for one in self.waiting()], now)
 
     def put(
         self, resource: Resource, now: str, if_version: int | None = None

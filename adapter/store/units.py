@@ -74,9 +74,8 @@ def commit(
     work.memory.hint(ids)
     work.news.clear()
     changed = tuple(dict.fromkeys(_carried_out(work, one, meant, number)))
-    if meant.moves_on:
-        work.settled.update(ids.values())
-    work.linked = work.linked or linking.links(one.outcome)
+    if meant.moves_on or linking.links(one.outcome):
+        work.learn(ids.values(), linking.links(one.outcome))
     news = tuple(dict.fromkeys(work.news))
     return Receipt("stored", number, dict(ids), changed, news=news)
 

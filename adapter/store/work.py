@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -22,6 +23,7 @@ from adapter.store.registers import Contributions, Stamp
 from adapter.store.said import RECORD, Saying
 from adapter.store.terms import Term, by_number, clip, difference, reference_keys
 
+T = TypeVar("T")
 Name = tuple[str, str]  # kind, id
 Identity = tuple[str, str, str]  # value, system, kind: the primary key of `identifier`
 
@@ -117,6 +119,24 @@ class _Net:
         self.new |= added
 
 
+class Learned(NamedTuple):
+    """What may settle that other units wait.
+
+    `people`  references of whom more is known to be one, or two
+    `linked`  two people are linked: what takes that back may have come before
+    """
+
+    people: frozenset[str]
+    linked: bool
+
+    def more(self, people: Iterable[str], linked: bool) -> Learned:
+        """This and more."""
+        return Learned(self.people | frozenset(people), self.linked or linked)
+
+
+NOTHING = Learned(frozenset(), False)
+
+
 class Work:
     """Reads are remembered: with one writer at a time they stay true until the end."""
 
@@ -137,8 +157,7 @@ class Work:
         self._states: dict[Name, State | None] = {}
         self._owners: dict[Identity, str | None] = {}
         self.news: list[str] = []  # fields in which the unit at hand says something else
-        self.settled: set[str] = set()  # references of whom more is known to be one, or two
-        self.linked = False  # two people: what takes that back may have come before
+        self._learned = NOTHING
         self._resources: dict[int, bulk.Row] = {}
         self._deaths: set[int] = set()  # row numbers of people who died, or did not after all
         self._versions: list[bulk.Row] = []
@@ -146,6 +165,15 @@ class Work:
         self._terms = _Net()
         self._named: dict[Identity, str] = {}
         self._unnamed: set[Identity] = set()
+
+    def learn(self, people: Iterable[str], linked: bool = False) -> None:
+        """Remember that more is known of people (references), or that two are linked."""
+        self._learned = self._learned.more(people, linked)
+
+    def learned(self) -> Learned:
+        """What is known since this was last asked."""
+        found, self._learned = self._learned, NOTHING
+        return found
 
     # -- what is stored ---------------------------------------------------------------------
 
@@ -330,3 +358,10 @@ def _died(person: Resource) -> bool:
 def identity_of(kind: str, system: str, value: str) -> Identity:
     """An identifier as the database keeps it."""
     return clip(value), clip(system), kind
+
+
+class Write(Protocol):
+    """Runs a write in a transaction of its own, or in the batch of this thread."""
+
+    def __call__(self, write: Callable[[Work], T], /) -> T:
+        """What the write returns."""

@@ -277,6 +277,22 @@ def test_what_is_judged_again_settles_what_came_before_it(store) -> None:
     assert waits(store) == [] and store.search("Patient").total == 1
 
 
+def test_a_fault_in_judging_what_waits_is_not_that_of_who_settles_it(store, caplog) -> None:
+    """The merge is stored and answered so; the unit waits on, and others are judged."""
+    for mrn in ("X1", "X2"):
+        load(store, message("A28", 6, pid(f3=f"{mrn}^^^MERCY^MR", **ODETTE)))
+    both = pid(f3="X1^^^MERCY^MR~X2^^^MERCY^MR", **ODETTE)
+    first, second = load(store, *(message("A01", h, both, pv1(visit=f"V{h}")) for h in (8, 9)))
+    with store._engine.begin() as connection:
+        table, broken = schema.review, {"outcome": "{}"}
+        connection.execute(table.update().where(table.c.unit == first.unit).values(**broken))
+    (merge,) = load(store, message("A40", 10, pid("X1", **ODETTE), "MRG|X2^^^MERCY^MR"))
+    assert (merge.status, first.status, second.status) == ("stored", "review", "review")
+    assert waits(store) == [first.unit]
+    assert f"unit {first.unit} waits on: KeyError" in caplog.text
+    assert ODETTE["name"].partition("^")[0] not in caplog.text
+
+
 # --- a visit number of another person's stay
 
 NED = {"name": "PIKE^NED", "born": "19310101", "f8": "M"}
