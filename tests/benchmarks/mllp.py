@@ -5,7 +5,8 @@ of its own; each connection waits for its answer before it sends on, as interfac
 mix is that of a hospital: registrations, admissions, discharges, and updates most of all.
 `--stays N` fills another store with N stays (filling.py) and compares the cost of a message there
 with that in the first, empty one, round by round in turn: 200,000 take two minutes and 3 GB. The
-figures of one round go out for each 20,000 messages when there are many.
+figures of one round go out for each 20,000 messages when there are many. Before each round the
+floor of adt.py is measured, by which rounds on hosts of different speed compare.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -35,6 +36,7 @@ from adapter.pipeline import Pipeline
 from adapter.program.encounters import replay
 from adapter.transport.framing import frame
 from adapter.transport.mllp import Address, serve
+from tests.benchmarks import adt
 from tests.benchmarks.filling import multiply
 from tests.transport.client import LOOPBACK
 
@@ -214,26 +216,34 @@ def send(port: int, feeds: list[Iterator[bytes]], number: int) -> tuple[float, l
 
 
 class Round(NamedTuple):
-    """What a round of messages came to: a second, milliseconds each, megabytes."""
+    """What a round of messages came to: a second, milliseconds each, megabytes; and the floor."""
 
     rate: float
     p50: float
     p99: float
     used: float
     memory: float
+    floor: float
+
+
+@cache
+def _sample() -> list[bytes]:
+    """What the floor is measured on: the messages of adt.py, four times."""
+    return adt.messages() * 4
 
 
 def _round(served: Served, feeds: list[Iterator[bytes]], label: str, number: int) -> Round:
     """Send a number of messages, print what came of it."""
+    floor = adt.rate(adt.floor, _sample())
     before = served.use()[1]
     seconds, times = send(served.port, feeds, number)
     memory, used = served.use()
     count = len(times)
     p50, p99 = (1000 * times[min(int(count * share), count - 1)] for share in (0.5, 0.99))
-    found = Round(count / seconds, p50, p99, 1000 * (used - before) / count, memory)
+    found = Round(count / seconds, p50, p99, 1000 * (used - before) / count, memory, floor)
     print(
         f"{label:<26} {count:>8} {found.rate:>9.0f} {p50:>8.1f} {p99:>8.1f} "
-        f"{found.used:>9.2f} {memory:>8.0f}",
+        f"{found.used:>9.2f} {memory:>8.0f} {floor:>9,.0f} {found.rate / floor:>9.1%}",
         flush=True,
     )
     return found
@@ -264,7 +274,7 @@ def main(number: int, connections: int, stays: int) -> None:
         if stays:
             fill(filled, stays)
         print(f"{'':<26} {'messages':>8} {'a second':>9} {'p50 ms':>8} {'p99 ms':>8} "
-              f"{'CPU ms':>9} {'RSS MB':>8}")  # fmt: skip
+              f"{'CPU ms':>9} {'RSS MB':>8} {'floor/s':>9} {'of it':>9}")  # fmt: skip
         stores = {"": small} | ({f", {stays} stays": filled} if stays else {})
         served = {label: Served(f"sqlite:///{path}") for label, path in stores.items()}
         feeds = {
