@@ -173,6 +173,11 @@ def by_field(fields: Sequence[str], count: int) -> list[str]:
     return [_plain(name) for name in every[:count]]
 
 
+def died(patient: Resource) -> bool:
+    """Whether a Patient is known to have died (HL7 v2 PID-29, PID-30)."""
+    return bool(patient.get("deceasedBoolean") or patient.get("deceasedDateTime"))
+
+
 class Movement(NamedTuple):
     """What one message says of a stay (Encounter), as the stay's state machine reads it.
 

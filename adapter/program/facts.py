@@ -75,11 +75,6 @@ def phase(status: str) -> Phase:
     return _PHASES.get(status, "over")
 
 
-def dead(patient: Resource) -> bool:
-    """True when the member has died."""
-    return bool(patient.get("deceasedBoolean") or patient.get("deceasedDateTime"))
-
-
 def episode_days(store: Store, episode: Resource, listed: date | None = None) -> Days:
     """When the enrollment was received, began and ended.
 

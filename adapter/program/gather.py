@@ -13,7 +13,7 @@ from adapter.program.case import Assessment, Attempt, Authorization, Case, Conta
 from adapter.program.days import day_of
 from adapter.program.facts import ECM, LETTER, codes, ref_of
 from adapter.program.receipts import receipts
-from adapter.record import Resource
+from adapter.record import Resource, died
 from adapter.store.protocol import Store
 
 _RUNNING, _WAITING = ("active", "onhold"), ("planned", "waitlist")
@@ -58,7 +58,7 @@ def _case(
 ) -> Case:
     (episode, days), (plan, member_id) = held, member
     priority = facts.extension(episode, "priority").get("valuePositiveInt")
-    status = "over" if facts.dead(patient) else episode.get("status", "")
+    status = "over" if died(patient) else episode.get("status", "")
     return Case(
         patient=f"Patient/{patient['id']}",
         plan=plan,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from adapter import record
 from adapter.program import alert, rosters
 from adapter.program.notices_case import Case
 from adapter.program.notices_time import start
@@ -44,8 +45,7 @@ def arrange(case: Case, told: Sequence[Event]) -> None:
 def _died(case: Case) -> bool:
     """Whether the member died: in the stay, or as it is known of him (PID-29, PID-30)."""
     known = rosters.person(case.store, case.subject) or {}
-    dead = known.get("deceasedDateTime") or known.get("deceasedBoolean")
-    return bool(dead) or died(case.encounter, rules())
+    return record.died(known) or died(case.encounter, rules())
 
 
 def _stored(case: Case, work: Work, person: str) -> tuple[str, Resource | None]:

@@ -16,7 +16,7 @@ from typing import Any
 from adapter import data, terms
 from adapter.errors import OutputError
 from adapter.issues import Issue
-from adapter.record import Location, Resource
+from adapter.record import Location, Resource, died
 from adapter.reports.exchange import Exchange
 from adapter.store.protocol import SentRow, Store
 
@@ -110,12 +110,7 @@ def _members(store: Store, exchange: Exchange) -> Iterator[_Member]:
     for episode in store.each("EpisodeOfCare", [("status", ",".join(exchange.episodes))]):
         ref = episode.get("patient", {}).get("reference", "")
         patient = _read(store, ref)
-        if (
-            ref in seen
-            or not patient
-            or not patient.get("active", True)
-            or "deceasedBoolean" in patient
-        ):
+        if ref in seen or not patient or not patient.get("active", True) or died(patient):
             continue
         seen.add(ref)
         cover = next(store.each("Coverage", [("patient", ref), ("status", "active")]), {})

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from sqlalchemy import Connection
 
 from adapter import data
-from adapter.record import Resource
+from adapter.record import Resource, died
 from adapter.store import alike, bulk, schema
 from adapter.store.fold import Precedence, alone, fold, recorded
 from adapter.store.instants import moment
@@ -273,11 +273,11 @@ class Work:
     def save(self, state: State, content: Resource, now: str, deleted: bool = False) -> Stored:
         """Make `content` the next version of a resource."""
         gone, come = difference(state.kind, state.content, content)
-        died_before = _died(state.content)
+        died_before = died(state.content)
         state.version, state.deleted, state.content = state.version + 1, deleted, content
         if state.kind == alike.KIND:
             self.alike.saved(state.id, (value for param, value, _ in come if param == alike.PARAM))
-            if died_before != _died(content):
+            if died_before != died(content):
                 self._deaths.add(state.rid)
         self._terms.change(
             {(*term, state.rid) for term in self._either_way(state.kind, gone)},
@@ -348,11 +348,6 @@ class Work:
             (rid, source, state.packed(source, dialect))
             for (rid, source), state in self._contributions.items()
         ]
-
-
-def _died(person: Resource) -> bool:
-    """Whether a Patient is known to have died (HL7 v2 PID-29, PID-30)."""
-    return bool(person.get("deceasedDateTime") or person.get("deceasedBoolean"))
 
 
 def identity_of(kind: str, system: str, value: str) -> Identity:

@@ -290,6 +290,25 @@ def test_nicknames_stay_out_of_a_panel(tmp_path: Path) -> None:
     assert (row["first_name"], row["action"]) == ("Olivia", "ADD")
 
 
+@pytest.mark.parametrize(
+    ("told", "actions"),
+    [
+        (
+            {"deceasedBoolean": False},
+            ["ADD"],
+        ),  # PID-30 N: alive, so hospitals are still listened to
+        ({"deceasedBoolean": True}, []),
+        ({"deceasedDateTime": "2026-07-02"}, []),
+    ],
+)
+def test_who_died_is_on_no_panel(told: dict[str, Any], actions: list[str], tmp_path: Path) -> None:
+    place = house()
+    load(place, file(member(1)), "f.csv")
+    (person,) = place.store.each("Patient")
+    place.store.put({**person, **told}, NOW.isoformat())
+    assert [row["action"] for row in written(place, "generic", tmp_path)] == actions
+
+
 @pytest.mark.parametrize("name", exchange.names())
 def test_every_exchange_writes_every_column(name: str, tmp_path: Path) -> None:
     rows = written(stocked(), name, tmp_path)
