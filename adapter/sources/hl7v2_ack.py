@@ -82,7 +82,7 @@ class Head:
 
 @lru_cache(maxsize=256)
 def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(map(int, re.findall(r"\d+", text)[:3])) or (2, 5, 1)
+    return tuple(map(int, re.findall(r"\d{1,9}", text)[:3])) or (2, 5, 1)
 
 
 def heads(text: str) -> Iterator[Head]:

@@ -71,6 +71,12 @@ def test_a_replay_gets_its_first_answer_and_changes_nothing(house: Pipeline) -> 
     assert statuses(house) == ["stored"]
 
 
+def test_a_version_of_any_length_keeps_no_answer_back(house: Pipeline) -> None:
+    odd = message(1, msh="P|2." + "9" * 5000)  # more digits than Python makes a number of
+    assert codes(send(house, odd, message(2))) == ["AA", "AA"]
+    assert statuses(house) == ["stored", "stored"]
+
+
 def test_other_content_under_a_control_id_is_held_for_review(house: Pipeline) -> None:
     other = message(1, family="PENHALLOW")
     told = send(house, message(1), other, other)
