@@ -48,13 +48,13 @@ class Merged:
 
     def survivor(self, kind: str, uid: str) -> str:
         """Who goes on for a resource: itself, or the end of the chain of merges."""
-        at = uid
+        at, passed = uid, {uid}
         while self._any():
             self.know([(kind, at)])
             into = self._into.get((kind, at))
-            if into is None or into == uid:
+            if into is None or into in passed:
                 return at
-            at = into
+            passed.add(at := into)
         return at
 
     def losers(self, kind: str, uid: str) -> list[str]:

@@ -69,16 +69,30 @@ def pairs(
     Where a person has answered that doubt, the two are one.
     """
     entries = {entry.urn: entry for entry in outcome.entries}
-    found = []
+    found, into = list[Pair](), dict[Name, str]()
     for survivor, loser in outcome.merges:
         about = f"{MERGE}{survivor} {loser}"
         asked = None if about in answers else judges
         try:
-            found.append(_pair(work, resolver, asked, entries[survivor], entries[loser]))
+            pair = _pair(work, resolver, asked, entries[survivor], entries[loser])
+            _no_circle(work, pair, into)
         except Unresolved as error:
             error.about = about
             raise
+        found.append(pair)
     return found
+
+
+def _no_circle(work: Work, pair: Pair, into: dict[Name, str]) -> None:
+    """Remember who goes into whom by one unit. Raises Unresolved when one goes into himself."""
+    kind, at = pair.kind, work.merged.survivor(pair.kind, pair.survivor)
+    while (kind, at) in into:
+        at = work.merged.survivor(kind, into[kind, at])
+    if at == pair.loser != pair.survivor:
+        text = "merges that contradict each other"
+        raise Unresolved(Issue("error", "identity-conflict", text))
+    if pair.loser != pair.survivor:
+        into.setdefault((kind, pair.loser), pair.survivor)
 
 
 def _pair(work: Work, resolver: Resolver, judges: Judges | None, on: Entry, off: Entry) -> Pair:

@@ -257,6 +257,16 @@ def test_a_circle_of_three_is_for_a_person(store) -> None:
     assert sum(one.get("active") is False for one in store.each("Patient")) == 2
 
 
+@pytest.mark.parametrize("known", [("M1", "M3"), ("M3", "M1")])
+def test_a_circle_within_one_message_is_for_a_person(store, known) -> None:
+    """M1 and M3 are numbers of one: two groups of a message make each the other's survivor."""
+    both = f"{known[0]}^^^MERCY^MR~{known[1]}^^^MERCY^MR"
+    circle = message("A40", 12, pid("M1"), mrg("M2"), pid("M2"), mrg("M3"))
+    told = load(store, message("A31", 8, pid("", f3=both)), merged("M1", "M4", 9), circle)
+    assert told == ["stored", "stored", "review"]
+    assert load(store, merged("M4", "M5", 13)) == ["stored"]
+
+
 def test_two_groups_of_one_message_stay_apart(store) -> None:
     both = message(
         "A40", 12, pid("M1"), mrg("M2"), pid("M3", "MARROWBY^TESS", "19551102"), mrg("M4")
