@@ -13,7 +13,7 @@ def read(call: Call) -> Answer:
     """GET [type]/[id]: the current version; 404 unknown, 410 deleted, 304 unchanged."""
     stored = current(call)
     headers = version_headers(stored)
-    if headers["ETag"] in _tags(call.headers.get("if-none-match", "")):
+    if if_none_match(call, stored):
         return Answer(304, None, headers)
     return Answer(200, stored.resource, headers)
 
@@ -65,16 +65,18 @@ def current(call: Call) -> Stored:
     return stored
 
 
+def if_none_match(call: Call, stored: Stored) -> bool:
+    """Whether If-None-Match names this version; strong or weak is all one (RFC 9110 13.1.2)."""
+    tags = [tag.strip() for tag in call.headers.get("if-none-match", "").split(",")]
+    return "*" in tags or f'"{stored.version}"' in [tag.removeprefix("W/") for tag in tags]
+
+
 def _absent() -> Refusal:
     return refuse(404, "not-found", "no resource of this type has this id and version")
 
 
 def _gone(stored: Stored) -> Refusal:
     return refuse(410, "gone", "the resource was deleted", ETag=f'W/"{stored.version}"')
-
-
-def _tags(header: str) -> list[str]:
-    return [part.strip() for part in header.split(",")]
 
 
 def _version(call: Call, url: str, stored: Stored) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from adapter.api.call import Answer, Call, Refusal, refuse, version_headers
-from adapter.api.read import current
+from adapter.api.read import current, if_none_match
 from adapter.api.search import criteria, found
 from adapter.errors import NotUnique, VersionConflict
 from adapter.issues import Issue, operation_outcome
@@ -27,7 +27,7 @@ def create(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    """PUT [type]/[id]: 200, or 201 when new; 412 unless If-Match names the current version.
+    """PUT [type]/[id]: 200, or 201 when new; 412 unless If-Match and If-None-Match hold.
 
     The write is made against the version the change was checked against, so of two writers that
     started from one version the second gets 412 even without If-Match; 400 without one for a type
@@ -59,11 +59,9 @@ def update_where(call: Call) -> Answer:
 
 def delete(call: Call) -> Answer:
     """DELETE [type]/[id]: 204 also when it is gone already; 412 when If-Match does not hold."""
-    wanted = if_match(call)
     with call.server.lock:
         stored = call.store.read(call.kind, call.uid)
-        if wanted is not None and (stored is None or stored.version != wanted):
-            raise _stale()
+        if_match(call, stored)
         if stored is None or stored.deleted:
             return Answer(204)
         gone = call.store.delete(call.kind, call.uid, call.server.now())
@@ -94,15 +92,20 @@ def checked(call: Call) -> tuple[Resource, list[Issue]]:
     return resource, issues
 
 
-def if_match(call: Call) -> int | None:
-    """The version that If-Match names, None without one. Raises Refusal 400 when malformed."""
+def if_match(call: Call, old: Stored | None) -> bool:
+    """Whether If-Match names a version; `*` is any that is there (RFC 9110 chapter 13.1.1).
+
+    Raises Refusal 400 when it is malformed, 412 when it does not hold.
+    """
     header = call.headers.get("if-match")
-    if header is None or header.strip() == "*":
-        return None
+    if header is None:
+        return False
     tag = _TAG.fullmatch(header.strip())
-    if tag is None:
+    if tag is None and header.strip() != "*":
         raise refuse(400, "version-conflict", 'If-Match must be a version as W/"1"')
-    return int(tag[1])
+    if old is None or (old.version != int(tag[1]) if tag else old.deleted):
+        raise _stale()
+    return tag is not None
 
 
 def _create_unless(
@@ -133,11 +136,11 @@ def _existing(call: Call, uid: str) -> Answer:
 
 def _replace(call: Call, resource: Resource, uid: str, warnings: list[Issue]) -> Answer:
     """Create or update under an id, once the change itself is allowed. Raises Refusal."""
-    wanted, old = if_match(call), call.store.read(call.kind, uid)
-    if wanted is not None and (old is None or old.version != wanted):
+    old = call.store.read(call.kind, uid)
+    named, before = if_match(call, old), None if old is None or old.deleted else old
+    if before and if_none_match(call, before):
         raise _stale()
-    before = None if old is None or old.deleted else old
-    if before and wanted is None and call.kind in call.server.settings.versioned:
+    if before and not named and call.kind in call.server.settings.versioned:
         raise refuse(400, "version-conflict", "an update of this type needs If-Match")
     new = _with_id(resource, uid)
     issues = call.server.intake.check_change(before.resource if before else None, new)

@@ -115,17 +115,34 @@ def test_a_type_whose_updates_name_their_version(
         assert kinds == {"Patient"}
 
 
-def test_if_match_of_what_is_not_there(client: TestClient) -> None:
-    headers = {"if-match": 'W/"1"'}
+@pytest.mark.parametrize("tag", ['W/"1"', "*"])
+def test_if_match_of_what_is_not_there(client: TestClient, tag: str) -> None:
+    """RFC 9110 chapter 13.1.1: `*` asks for any version, and there is none."""
+    headers = {"if-match": tag}
     answer = client.put("/fhir/Patient/p", json=patient(id="p"), headers=headers)
     assert answer.status_code == 412
     assert client.delete("/fhir/Patient/p", headers=headers).status_code == 412
 
 
-def test_unchanged_is_304(client: TestClient) -> None:
+@pytest.mark.parametrize("tag", ['W/"1"', '"1"', 'W/"7", W/"1"', "*"])
+def test_unchanged_is_304(client: TestClient, tag: str) -> None:
+    """RFC 9110 chapter 13.1.2: the strength of a tag does not count."""
     client.put("/fhir/Patient/p", json=patient(id="p"))
-    answer = client.get("/fhir/Patient/p", headers={"if-none-match": 'W/"1"'})
+    answer = client.get("/fhir/Patient/p", headers={"if-none-match": tag})
     assert (answer.status_code, answer.content) == (304, b"")
+    assert client.get("/fhir/Patient/p", headers={"if-none-match": '"2"'}).status_code == 200
+
+
+@pytest.mark.parametrize(("tag", "status"), [("*", 412), ('W/"1"', 412), ('W/"2"', 200)])
+@pytest.mark.parametrize("url", ["/fhir/Patient/p", "/fhir/Patient?identifier=urn:invented|Q-1"])
+def test_nothing_is_written_over_what_may_not_be_there(
+    client: TestClient, url: str, tag: str, status: int
+) -> None:
+    body, headers = patient(id="p", identifier=ID), {"if-none-match": tag}
+    assert client.put(url, json=body, headers=headers).status_code == 201
+    assert client.put(url, json={**body, "gender": "male"}, headers=headers).status_code == status
+    client.delete("/fhir/Patient/p")
+    assert client.put("/fhir/Patient/p", json=body, headers=headers).status_code == 201
 
 
 def test_conditional_create(client: TestClient) -> None:
