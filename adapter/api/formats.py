@@ -30,6 +30,7 @@ _NAMES = {
 }
 _ANY = {"*/*", "application/*"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_WEIGHT = re.compile(r";\s*q=", re.IGNORECASE)  # white space may stand there (RFC 9110 12.4.2)
 _ELEMENT = re.compile(r"_?[A-Za-z][A-Za-z0-9]{0,63}")
 
 
@@ -94,9 +95,9 @@ def _kind(text: str) -> str | None:
 
 def _ranges(accept: str) -> Iterator[tuple[str, float]]:
     for part in accept.split(","):
-        text, _, weight = part.partition(";q=")
+        text, *weight = _WEIGHT.split(part, maxsplit=1)
         try:
-            quality = float(weight.partition(";")[0] or 1)
+            quality = float(weight[0].partition(";")[0]) if weight else 1.0
         except ValueError:
             quality = 0.0
         if text.strip():
