@@ -38,7 +38,7 @@ def span(text: str) -> Range | None:
         start = datetime(int(year), int(month or 1), int(day or 1), int(hour or 0),
                          int(minute or 0), int(second or 0), int(f"{fraction or '':0<6.6}"),
                          _offset(zone) if zone else ZONE)  # fmt: skip
-        return instant(start), instant(_end(start, match))
+        return instant(start), _until(start, match)
     except (ValueError, OverflowError):
         return None
 
@@ -47,6 +47,14 @@ def span(text: str) -> Range | None:
 def _offset(zone: str) -> tzinfo | None:
     """The zone of `Z` or `-07:00`. Raises ValueError for one that cannot be."""
     return datetime.fromisoformat(f"2000-01-01T00:00{zone}").tzinfo
+
+
+def _until(start: datetime, match: re.Match[str]) -> str:
+    """Where the span ends; that of the last day there is (`9999-12-31`) after all others."""
+    try:
+        return instant(_end(start, match))
+    except (ValueError, OverflowError):
+        return LATEST
 
 
 def _end(start: datetime, match: re.Match[str]) -> datetime:

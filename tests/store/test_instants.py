@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter.store.instants import moment, span
+from adapter.store.instants import LATEST, moment, span
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,8 @@ from adapter.store.instants import moment, span
         ("2026-01-05T10:30:05.1234567Z",
          "2026-01-05T10:30:05.123456", "2026-01-05T10:30:05.123457"),
         ("2026-01-05T10:30:05", "2026-01-05T18:30:05.000000", "2026-01-05T18:30:06.000000"),
+        ("9999", "9999-01-01T08:00:00.000000", LATEST),
+        ("9999-12-31", "9999-12-31T08:00:00.000000", LATEST),
     ],
 )  # fmt: skip
 def test_a_date_covers(text, start, end) -> None:
@@ -31,7 +33,7 @@ def test_a_date_covers(text, start, end) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "26", "2026-13", "2026-02-30", "2026-1-1", "2026-01-01T", "2026-01-01T25:00:00Z",
-     "2026-01-01T10:00:00+99:00", "today", "0000", "9999", "2026-01-01 "],
+     "2026-01-01T10:00:00+99:00", "today", "0000", "9999-12-31T23:00:00-08:00", "2026-01-01 "],
 )  # fmt: skip
 def test_what_is_no_date_covers_nothing(text) -> None:
     assert span(text) is None
