@@ -15,6 +15,7 @@ from adapter.store.protocol import BadSearch, Page, Stored
 PAGING = {"_count", "_cursor", "_summary"}
 FORMAT = {"_format", "_pretty"}  # read elsewhere, or without effect
 MAX_PARAMS = 50
+MAX_VALUES = 200  # of all parameters; SQLite takes some 240 references in one statement
 
 
 def search(call: Call) -> Answer:
@@ -36,6 +37,8 @@ def known(kind: str, query: Query, lenient: bool) -> list[tuple[str, str]]:
     """The parameters of a query that are ours, empty ones left out. Raises Refusal 400."""
     if len(query) > MAX_PARAMS:
         raise refuse(400, "too-costly", f"more than {MAX_PARAMS} search parameters")
+    if sum(value.count(",") + 1 for _, value in query) > MAX_VALUES:
+        raise refuse(400, "too-costly", f"more than {MAX_VALUES} values to search for")
     used = []
     for number, (name, value) in enumerate(query, 1):
         if name in FORMAT or not value:

@@ -81,6 +81,19 @@ def test_self_link_shows_what_was_used(people: TestClient) -> None:
     assert link(page, "self") == f"{BASE}/fhir/Patient?name=c"
 
 
+@pytest.mark.parametrize("name", ["name", "_id", "identifier"])
+def test_so_many_alternatives_at_most(people: TestClient, name: str) -> None:
+    """More of them than a database takes in one statement is the caller's fault, not ours."""
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    for count, status in ((200, 200), (201, 400), (40_000, 400)):
+        asked = f"{name}=" + ",".join(["p1"] * count)
+        answer = people.post("/fhir/Patient/_search", content=asked, headers=form)
+        assert answer.status_code == status
+    assert answer.json()["issue"][0]["code"] == "too-costly"
+    split = "&".join([f"{name}=" + ",".join(["p1"] * 101)] * 2)
+    assert people.get(f"/fhir/Patient?{split}").status_code == 400
+
+
 def test_strict_is_the_default(people: TestClient) -> None:
     strict = {"prefer": "handling=strict"}
     assert people.get("/fhir/Patient?shoe=1").status_code == 400
