@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, unquote
 
 from adapter.api.call import Action, Answer, Call, Refusal, refuse
 from adapter.api.search import criteria, found, kinds
+from adapter.api.write import ID
 from adapter.issues import Issue
 from adapter.record import Resource
 
@@ -95,6 +96,8 @@ def _step(call: Call, index: int, entry: Any) -> Step:
     action, named = _match(call.server.actions, method, path)
     if action is None or named.get("kind", kinds()[0]) not in kinds():
         raise _bad(index, "request.method and request.url are nothing that this server does")
+    if method != "PUT" and not ID.fullmatch(named.get("uid", "x")):
+        raise Refusal(404, _placed([Issue("error", "not-found", "not a FHIR id")], index))
     resource = entry.get("resource") if method in ("POST", "PUT") else None
     if resource is not None and not isinstance(resource, dict):
         raise _bad(index, "resource is not a resource")

@@ -6,6 +6,7 @@ from typing import Any
 
 from adapter import data
 from adapter.api.call import Server, refuse
+from adapter.api.write import ID
 from adapter.store.protocol import Held, Receipt
 
 JSON = "application/json"
@@ -58,7 +59,8 @@ def decide(server: Server, unit: str, body: bytes) -> bytes:
         what = asked.get("ref")
         if not isinstance(what, str) or not what.startswith("Patient/"):
             raise refuse(400, "required", "accept needs ref: Patient/ID")
-        known = server.store.read("Patient", what.partition("/")[2])
+        uid = what.partition("/")[2]
+        known = server.store.read("Patient", uid) if ID.fullmatch(uid) else None
         if known is None or known.deleted:
             raise refuse(400, "not-found", "no such Patient")
     number = int(unit) if unit.isascii() and unit.isdecimal() and len(unit) < 16 else 0

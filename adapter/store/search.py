@@ -148,7 +148,7 @@ def _test(kind: str, name: str, value: str) -> Test:
     if bare == "_lastUpdated":
         return _updated(value, modifier)
     if bare == "_id" and not modifier:
-        return _RESOURCE.c.id.in_(_alternatives(value))
+        return _RESOURCE.c.id.in_([clip(one) for one in _alternatives(value)])
     if modifier == "missing":
         return _missing(parameter, value)
     allowed = _MODIFIERS[parameter.type]

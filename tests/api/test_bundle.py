@@ -135,6 +135,16 @@ def test_batch_goes_on_after_a_failure(client: TestClient) -> None:
     assert answer.json()["entry"][0]["response"]["outcome"]["resourceType"] == "OperationOutcome"
 
 
+@pytest.mark.parametrize("path", ["Patient/%00", "Patient/a%20b/_history"])
+def test_what_is_no_id_names_nothing(client: TestClient, path: str) -> None:
+    """PostgreSQL takes no NUL: what stands before it in a batch must not be answered 503 for it."""
+    answer = send(client, "batch", entry("PUT", "Patient/a", patient(id="a")), entry("GET", path))
+    assert statuses(answer) == ["201", "404"]
+    text = answer.json()["entry"][1]["response"]["outcome"]["issue"][0]["details"]["text"]
+    assert text == "not a FHIR id"
+    assert send(client, "transaction", entry("GET", path)).status_code == 404
+
+
 def test_empty_and_huge(client: TestClient) -> None:
     assert send(client, "transaction").json() == {
         "resourceType": "Bundle",

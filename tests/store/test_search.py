@@ -222,6 +222,7 @@ def test_long_and_odd_texts_can_be_stored_and_found(store) -> None:
     store.put({"resourceType": "Patient", "id": "x", "name": [{"family": name + "\0"}]}, NOW)
     assert store.search("Patient", [("family", name)]).total == 1
     assert store.search("Patient", [("family:exact", name + "\0")]).total == 1
+    assert store.search("Patient", [("_id", "\0,x")]).total == 1
 
 
 def test_index_rows_follow_the_shipped_parameters(opened, monkeypatch) -> None:
