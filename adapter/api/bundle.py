@@ -7,15 +7,19 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-from adapter.api.call import Action, Answer, Call, Refusal, refuse
+from adapter.api.call import Action, Answer, Call, Query, Refusal, refuse
 from adapter.api.search import criteria, found, kinds
-from adapter.api.write import ID
+from adapter.api.write import ID, existing
 from adapter.issues import Issue
 from adapter.record import Resource
 
 _ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "GET": 3}  # FHIR R4 http 3.1.0.11.2
+_THERE = Action("create", "GET", "", existing, "what a conditional create matches")
 _HEADERS = {"ifMatch": "if-match", "ifNoneExist": "if-none-exist", "ifNoneMatch": "if-none-match"}
 MAX_ENTRIES = 2000
+
+
+Made = tuple[str, str | Query]  # type and criteria of what a conditional write makes
 
 
 class Step(NamedTuple):
@@ -58,7 +62,8 @@ def _alone(call: Call, index: int, entry: Any) -> Answer:
 def _together(call: Call, steps: list[Step]) -> list[Answer]:
     answers: dict[int, Answer] = {}
     with call.server.lock, call.store.batch():
-        settled = [_settled(step) for step in steps]
+        made: dict[Made, str] = {}
+        settled = [_settled(step, made) for step in steps]
         _refuse_twice(settled)
         targets = {step.url: f"{step.call.kind}/{step.call.uid}" for step in settled if step.url}
         for step in sorted(settled, key=lambda step: _ORDER[step.action.method]):
@@ -144,11 +149,11 @@ def _match(
     return None, {}
 
 
-def _settled(step: Step) -> Step:
+def _settled(step: Step, made: dict[Made, str]) -> Step:
     """The step with the id its resource will have, so that others can refer to it.
 
     A create becomes an update to a new id; a conditional one the update, or the read, of what it
-    matches.
+    matches, else of what another by the same criteria makes.
     """
     call = step.call
     if step.action.name not in ("create", "update") or call.uid or call.resource is None:
@@ -160,8 +165,8 @@ def _settled(step: Step) -> Step:
     own = call.resource.get("id") if step.action.name == "update" else None
     uid = matches[0] if matches else own if isinstance(own, str) else call.server.ids()
     if matches and step.action.name == "create":
-        read = next(action for action in call.server.actions if action.name == "read")
-        return step._replace(action=read, call=replace(call, uid=uid, resource=None))
+        return step._replace(action=_THERE, call=replace(call, uid=uid, resource=None))
+    uid = made.setdefault((call.kind, where), uid) if where else uid
     update = next(
         action
         for action in call.server.actions
@@ -177,14 +182,15 @@ def _bad_match(index: int) -> Refusal:
 
 
 def _refuse_twice(steps: list[Step]) -> None:
-    """A resource may be written once in a transaction (FHIR R4 http 3.1.0.11.2)."""
+    """A resource is written once in a transaction (FHIR R4 http 3.1.0.11.2); bdl-7: fullUrl."""
     seen: set[str] = set()
     for step in steps:
-        target = f"{step.call.kind}/{step.call.uid}"
-        if step.action.method in ("PUT", "DELETE") and target in seen:
-            raise _bad(step.place, "a second write to one resource")
+        own = {step.url} - {""}
         if step.action.method in ("PUT", "DELETE"):
-            seen.add(target)
+            own.add(f"{step.call.kind}/{step.call.uid}")
+        if not seen.isdisjoint(own):
+            raise _bad(step.place, "a second write to one resource, or a fullUrl of two entries")
+        seen |= own
 
 
 def _linked(call: Call, value: Any, targets: Mapping[str, str]) -> Any:

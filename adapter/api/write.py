@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 from adapter.api.call import Answer, Call, Refusal, refuse, version_headers
@@ -124,11 +125,12 @@ def _create_unless(
                 raise
     if len(matches) > 1:
         raise _ambiguous()
-    return _existing(call, matches[0])
+    return existing(dataclasses.replace(call, uid=matches[0]))
 
 
-def _existing(call: Call, uid: str) -> Answer:
-    stored = call.store.read(call.kind, uid)
+def existing(call: Call) -> Answer:
+    """200 with what a conditional create matches, and where it is. Raises Refusal 412."""
+    stored = call.store.read(call.kind, call.uid)
     if stored is None or stored.deleted:
         raise _stale()
     return _shown(call, Answer(200, stored.resource, _headers(call, stored)), [])

@@ -62,6 +62,29 @@ def test_if_none_exist_links_to_what_is_there(client: TestClient) -> None:
     answer = send(client, "transaction", made, entry("POST", "Task", task("urn:uuid:1")))
     assert statuses(answer) == ["200", "201"]
     assert answer.json()["entry"][1]["resource"]["for"]["reference"] == "Patient/p"
+    where = answer.json()["entry"][0]["response"]["location"]
+    assert where.endswith("/fhir/Patient/p/_history/1")
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        [entry("POST", "Task", task("urn:uuid:1"), ifNoneExist="status=requested")] * 2,
+        [entry("PUT", "Task?status=requested", task("urn:uuid:1"))] * 2,
+        [
+            entry("POST", "Patient", patient(), fullUrl="urn:uuid:2"),
+            entry("POST", "Patient", patient(gender="male"), fullUrl="urn:uuid:2"),
+        ],
+    ],
+    ids=["create", "update", "fullUrl"],
+)
+def test_one_thing_stands_once_in_a_transaction(client: TestClient, pair: list[Any]) -> None:
+    """Twice the same criteria made two, and a fullUrl of two led to the last (bdl-7)."""
+    answer = send(client, "transaction", *pair)
+    assert answer.status_code == 400
+    assert answer.json()["issue"][0]["expression"] == ["Bundle.entry[1]"]
+    totals = [client.get(f"/fhir/{kind}").json()["total"] for kind in ("Patient", "Task")]
+    assert totals == [0, 0]
 
 
 def test_conditional_reference(client: TestClient) -> None:
