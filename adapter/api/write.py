@@ -193,7 +193,8 @@ def _to_validate(call: Call) -> tuple[Resource, list[Issue]]:
     if body.get("resourceType") != "Parameters" or call.kind == "Parameters":
         return body, []
     rows = body.get("parameter")
-    named = {row.get("name"): row for row in rows or () if isinstance(row, dict)}
+    given = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    named = {str(row.get("name")): row for row in given}
     resource = named.get("resource", {}).get("resource")
     if not isinstance(resource, dict):
         raise refuse(400, "required", "Parameters without a parameter `resource`")
