@@ -157,8 +157,9 @@ class Server:
     async def _seen(self) -> dict[str, Seen]:
         found = {}
         async with sftp.connected(self._partner) as client:
-            for one in await client.readdir(self._partner.path):
-                name = one.filename if isinstance(one.filename, str) else one.filename.decode()
+            # as bytes: a name that is not UTF-8 is nobody's fault but its own
+            for one in await client.readdir(os.fsencode(self._partner.path)):
+                name = os.fsdecode(one.filename)
                 if one.attrs.type == sftp.REGULAR and NAME.fullmatch(name):
                     found[name] = Seen(one.attrs.size or 0, int(one.attrs.mtime or 0))
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -295,6 +296,15 @@ def test_fetching_is_tried_again_too(partner, log, tmp_path, drops: list[str]) -
     (receipt,) = delivery.collect(partner.place("/outbox"), tmp_path / "in", log, waits.patience())
     assert receipt.status == "done" and waits.slept[-1] in (0, 1.0)
     assert (tmp_path / "in" / "MIF.csv").read_bytes() == BODY
+
+
+def test_a_name_that_is_not_utf_8_keeps_no_other_file(partner, log, tmp_path) -> None:
+    for name in (b"liste_ao\xfbt.csv", b"MIF.csv"):
+        (partner.root / "outbox" / os.fsdecode(name)).write_bytes(BODY)
+    (receipt,) = delivery.collect(
+        partner.place("/outbox"), tmp_path / "in", log, Waits().patience()
+    )
+    assert (receipt.file, receipt.status) == ("MIF.csv", "done")
 
 
 class Growing(Folder):
