@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from adapter import logs
@@ -69,13 +69,16 @@ POSTS = (
 )
 
 
-def allow(post: Post, content_type: str) -> None:
-    """Check the Content-Type before the body is read. Raises Refusal 415.
+def allow(post: Post, content_type: str, query: Mapping[str, str]) -> None:
+    """Check Content-Type and parameters before the body is read. Raises Refusal 415, 400.
 
-    What a web page can send without asking first (a form) is not among the types.
+    What a web page can send without asking first (a form) is not among the types. A parameter
+    that is not ours may be ours misspelled: what it says would be lost.
     """
     if media_type(content_type) not in post.types:
         raise refuse(415, "not-supported", f"{post.path} takes {', '.join(sorted(post.types))}")
+    if query.keys() - {post.param, "name", "_format"}:
+        raise refuse(400, "search", f"{post.path} knows the parameters {post.param}, name")
 
 
 def take(server: Server, post: Post, query: dict[str, str], body: bytes) -> Answer:

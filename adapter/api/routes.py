@@ -97,9 +97,9 @@ def _fhir(server: Server, action: Action) -> Endpoint:
 
 def _intake(server: Server, post: Post) -> Endpoint:
     async def endpoint(request: Request) -> Response:
-        allow(post, request.headers.get("content-type", ""))
-        body = await _body(request, server.settings.max_body)
         query = dict(request.query_params)
+        allow(post, request.headers.get("content-type", ""), query)
+        body = await _body(request, server.settings.max_body)
         headers = request.headers
         accept = headers.get("accept", "")
         if post.param == "feed" and answers_hl7(headers.get("content-type", ""), accept):

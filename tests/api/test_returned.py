@@ -57,7 +57,7 @@ def far_cell() -> bytes:
         ("rtf?plan=kern%2f..%2fkern", three(), TEXT, 400, "required"),
         ("rtf?plan=canonical&name=../f.csv", three(), TEXT, 400, "value-format"),
         ("rtf?plan=canonical&name=%3dcmd.csv", three(), TEXT, 400, "value-format"),
-        ("rtf?feed=canonical", three(), TEXT, 400, "required"),
+        ("rtf?feed=canonical", three(), TEXT, 400, "search"),
     ],
 )  # fmt: skip
 def test_refused(
