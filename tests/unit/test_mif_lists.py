@@ -293,10 +293,7 @@ def test_nicknames_stay_out_of_a_panel(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("told", "actions"),
     [
-        (
-            {"deceasedBoolean": False},
-            ["ADD"],
-        ),  # PID-30 N: alive, so hospitals are still listened to
+        ({"deceasedBoolean": False}, ["ADD"]),  # PID-30 N: alive
         ({"deceasedBoolean": True}, []),
         ({"deceasedDateTime": "2026-07-02"}, []),
     ],
