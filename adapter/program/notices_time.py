@@ -16,12 +16,16 @@ def was_told(case: Case) -> bool:
 
 
 def when(case: Case, event: Event) -> datetime | None:
-    """When an event was: else when its message was sent; None when nothing tells it."""
+    """When an event was: else when the last message was sent; None when nothing tells it."""
+    return dated(case, event) or max(_messages(case), default=None)
+
+
+def dated(case: Case, event: Event) -> datetime | None:
+    """When an event was, by itself or by the message that told it; None when neither says."""
     text = event.at
     if not text and event.what != "transfer":
         text = _since(case.encounter, event) or next((row.as_of for row in case.status()), "")
-    found = instant(text.partition(" ")[0], rules().zone)
-    return found or max(_messages(case), default=None)
+    return instant(text.partition(" ")[0], rules().zone)
 
 
 def start(case: Case, event: Event) -> date:

@@ -9,7 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 from adapter import record
 from adapter.program import alert, rosters
 from adapter.program.notices_case import Case
-from adapter.program.notices_time import start
+from adapter.program.notices_time import dated, start
 from adapter.program.stays import Event, Work, day, died, due, rules
 from adapter.record import Resource
 
@@ -94,8 +94,8 @@ def _ask(case: Case, event: Event, work: Work, old: Resource) -> None:
     if task is None:
         return
     again = task["status"] == "cancelled"
-    if task is old and not (event.at or again):
-        return  # an unknown time moves nothing
+    if task is old and not (again or dated(case, event)):
+        return  # that some message came moves nothing
     if again or task.get("restriction") != {"period": period}:
         kept = {k: v for k, v in task.items() if not (again and k in ("status", "statusReason"))}
         fresh = _changed(case, {"status": "requested", **kept}, restriction={"period": period})

@@ -886,6 +886,30 @@ def test_a_discharge_without_a_time_is_due_from_its_message(store) -> None:
         assert step(store, now=later) == [] and ends(store) == found
 
 
+@pytest.mark.parametrize(
+    ("story", "planning", "follow_up"),
+    [
+        (["A01 05", "A03 07", "A13 08 A03 09"], "07", "16"),
+        (["A03 07", "A01 05"], "07", "14"),
+        (["A08 07", "A01 05"], "07", ""),
+        (["A13 08", "A03 09", "A01 05", "A03 06"], "07", "16"),
+    ],
+)
+def test_a_due_date_follows_the_stay_though_no_time_is_told(
+    store, story, planning, follow_up
+) -> None:
+    """In whatever order its messages come, and however often it is looked at."""
+    house = Pipeline(store, lambda: NOW)
+    for told in story:
+        words = told.split()
+        for event, day in zip(words[::2], words[1::2], strict=True):
+            list(house.adt(untimed(event, f"202607{day}083000-0700"), "default", "m"))
+        step(store)
+    found = ends(store)
+    assert found["discharge-planning"] == f"2026-07-{planning}"
+    assert found.get("follow-up", "") == (follow_up and f"2026-07-{follow_up}")
+
+
 @pytest.mark.parametrize("story", [["A01"], ["A03"], ["A01", "A03"], ["A05", "A01", "A11", "A01"]])
 def test_old_news_without_a_time_is_no_news(store, story) -> None:
     house = Pipeline(store, lambda: NOW)
