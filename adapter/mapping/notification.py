@@ -27,7 +27,7 @@ _ABOUT = ("subject", "patient", "beneficiary")  # elements that say whose a reso
 _STAY = ("Encounter", "subject")  # which must be said (Da Vinci Alerts)
 _META = ("profile", "security", "tag")
 _UNSENT = re.compile(r"[^a-z0-9.-]+")
-_OVER = ("finished", "cancelled", "entered-in-error")
+_NEVER_WAS = ("cancelled", "entered-in-error")
 _COURSE = ("status", "class", "period", "location")  # of an Encounter
 _VISIT = {"coding": [{"code": "VN"}]}  # HL7 table 0203
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
@@ -136,6 +136,7 @@ def _entries(rows: list[Any], late: bool, unit: Unit, issues: list[Issue]) -> li
     """The entries; `late`: news of an admission or transfer, which may be told after the end.
 
     Such news ends no stay and begins none anew: of its course it tells what nobody told better.
+    That a stay never was ends it too, until an admission is told after that.
     """
     urns: dict[str, str] = {}
     found: list[tuple[int, Entry]] = []
@@ -146,8 +147,8 @@ def _entries(rows: list[Any], late: bool, unit: Unit, issues: list[Issue]) -> li
             issues.append(Issue("warning", "unmapped", text, unit.at, _path(place)))
             continue
         entry = _entry(row, unit, whose, place)
-        if late and _kind(row) == "Encounter" and row["resource"].get("status") not in _OVER:
-            entry.weak = _COURSE
+        if _kind(row) == "Encounter":
+            _weaken(entry, late)
         if any(one.urn == entry.urn and _other(one, entry) for _, one in found):
             issues.append(_error(unit, "cardinality", "two entries have this id", place, ".id"))
         found.append((place, entry))
@@ -157,6 +158,15 @@ def _entries(rows: list[Any], late: bool, unit: Unit, issues: list[Issue]) -> li
         if lost:
             issues.append(_error(unit, "reference", "a reference leads to no entry", place))
     return [entry for _, entry in found]
+
+
+def _weaken(entry: Entry, late: bool) -> None:
+    """Let what is told of the course of a stay be as strong as the news that it is in."""
+    status = entry.resource.get("status")
+    if status in _NEVER_WAS:
+        entry.weak = entry.cleared = _COURSE
+    elif late and status != "finished":
+        entry.weak = _COURSE
 
 
 def _person(row: Mapping[str, Any], unit: Unit) -> str:

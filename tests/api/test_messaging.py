@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -160,6 +161,35 @@ def test_only_news_of_its_end_opens_a_stay_again(client, store, event, status) -
         (stay_,) = store.each("Encounter")
         assert stay_["status"] == [before["status"], "in-progress", "finished", status][number]
     assert ("end" in stay_["period"]) is (status == "finished")
+
+
+@pytest.mark.parametrize(
+    ("story", "status"),
+    [
+        (["admit in-progress", "admit cancelled"], "cancelled"),
+        (["admit in-progress", "admit cancelled", "admit in-progress"], "in-progress"),
+        (["discharge finished", "discharge cancelled"], "cancelled"),
+        (["discharge finished", "discharge entered-in-error", "admit in-progress"], "in-progress"),
+        (["admit cancelled", "admit in-progress", "discharge finished"], "finished"),
+        (["discharge finished", "discharge cancelled", "admit cancelled"], "cancelled"),
+    ],
+)
+def test_an_admission_after_its_withdrawal_is_one(client, store, story, status) -> None:
+    """In whatever order the messages come."""
+    for order in itertools.permutations(range(len(story))):
+        for place in order:
+            code, _, said = story[place].partition(" ")
+            made = changed("identifier", "value", to=f"{order}-{place}")
+            made["timestamp"] = f"2026-07-09T1{place}:00:00Z"
+            made["entry"][0]["resource"]["eventCoding"]["code"] = f"notification-{code}"
+            made["entry"][1]["resource"]["status"] = said
+            if said != "finished":
+                del made["entry"][1]["resource"]["period"]["end"]
+            number = "V" + "-".join(map(str, order))
+            made["entry"][1]["resource"]["identifier"][0]["value"] = number
+            assert client.post(URL, json=made).status_code == 200
+        (stay_,) = store.each("Encounter", [("identifier", number)])
+        assert (stay_["status"], "end" in stay_["period"]) == (status, status == "finished"), order
 
 
 def test_it_is_about_our_member(client, store) -> None:
