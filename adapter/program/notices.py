@@ -32,7 +32,9 @@ def derive(store: Store, now: datetime, desk: Desk) -> int:
     """
     made = 0
     while changed := store.outbox.changed(_BATCH):
-        quiet = [one for one in changed if _quiet(store, now, desk, one)]  # keeps no writer waiting
+        quiet = [  # keeps no writer waiting
+            one for one in changed if all(_quiet(store, now, desk, s) for s in _stays(store, one))
+        ]
         with store.batch():
             for one in changed:
                 present = None if one in quiet else store.read(_kind(one), _uid(one))
@@ -44,19 +46,16 @@ def derive(store: Store, now: datetime, desk: Desk) -> int:
 
 
 def _stays(store: Store, changed: Stored) -> list[Stored]:
-    """A stay itself; of a person who died all that somebody has work with."""
+    """A stay itself; all of a person who died, or whose numbers say by now that he is ours."""
     if _kind(changed) == "Encounter":
         return [changed]
-    tasks = store.each("Task", [("patient", f"Patient/{_uid(changed)}")])
-    refs = {str(task.get("focus", {}).get("reference", "")) for task in tasks}
-    found = [store.read("Encounter", ref.removeprefix("Encounter/")) for ref in sorted(refs)]
+    own = store.each("Encounter", [("patient", f"Patient/{_uid(changed)}")])
+    found = [store.read("Encounter", str(one["id"])) for one in own]
     return [one for one in found if one is not None]
 
 
 def _quiet(store: Store, now: datetime, desk: Desk, stored: Stored) -> bool:
     """Whether a stay asks for nothing: never told of, and nothing new of a member of ours."""
-    if _kind(stored) != "Encounter":
-        return not _stays(store, stored)
     if store.outbox.of_stay(_uid(stored)):
         return False
     try:

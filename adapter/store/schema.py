@@ -176,8 +176,8 @@ sent = Table(
 
 sequence = Table("sequence", metadata, _text("name", primary_key=True), _number("value"))
 
-# Stays, and people who died, whose notices have not been derived from this version yet: written
-# with it, so that no crash can part them.
+# Stays, and people who died or have other numbers, whose notices have not been derived from this
+# version yet: written with it, so that no crash can part them.
 WATCHED = frozenset({"Encounter"})
 change = Table("change", metadata, _key("rid"), _number("version"))
 

@@ -159,7 +159,7 @@ class Work:
         self.news: list[str] = []  # fields in which the unit at hand says something else
         self._learned = NOTHING
         self._resources: dict[int, bulk.Row] = {}
-        self._deaths: set[int] = set()  # row numbers of people who died, or did not after all
+        self._people: set[int] = set()  # row numbers of those whose stays may be news by now
         self._versions: list[bulk.Row] = []
         self._contributions: dict[tuple[int, str], State] = {}
         self._terms = _Net()
@@ -273,12 +273,12 @@ class Work:
     def save(self, state: State, content: Resource, now: str, deleted: bool = False) -> Stored:
         """Make `content` the next version of a resource."""
         gone, come = difference(state.kind, state.content, content)
-        died_before = died(state.content)
+        before = _told_of(state.content)
         state.version, state.deleted, state.content = state.version + 1, deleted, content
         if state.kind == alike.KIND:
             self.alike.saved(state.id, (value for param, value, _ in come if param == alike.PARAM))
-            if died_before != died(content):
-                self._deaths.add(state.rid)
+            if state.version > 1 and before != _told_of(content):
+                self._people.add(state.rid)
         self._terms.change(
             {(*term, state.rid) for term in self._either_way(state.kind, gone)},
             {(*term, state.rid) for term in self._numbered(state.kind, come)},
@@ -327,7 +327,7 @@ class Work:
         bulk.upsert(run, schema.resource, list(self._resources.values()))
         bulk.insert(run, schema.version, self._versions)
         rows = self._resources.values()
-        changed = [(r[0], r[3]) for r in rows if r[1] in schema.WATCHED or r[0] in self._deaths]
+        changed = [(r[0], r[3]) for r in rows if r[1] in schema.WATCHED or r[0] in self._people]
         bulk.upsert(run, schema.change, changed)
         bulk.upsert(run, schema.contribution, self._packed())
         bulk.delete(run, schema.term, sorted(self._terms.gone))
@@ -338,7 +338,7 @@ class Work:
         self.merged.flush()
         self.ledger.flush()
         for sent in (self._resources, self._contributions, self._named, self._unnamed,
-                     self._versions, self._deaths):  # fmt: skip
+                     self._versions, self._people):  # fmt: skip
             sent.clear()
         self._terms, self.broken = _Net(), False
 
@@ -348,6 +348,14 @@ class Work:
             (rid, source, state.packed(source, dialect))
             for (rid, source), state in self._contributions.items()
         ]
+
+
+def _told_of(person: Resource) -> tuple[bool, object]:
+    """What of a Patient decides whether his stays are told of, and whether work follows.
+
+    That he died (HL7 v2 PID-29, PID-30), and his numbers: by them he is on a plan's list.
+    """
+    return died(person), person.get("identifier")
 
 
 def identity_of(kind: str, system: str, value: str) -> Identity:

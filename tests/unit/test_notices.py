@@ -631,6 +631,24 @@ def test_who_is_another_team_s_by_now_is_none_of_the_first_one_s_business(store,
     assert step(store, earlier | {"status": "cancelled"}) == ["withdrawal admit"]
 
 
+@pytest.mark.parametrize("event", ["A08", "A31"])
+def test_who_turns_out_to_be_a_member_is_told_of(store, event) -> None:
+    """The hospital learns the CIN after the admission; nothing else of the stay changes."""
+    house, number = Pipeline(store, lambda: NOW), b"90000078A^^^MEDI-CAL^MA"
+    admitted, later = (
+        untimed(one, f"2026070{day}083000-0700").replace(b"ODETTE||1980", b"HARRIET||1961")
+        for one, day in (("A01", 5), (event, 6))
+    )
+    unnumbered = admitted.replace(b"90000077A^^^MEDI-CAL^MA", b"R000009^^^MERCYTEST^MR")
+    list(house.adt(unnumbered, "default", "m"))
+    assert step(store) == []
+    both = later.replace(b"90000077A^^^MEDI-CAL^MA", b"R000009^^^MERCYTEST^MR~" + number)
+    (result,) = house.adt(both, "default", "m")
+    assert result.status == "stored" and step(store) == ["new admit"]
+    assert work(store) == {"discharge-planning": "requested"}
+    assert step(store) == [] and store.outbox.changed(9) == []
+
+
 def test_a_merged_person_is_still_ours(store) -> None:
     old = patient("90000001A") | {"id": "p0", "active": False}
     old["identifier"] = old["identifier"][:1]
