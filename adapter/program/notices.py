@@ -10,6 +10,7 @@ from adapter import data
 from adapter.program import alert, rosters
 from adapter.program.notices_about import about, as_told, institution, site
 from adapter.program.notices_case import Case, Desk, stamp
+from adapter.program.notices_stays import stays, uid
 from adapter.program.notices_time import was_told, when
 from adapter.program.notices_work import arrange
 from adapter.program.rosters import Member
@@ -24,53 +25,35 @@ _UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueErr
 
 
 def derive(store: Store, now: datetime, desk: Desk) -> int:
-    """Make Tasks and messages for all stays that changed; how many messages were put in.
+    """Make Tasks and messages for all stays that may be news; how many messages were put in.
 
     What is made depends on the stay as it is now and on what was told before, so messages may
     come in any order and any number of times. A stay, its Tasks and its messages are written in
     one transaction with the mark that it was looked at: no crash loses or doubles any of them.
     """
-    made = 0
+    made, since = 0, (now - rules().oldest).date()
     while changed := store.outbox.changed(_BATCH):
-        quiet = [  # keeps no writer waiting
-            one for one in changed if all(_quiet(store, now, desk, s) for s in _stays(store, one))
-        ]
-        with store.batch():
-            for one in changed:
-                present = None if one in quiet else store.read(_kind(one), _uid(one))
-                if present is not None:
-                    made += sum(_looked(store, now, desk, stay) for stay in _stays(store, present))
-                    store.outbox.seen([present])
-            store.outbox.seen(quiet)
+        found = {uid(stay): stay for one in changed for stay in stays(store, one, since)}
+        loud = [name for name, stay in found.items() if not _quiet(store, now, desk, stay)]
+        for start in range(0, len(loud), _BATCH):  # what is quiet keeps no writer waiting
+            with store.batch():
+                some = (store.read("Encounter", name) for name in loud[start : start + _BATCH])
+                present = [one for one in some if one is not None]
+                made += sum(_looked(store, now, desk, stay) for stay in present)
+                store.outbox.seen(present)
+        store.outbox.seen(changed)
     return made
-
-
-def _stays(store: Store, changed: Stored) -> list[Stored]:
-    """A stay itself; all of a person who died, or whose numbers say by now that he is ours."""
-    if _kind(changed) == "Encounter":
-        return [changed]
-    own = store.each("Encounter", [("patient", f"Patient/{_uid(changed)}")])
-    found = [store.read("Encounter", str(one["id"])) for one in own]
-    return [one for one in found if one is not None]
 
 
 def _quiet(store: Store, now: datetime, desk: Desk, stored: Stored) -> bool:
     """Whether a stay asks for nothing: never told of, and nothing new of a member of ours."""
-    if store.outbox.of_stay(_uid(stored)):
+    if store.outbox.of_stay(uid(stored)):
         return False
     try:
         case = Case(store, now, desk, _content(store, stored))
         return not any(_young(case, one) for one in _happened(case)) or case.member() is None
     except _UNREADABLE:
         return False
-
-
-def _kind(stored: Stored) -> str:
-    return str(stored.resource["resourceType"])
-
-
-def _uid(stored: Stored) -> str:
-    return str(stored.resource["id"])
 
 
 def _looked(store: Store, now: datetime, desk: Desk, stored: Stored) -> int:

@@ -75,11 +75,11 @@ def _read(store: Store, uid: str) -> Roster | None:
         return None
     group, system = stored.resource, terms.system("roster") + "/"
     rows = [row for row in group.get("identifier", ()) if _starts(row, system)]
-    listed = frozenset(_named(group)) if rows and group.get("active", True) else frozenset()
+    names = frozenset(listed(group)) if rows and group.get("active", True) else frozenset()
     plan = str(rows[0]["system"]).removeprefix(system) if rows else ""
     part = str(rows[0].get("value", "")).partition("/")[0] if rows else uid
     provider = group.get("managingEntity", {}).get("identifier", {}).get("value", "")
-    return Roster(stored.version, plan, provider, listed, f"{plan}/{part}", _as_of(group))
+    return Roster(stored.version, plan, provider, names, f"{plan}/{part}", _as_of(group))
 
 
 def member(store: Store, rosters: Rosters, subject: str) -> Member | None:
@@ -138,7 +138,8 @@ def _as_of(group: Resource) -> str:
     return found.isoformat() if found else ""
 
 
-def _named(group: Resource) -> Iterator[str]:
+def listed(group: Resource) -> Iterator[str]:
+    """Who is on a list, each as `system|value` of an identifier."""
     for row in group.get("member", ()):
         name = row.get("entity", {}).get("identifier", {})
         if name.get("system") and name.get("value") and not row.get("inactive"):

@@ -38,8 +38,8 @@ class SqlOutbox:
         self._write, self._read = write, read
 
     def changed(self, count: int) -> list[Stored]:
-        """Stays that changed since they were last `seen`, as they are now, deleted ones flagged;
-        and Patients who died, or did not after all, or have other numbers."""
+        """Stays and Groups that changed since they were last `seen`, as they are now, deleted ones
+        flagged; and Patients who died, or did not after all, or have other numbers."""
         query = select(_CHANGE.c.rid).order_by(_CHANGE.c.rid).limit(count)
         with self._read() as connection:
             return reads.current(connection, [row[0] for row in connection.execute(query)])

@@ -149,8 +149,8 @@ class Outbox(Protocol):
     """Which stays have changed, and what care teams are told of them, each thing once."""
 
     def changed(self, count: int) -> list[Stored]:
-        """Stays that changed since they were last `seen`, as they are now, deleted ones flagged;
-        and Patients who died, or did not after all, or have other numbers."""
+        """Stays and Groups that changed since they were last `seen`, as they are now, deleted ones
+        flagged; and Patients who died, or did not after all, or have other numbers."""
 
     def seen(self, changed: Sequence[Stored]) -> None:
         """Forget that these changed; what has another version by now is told again."""

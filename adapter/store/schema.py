@@ -176,9 +176,9 @@ sent = Table(
 
 sequence = Table("sequence", metadata, _text("name", primary_key=True), _number("value"))
 
-# Stays, and people who died or have other numbers, whose notices have not been derived from this
-# version yet: written with it, so that no crash can part them.
-WATCHED = frozenset({"Encounter"})
+# Stays, plans' lists, and people who died or have other numbers, whose notices have not been
+# derived from this version yet: written with it, so that no crash can part them.
+WATCHED = frozenset({"Encounter", "Group"})
 change = Table("change", metadata, _key("rid"), _number("version"))
 
 # Messages to care teams, whole as they go out. Times are UTC texts of one form that sort by time.

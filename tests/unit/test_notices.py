@@ -573,8 +573,8 @@ def test_strangers_are_not_told_of(store) -> None:
     assert step(store, stay("finished")) == []
     assert work(store) == {} and store.outbox.changed(1) == []
     store.put(roster("90000079A"), stamp())  # from now on he is ours
-    assert step(store) == []
-    assert step(store, stay("finished", length={"value": 1})) == ["new admit", "new discharge"]
+    assert step(store) == ["new admit", "new discharge"]
+    assert step(store, stay("finished", length={"value": 1})) == []
 
 
 @pytest.mark.parametrize(
@@ -646,6 +646,28 @@ def test_who_turns_out_to_be_a_member_is_told_of(store, event) -> None:
     (result,) = house.adt(both, "default", "m")
     assert result.status == "stored" and step(store) == ["new admit"]
     assert work(store) == {"discharge-planning": "requested"}
+    assert step(store) == [] and store.outbox.changed(9) == []
+
+
+def test_who_comes_onto_a_list_is_told_of(store) -> None:
+    """In the hospital already; each list says whole who is on it."""
+    odd = r"9000,0$8|0\A"  # what search has to be told of
+    whose = {"subject": {"reference": "Patient/p2"}}
+    other = patient(odd, id="p2", birthDate="1961-09-09")
+    store.put(other | {"identifier": other["identifier"][:1]}, stamp())
+    store.put(stay(id="s2", period={}, **whose), stamp())
+    old = {"start": "2026-01-01", "end": "2026-01-02"}
+    store.put(stay("finished", id="s3", period=old, **whose), stamp())
+    assert step(store, stay()) == ["new admit"]
+    store.put(roster(), stamp())
+    assert step(store) == []
+    for members in ([odd], ["90000077A", odd], ["90000077A"]):
+        store.put(roster("90000079A", *members), stamp())
+    assert step(store) == []
+    store.put(roster("90000077A", odd), stamp())
+    now = [short(one) for one in store.outbox.letters()]
+    assert step(store) == ["new admit"] and now == ["new admit"]
+    assert {one.encounter for one in store.outbox.letters()} == {"s1", "s2"}
     assert step(store) == [] and store.outbox.changed(9) == []
 
 
