@@ -53,6 +53,7 @@ def compiled(modules: list[str], folder: Path) -> Path:
     extensions = mypycify(
         ["--config-file=pyproject.toml", *modules],
         opt_level=level,
+        debug_level="0",
         multi_file=True,
         group_name="ecm_adapter",
         target_dir=str(folder / "c"),
