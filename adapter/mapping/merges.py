@@ -295,15 +295,16 @@ MEANINGS: dict[str, Meaning] = {
 def told(outcome: Outcome, groups: Groups) -> None:
     """Write merges and moves into the outcome; one into two, or in a circle, refuses it."""
     pairs = tuple(dict.fromkeys((present.urn, prior.urn) for present, prior in groups.pairs))
+    moves = tuple([(stay.urn, prior.urn) for stay, prior in groups.moves])
     into = {loser: survivor for survivor, loser in pairs}
-    if len(into) < len(pairs) or _circle(into):
+    if len(into) < len(pairs) or _circle(into) or _circle(dict(moves)):
         at = Location(outcome.unit.at.source, outcome.unit.at.line, "MRG-1")
-        text = "merges that contradict each other"
+        text = "merges or moves that contradict each other"
         outcome.issues.append(Issue("error", "contradiction", text, at))
         outcome.entries = []
         return
     outcome.merges = pairs
-    outcome.moves = tuple([(stay.urn, prior.urn) for stay, prior in groups.moves])
+    outcome.moves = moves
 
 
 def _circle(into: dict[str, str]) -> bool:

@@ -85,6 +85,15 @@ def test_a_self_merge_is_refused(event: str) -> None:
     assert outcome.bundle is None
 
 
+def test_two_who_give_each_other_a_number_are_refused() -> None:
+    """HL7 v2.9 chapter 3.3.43: MRG has who had the number, and both cannot have had the other's."""
+    outcome = merge("A43", [("M1", "M2"), ("M2", "M3"), ("M3", "M1")])
+    assert [(i.detail, str(i.at)[-5:]) for i in outcome.issues if i.failed] == [
+        ("contradiction", "MRG-1"),
+    ]  # fmt: skip
+    assert merge("A43", [("M1", "M2"), ("M2", "M3")]).ok
+
+
 def test_a_number_of_the_person_stays_with_the_survivor() -> None:
     both = f"M2{SYSTEM}~90000011A^^^CA^MA"
     outcome = one("A40", f"PID|||M1{SYSTEM}", f"MRG|{both}")
