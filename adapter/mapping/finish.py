@@ -147,6 +147,7 @@ def _unique(drafts: list[Draft]) -> list[Draft]:
                 known = first.resource.setdefault(element, value)
                 if known is not value and element in _GATHERED and isinstance(known, list):
                     first.resource[element] = _joined(known, value)
+            first.identity = tuple(dict.fromkeys((*first.identity, *draft.identity)))
             first.origins += draft.origins
     return list(seen.values())
 

@@ -94,6 +94,13 @@ def test_two_who_give_each_other_a_number_are_refused() -> None:
     assert merge("A43", [("M1", "M2"), ("M2", "M3")]).ok
 
 
+def test_who_is_told_twice_is_named_by_all_numbers() -> None:
+    groups = [f"PID|||M2{SYSTEM}", f"MRG|X1{SYSTEM}", f"PID|||M3{SYSTEM}~M2{SYSTEM}"]
+    outcome = one("A40", *groups, f"MRG|X1{SYSTEM}")
+    (identity,) = (e.identity for e in outcome.entries if e.urn == outcome.merges[0][0])
+    assert sorted(value for _, value in identity) == ["M2", "M3"]
+
+
 def test_a_number_of_the_person_stays_with_the_survivor() -> None:
     both = f"M2{SYSTEM}~90000011A^^^CA^MA"
     outcome = one("A40", f"PID|||M1{SYSTEM}", f"MRG|{both}")
