@@ -40,7 +40,11 @@ def join(work: Work, pair: Join, unit: int, now: str) -> list[str]:
 
 
 def merged(work: Work, pair: merging.Pair, unit: merging.Telling) -> list[str]:
-    """Carry a merge out; what both had alike they have once. Returns what changed."""
+    """Carry a merge out; what both had alike they have once. Returns what changed.
+
+    A survivor that the same unit merged into another before is that other by now.
+    """
+    pair = pair._replace(survivor=work.merged.survivor(pair.kind, pair.survivor))
     on = work.state_or_new(pair.kind, pair.survivor)
     before = {ref for ref in merging.referring(work, on.ref) if ref[0] in _KEYED}
     changed = merging.join(work, pair, unit)

@@ -267,6 +267,16 @@ def test_a_circle_within_one_message_is_for_a_person(store, known) -> None:
     assert load(store, merged("M4", "M5", 13)) == ["stored"]
 
 
+def test_a_chain_within_one_message_leads_to_its_end(store) -> None:
+    """M3 is a loser already when the second group names him as survivor."""
+    chain = message("A40", 12, pid("M1"), mrg("M3"), pid("M3"), mrg("M2"))
+    assert load(store, admitted("M2", 8), chain) == ["stored", "stored"]
+    on = person(store, "M1")
+    assert subjects(store) == {f"Patient/{on['id']}"}
+    assert numbers(on) == [("M1", ""), ("M2", "old"), ("M3", "old")]
+    assert [one["type"] for one in on["link"]] == ["replaces", "replaces"]
+
+
 def test_two_groups_of_one_message_stay_apart(store) -> None:
     both = message(
         "A40", 12, pid("M1"), mrg("M2"), pid("M3", "MARROWBY^TESS", "19551102"), mrg("M4")
