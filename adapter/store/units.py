@@ -213,12 +213,10 @@ def _take(
     wrong = _in_error(one.outcome, resolver)
     linked = linking.meant(one.outcome, resolver)
     for entry, resource in zip(one.outcome.entries, real, strict=True):
-        if entry.urn in silent:
-            continue
         kind, _, uid = resolver.ids[entry.urn].partition("/")
-        state = work.state_or_new(kind, uid)
-        telling = _Telling(one, stamp, entry, resource, wrong, linked)
-        changed.update(dict.fromkeys(_tell(work, telling, state)))
+        if entry.urn not in silent:
+            telling = _Telling(one, stamp, entry, resource, wrong, linked)
+            changed.update(dict.fromkeys(_tell(work, telling, work.state_or_new(kind, uid))))
         for identity in identities(entry):
             if work.owner(identity) is None:
                 work.register(identity, uid)

@@ -277,6 +277,14 @@ def test_a_chain_within_one_message_leads_to_its_end(store) -> None:
     assert [one["type"] for one in on["link"]] == ["replaces", "replaces"]
 
 
+def test_a_further_prior_number_of_one_person_names_him(store) -> None:
+    """M1 and M3 are one from the start: M2, which MRG-1 names beside M1, is theirs too."""
+    merge = message("A40", 9, pid("M3"), mrg("M2^^^MERCY^MR~M1"))
+    assert load(store, message("A28", 8, pid("M1^^^MERCY^MR~M3")), merge) == ["stored"] * 2
+    assert load(store, message("A28", 11, pid("M2", "", ""))) == ["stored"]
+    assert numbers(the(store, "Patient")) == [("M1", "old"), ("M2", "old"), ("M3", "")]
+
+
 def test_two_groups_of_one_message_stay_apart(store) -> None:
     both = message(
         "A40", 12, pid("M1"), mrg("M2"), pid("M3", "MARROWBY^TESS", "19551102"), mrg("M4")
