@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, select
 
 from adapter.issues import Candidate, Doubt, Issue
 from adapter.outcome import Outcome
-from adapter.record import Entry, piece
+from adapter.record import Entry, Resource, piece
 from adapter.store import linking, lists, movements, moving, schema
 from adapter.store.doubts import Judges, Unresolved
 from adapter.store.fold import API, EVERYTHING, fold, merge, slots
@@ -107,22 +107,25 @@ def _pair(work: Work, resolver: Resolver, judges: Judges | None, on: Entry, off:
         text = "one that was merged into somebody else before"
         raise Unresolved(Issue("error", "identity-conflict", text))
     if judges is not None and before == loser != survivor:
-        _judged(work, judges, Pair(kind, survivor, loser, off))
+        _judged(work, judges, Pair(kind, survivor, loser, off), on.resource)
     return Pair(kind, survivor, loser, off)
 
 
-def _judged(work: Work, judges: Judges, pair: Pair) -> None:
+def _judged(work: Work, judges: Judges, pair: Pair, told: Resource) -> None:
+    """Ask whether two may be one: of the survivor as it is stored, and as the unit tells it."""
     on, off = (work.state(pair.kind, uid) for uid in (pair.survivor, pair.loser))
-    if on is None or off is None:
+    if off is None:
         return
-    subjects = {work_on(work, state.content.get("subject")) for state in (on, off)} - {""}
+    known = [on] if on is not None else []
+    subjects = {work_on(work, state.content.get("subject")) for state in (*known, off)} - {""}
     if len(subjects) > 1:
         text = "a merge of what belongs to two people"
         people = [Candidate(ref.partition("/")[2], 0, (), ()) for ref in sorted(subjects)]
         raise Unresolved(Issue("error", "identity-conflict", text), people)
-    doubt: Doubt | None = judges.may_merge(on.resource, off.resource, False)
-    if doubt is not None:
-        raise Unresolved(doubt.issue, doubt.candidates)
+    for survivor in (*(state.resource for state in known), told):
+        doubt: Doubt | None = judges.may_merge(survivor, off.resource, False)
+        if doubt is not None:
+            raise Unresolved(doubt.issue, doubt.candidates)
 
 
 def work_on(work: Work, reference: Any) -> str:

@@ -285,6 +285,18 @@ def test_a_further_prior_number_of_one_person_names_him(store) -> None:
     assert numbers(the(store, "Patient")) == [("M1", "old"), ("M2", "old"), ("M3", "")]
 
 
+@pytest.mark.parametrize("known", ["M1", ""], ids=["known by number", "new"])
+def test_a_survivor_told_with_another_member_number_is_for_a_person(store, known) -> None:
+    """Whether the message or the store says that they are two members: so it would be later."""
+    one, other = (
+        f"{n}^^^MERCY^MR~{cin}^^^MEDI-CAL^MA"
+        for n, cin in (("M1", "90000001A"), ("M2", "90000002B"))
+    )
+    before = [message("A28", 8, pid(f3=other))] + [message("A28", 9, pid(known))] * bool(known)
+    told = load(store, *before, message("A40", 12, pid(f3=one), mrg("M2")))
+    assert told == ["stored"] * len(before) + ["review"]
+
+
 def test_two_groups_of_one_message_stay_apart(store) -> None:
     both = message(
         "A40", 12, pid("M1"), mrg("M2"), pid("M3", "MARROWBY^TESS", "19551102"), mrg("M4")
