@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import combinations
 
 from adapter.issues import Candidate, Issue
@@ -18,7 +17,7 @@ from adapter.store.work import State, Work
 
 OWNED = "owned"  # the doubt whether a link may be taken back that somebody else told
 EVENT, _LINKS = "A37", "A24"
-_TYPE = "seealso"
+_TYPE, _OVER = "seealso", "replaced-by"
 Couple = tuple[str, str]  # ids of two people
 
 
@@ -125,14 +124,18 @@ def _sides(
             yield state, {name: Register(stamp, None) for name in sorted(gone)}
 
 
-def apart(said: Told, ref: str) -> Told:
-    """What is said of a person without links to that very person: two records became one."""
+def apart(work: Work, said: Told, state: State) -> Told:
+    """What is said of a person without links to that very person: two records became one.
+
+    Nor does one who was merged before get a second record that goes on for him.
+    """
     links = said.resource.get("link", ())
-    kept = [one for one in links if _end(one) != ref]
+    over = links and work.merged.survivor(state.kind, state.id) != state.id
+    kept = [one for one in links if _end(one) != state.ref and not (over and one["type"] == _OVER)]
     if len(kept) == len(links):
         return said
     others = {name: value for name, value in said.resource.items() if name != "link"}
-    return replace(said, resource={**others, "link": kept} if kept else others, saying=None)
+    return Told((), {}, {**others, "link": kept} if kept else others)
 
 
 def forget_own(work: Work, state: State) -> None:

@@ -249,7 +249,7 @@ def _tell(work: Work, telling: _Telling, state: State) -> Sequence[str]:
         if newer:
             work.contributed(state, source)
         return ()
-    real = linking.apart(_without(told_of, wrong), state.ref)
+    real = linking.apart(work, _without(told_of, wrong), state)
     said = told_by(one.outcome, entry, real, stamp)
     if one.outcome.event in merging.DELETIONS:
         said = merging.of_survivor(work, entry, state, said)
@@ -282,8 +282,10 @@ def _remember(state: State, source: str, resource: Told, said: Contribution) -> 
     """Know again what a source says, if it is all that the source says of the resource."""
     if resource.saying is None:
         return
-    mine = state.contributions[source]
-    if len(mine) == len(said) and all(mine[name] is register for name, register in said.items()):
+    mine, whole = state.contributions[source], len(resource.saying.registers)
+    if len(mine) == len(said) == whole and all(
+        mine[name] is register for name, register in said.items()
+    ):
         state.says_only(source, resource.saying, next(iter(said.values())).stamp)
 
 

@@ -297,6 +297,23 @@ def test_a_survivor_told_with_another_member_number_is_for_a_person(store, known
     assert told == ["stored"] * len(before) + ["review"]
 
 
+def test_a_merge_told_again_after_another_adds_no_survivor(store) -> None:
+    load(store, merged("M3", "M4", 9), merged("M1", "M3", 10), merged("M3", "M4", 11))
+    for number in ("M3", "M4"):
+        (loser,) = (one for one in store.each("Patient") if one["identifier"][0]["value"] == number)
+        assert [one["type"] for one in loser["link"]].count("replaced-by") == 1
+
+
+def test_a_link_told_of_one_person_is_heard_again_of_two(store) -> None:
+    """What was left out of a message, since both were one, is not left out of the next."""
+    bare = [pid(number, "", "") for number in ("M1", "M2")]
+    load(store, message("A28", 8, pid("M1^^^MERCY^MR~M2")), message("A24", 9, *bare))
+    assert "link" not in the(store, "Patient")
+    load(store, message("A43", 10, pid("A1^^^MERCY^MR~M1", "MARROWBY^TESS", "19551102"), mrg("M2")))
+    load(store, message("A24", 11, *bare))
+    assert [[one["type"] for one in p["link"]] for p in store.each("Patient")] == [["seealso"]] * 2
+
+
 def test_two_groups_of_one_message_stay_apart(store) -> None:
     both = message(
         "A40", 12, pid("M1"), mrg("M2"), pid("M3", "MARROWBY^TESS", "19551102"), mrg("M4")
