@@ -138,10 +138,12 @@ def work_on(work: Work, reference: Any) -> str:
 def join(work: Work, pair: Pair, unit: Telling) -> list[str]:
     """Carry a merge out, after its entries were taken in. Returns what changed.
 
-    Told again it changes nothing more; of two that were one from the start the number is old.
+    Told again it only leads on what is told of the loser since; of two that were one from the start
+    the number is old.
     """
     if work.merged.survivor(pair.kind, pair.loser) != pair.loser:
-        return []
+        lost, kept = (f"{pair.kind}/{uid}" for uid in (pair.loser, pair.survivor))
+        return repointed(work, (lost, kept), lost, unit.now)
     on = work.state_or_new(pair.kind, pair.survivor)
     if pair.survivor == pair.loser:
         _remember(work, on, pair, unit)

@@ -314,6 +314,14 @@ def test_a_link_told_of_one_person_is_heard_again_of_two(store) -> None:
     assert [[one["type"] for one in p["link"]] for p in store.each("Patient")] == [["seealso"]] * 2
 
 
+def test_what_a_merge_told_again_tells_of_the_loser_is_the_survivor_s(store) -> None:
+    """The account of PID-18 is of M2, who has been M1 since the first telling."""
+    again = message("A40", 12, pid("M1"), mrg("M2"), pid("M2", f18="A1^^^MERCY^AN"), mrg("M3"))
+    load(store, merged("M1", "M2", 9), again)
+    (whose,) = the(store, "Account")["subject"]
+    assert whose == {"reference": f"Patient/{person(store, 'M1')['id']}"}
+
+
 def test_two_groups_of_one_message_stay_apart(store) -> None:
     both = message(
         "A40", 12, pid("M1"), mrg("M2"), pid("M3", "MARROWBY^TESS", "19551102"), mrg("M4")
