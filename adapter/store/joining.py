@@ -58,8 +58,8 @@ def _of_one(work: Work, on: State, before: set[tuple[str, str]], unit: int, now:
     changed: list[str] = []
     for twin in _twins(work, on, before):
         lists.lead_on(on, f"{twin.kind}/{twin.goes}", f"{twin.kind}/{twin.stays}")
+        work.contributed(on, *on.contributions)
         changed += join(work, twin, unit, now)
-    work.contributed(on, *on.contributions)
     for source, ref, as_of in lists.gone(on):
         said, state = lists.withdrawal(work, ref, source, as_of), work.state(*ref.split("/"))
         if said and state is not None and merge(state.contributions, source, said):
