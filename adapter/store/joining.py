@@ -22,8 +22,8 @@ _KEYED = frozenset(
 def join(work: Work, pair: Join, unit: int, now: str) -> list[str]:
     """Say of the one all that was said of the other, which is deleted. Returns what changed."""
     on, off = work.state(pair.kind, pair.stays), work.state(pair.kind, pair.goes)
-    if on is None or off is None or on is off:
-        return []
+    if on is None or off is None or work.merged.survivor(on.kind, on.id) == off.id:
+        return []  # they are one already
     work.merged.add(pair.kind, pair.goes, pair.stays, unit)
     _rename(work, off, on)
     for source, said in off.contributions.items():

@@ -7,10 +7,12 @@ import uuid
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from adapter import store as stores
 from adapter.identity.match import may_merge, resolve
 from adapter.program.encounters import replay
+from adapter.store import schema
 from tests.store.made import row
 from tests.store.messages import NOW, contents, converted, message, pid, pv1, the
 
@@ -320,6 +322,23 @@ def test_what_a_merge_told_again_tells_of_the_loser_is_the_survivor_s(store) -> 
     load(store, merged("M1", "M2", 9), again)
     (whose,) = the(store, "Account")["subject"]
     assert whose == {"reference": f"Patient/{person(store, 'M1')['id']}"}
+
+
+def test_who_was_merged_the_other_way_is_not_joined_too(store) -> None:
+    """Of two who are one already neither goes on in the other once more: that would be a circle."""
+    cin = [f"9000000{n}^^^MEDI-CAL^MA" for n in ("1A", "2B")]
+    other = "X1^^^SUTTER^MR"
+    moved = [pid("", f3=f"M1^^^MERCY^MR~{cin[0]}"), mrg("M3"), pv1(visit="V1")]
+    moved += [mrg("M2"), pv1(visit="V2")]
+    numbers = [pid("", f3=f"{other}~{cin[1]}"), mrg("M3")]
+    numbers += [pid("", f3=other), f"MRG|M2^^^MERCY^MR~{cin[0]}"]
+    given = [pid("M1"), f"MRG|{other}", pid("", f3=f"{other}~{cin[1]}"), mrg("M2")]
+    load(store, merged("M2", "M1", 7, "A39"))
+    load(store, message("A45", 9, *moved), message("A48", 14, *numbers), message("A43", 15, *given))
+    with store._reading() as connection:
+        rows = connection.execute(select(schema.merged.c.loser, schema.merged.c.survivor)).all()
+    into = {row.loser: row.survivor for row in rows}
+    assert not [one for one in into if into.get(into[one]) == one]
 
 
 def test_two_groups_of_one_message_stay_apart(store) -> None:
