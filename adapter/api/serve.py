@@ -23,10 +23,11 @@ def run(app: ASGIApp, host: str, port: int, ready: Callable[[str], None] = lambd
     The caller has checked the host with `guard`. `ready` is told the URL when it listens. Raises
     SettingError when it cannot.
     """
-    sockets = _listening(host, port)
-    ready(f"http://{f'[{host}]' if ':' in host else host}:{sockets[0].getsockname()[1]}")
-    with _asked_to_stop():
-        server(app, host, port).run(sockets)
+    serving = server(app, host, port)
+    with _asked_to_stop(serving):
+        sockets = _listening(host, port)
+        ready(f"http://{f'[{host}]' if ':' in host else host}:{sockets[0].getsockname()[1]}")
+        serving.run(sockets)
 
 
 def _listening(host: str, port: int) -> list[socket.socket]:
@@ -69,11 +70,14 @@ def server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
 
 
 @contextmanager
-def _asked_to_stop() -> Iterator[None]:
-    """Uvicorn raises the signal again once it has stopped; here that ends the serving, no more."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, lambda *_: None)
+def _asked_to_stop(serving: uvicorn.Server) -> Iterator[None]:
+    """A signal ends the serving, no more: also one that comes before uvicorn listens to signals,
+    and those that it raises again once it has stopped."""
+
+    def stop(*_: object) -> None:
+        serving.should_exit = True
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

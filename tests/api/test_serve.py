@@ -23,11 +23,13 @@ from .conftest import make, patient
 from .memory_store import MemoryStore
 
 SCRIPT = """
-import sys
+import os, sys
 from tests.api.conftest import make
 from tests.api.memory_store import MemoryStore
 from adapter.api.serve import run
-run(make(MemoryStore()), "127.0.0.1", int(sys.argv[1]))
+port, early = map(int, sys.argv[1:])
+ready = lambda _: os.kill(os.getpid(), early) if early else None
+run(make(MemoryStore()), "127.0.0.1", port, ready)
 print("ended well", flush=True)
 """
 
@@ -91,22 +93,24 @@ def test_half_a_body_harms_nobody(address: tuple[str, int]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_gracefully(number: signal.Signals, root: Path) -> None:
+@pytest.mark.parametrize("early", [False, True], ids=["serving", "starting"])
+def test_a_signal_ends_it_gracefully(number: signal.Signals, early: bool, root: Path) -> None:
     port = free_port()
-    child = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(port)],
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(port), str(int(early and number))],
         cwd=root,
         env={**os.environ, "PYTHONPATH": str(root)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    try:
-        wait_for(port)
-        child.send_signal(number)
-        out, err = child.communicate(timeout=20)
-    finally:
-        child.kill()
+    ) as child:
+        try:
+            if not early:
+                wait_for(port)
+                child.send_signal(number)
+            out, err = child.communicate(timeout=20)
+        finally:
+            child.kill()
     assert (child.returncode, out, err) == (0, "ended well\n", "")
 
 
