@@ -194,9 +194,9 @@ class Movement(NamedTuple):
     event: str
     at: str
     says: Resource
-    weak: tuple[str, ...] = ()
-    cleared: tuple[str, ...] = ()
-    places: tuple[str, ...] = ()
+    weak: Sequence[str] = ()
+    cleared: Sequence[str] = ()
+    places: Sequence[str] = ()
 
 
 class Message(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from adapter.program.course import ENDED, OF_THE_END, Before, Stay, fit
@@ -26,8 +27,8 @@ def plan(stay: Stay) -> Json:
 
 
 def cleared(
-    stay: Stay, effect: Effect, paths: tuple[str, ...], undone: Before | None
-) -> tuple[str, ...]:
+    stay: Stay, effect: Effect, paths: Sequence[str], undone: Before | None
+) -> Sequence[str]:
     """What a message deletes; a plan is not deleted where what stood before it comes back.
 
     Nor twice: told again, a cancel finds what the first left. A null of its own deletes anyway.
@@ -35,10 +36,10 @@ def cleared(
     if effect.move != "unplan":
         return paths
     if stay.status in ENDED:
-        paths = tuple(path for path in paths if path not in _AHEAD)
+        paths = [path for path in paths if path not in _AHEAD]
     if undone is not None or stay.by.get("plan", -1) <= stay.calm:
         nulls = _nulls(paths)
-        return tuple(path for path in paths if path not in _PLAN or path in nulls)
+        return [path for path in paths if path not in _PLAN or path in nulls]
     return paths
 
 
@@ -67,6 +68,6 @@ def _plan_again(stay: Stay, number: int, before: Json) -> None:
                 fit(stay, old)
 
 
-def _nulls(paths: tuple[str, ...]) -> frozenset[str]:
+def _nulls(paths: Sequence[str]) -> frozenset[str]:
     """What a null of a cancel's own message deletes, besides what its event takes back."""
     return frozenset(path for path in paths if path not in _UNPLANNED or paths.count(path) > 1)

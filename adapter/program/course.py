@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -38,7 +39,7 @@ class Before(NamedTuple):
         effect = effects().get(self.event, Effect())
         return not (effect.status or effect.move)
 
-    def without(self, paths: tuple[str, ...]) -> Before:
+    def without(self, paths: Sequence[str]) -> Before:
         """The same, with nothing planned at these paths."""
         return self._replace(plan={n: v for n, v in self.plan.items() if n not in paths})
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from adapter.program import ahead, places
@@ -15,6 +16,7 @@ from adapter.record import Movement
 Json = dict[str, Any]
 
 _NONE = Effect()
+_ORDER = itemgetter(0)  # of a Movement
 
 
 class Element(NamedTuple):
@@ -35,7 +37,7 @@ def replay(movements: Iterable[Movement]) -> dict[str, Element]:
     and class are not in them), `period`, `length`, `hospitalization`, `location` and the extension
     of the planned end as far as they are known. HL7 v2.9 chapter 3.3; FHIR R4 Encounter.
     """
-    told = sorted(movements, key=lambda one: one.order)
+    told = sorted(movements, key=_ORDER)
     course = _begun(told)
     for number in range(len(course.told), len(told)):
         movement = told[number]
@@ -83,7 +85,7 @@ def _step(stay: Stay, number: int, movement: Movement) -> None:
         effect = Effect("finished", None)  # it is the visit before, of which another is the rest
     if _late(stay, effect):
         says = {name: says[name] for name in says if name not in ("class", "location")}
-        kept = tuple(path for path in movement.cleared if not _part(path))
+        kept = [path for path in movement.cleared if not _part(path)]
         movement = movement._replace(cleared=kept)
     _take_weak(stay, number, movement)
     undone = _undone(stay, effect)
@@ -216,7 +218,7 @@ def _key(coding: Json) -> tuple[Any, Any]:
 # --- period, hospitalization
 
 
-def _take_times(stay: Stay, number: int, says: Json, cleared: tuple[str, ...]) -> None:
+def _take_times(stay: Stay, number: int, says: Json, cleared: Sequence[str]) -> None:
     """Absent keeps, cleared goes, said replaces: child by child."""
     for path in cleared:
         root, _, child = path.partition(".")
@@ -255,7 +257,7 @@ def _lose(box: Json, child: str) -> None:
         box.pop(name, None)
 
 
-def _take_alone(stay: Stay, number: int, says: Json, cleared: tuple[str, ...]) -> None:
+def _take_alone(stay: Stay, number: int, says: Json, cleared: Sequence[str]) -> None:
     for name in ("length", ahead.PLANNED_END):
         if name in cleared:
             stay.alone.pop(name, None)

@@ -132,7 +132,7 @@ _SOURCES = {"statusHistory": "status", "classHistory": "class"}
 
 def _movement(register: Register) -> Movement:
     value: dict[str, Any] = register.value or {}
-    lists = (tuple(value[name]) for name in ("weak", "cleared", "places"))
+    lists = value["weak"], value["cleared"], value["places"]
     said = (register.stamp.order, value["event"], value["at"], value["says"], *lists)
     return new(Movement, said)
 

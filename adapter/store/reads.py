@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, func, select
 from adapter import data
 from adapter.record import Origin, Resource
 from adapter.store import bulk, schema
+from adapter.store.bundles import source_of
 from adapter.store.fold import API, Precedence, winners
 from adapter.store.packing import spread, unpack
 from adapter.store.protocol import Activity, Cell, Status, Stored, Trace
@@ -157,10 +158,11 @@ def _said(connection: Connection, kind: str, uid: str) -> Contributions:
         .join(_RESOURCE, _RESOURCE.c.rid == table.c.rid)
         .where(_RESOURCE.c.id == uid, _RESOURCE.c.kind == kind)
     )
-    return {
-        source: unpack(text, partial(_content, connection, rid))
-        for source, text, rid in connection.execute(query).all()
-    }
+    found: Contributions = {}
+    for row, text, rid in connection.execute(query).all():
+        said = unpack(text, partial(_content, connection, rid))
+        found.setdefault(source_of(row), {}).update(said)
+    return found
 
 
 def _content(connection: Connection, rid: int, version: int) -> Resource:

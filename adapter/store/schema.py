@@ -63,7 +63,8 @@ version = Table(
     _text("json"),
 )
 
-# What each source says of a resource (fold.py), packed: one row a resource and source.
+# What each source says of a resource (fold.py), packed: one row a resource and source,
+# of long stays some more (bundles.py).
 contribution = Table(
     "contribution",
     metadata,

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from adapter import data
 from adapter.record import Resource, died
 from adapter.store import alike, bulk, schema
+from adapter.store.bundles import Bundles, source_of
 from adapter.store.fold import Precedence, alone, fold, recorded
 from adapter.store.instants import moment
 from adapter.store.ledger import Ledger
@@ -19,7 +20,7 @@ from adapter.store.memory import Memory
 from adapter.store.merged import Merged
 from adapter.store.packing import pack, pack_alone, pack_record, spread, squeezed, unpack
 from adapter.store.protocol import Stored
-from adapter.store.registers import Contributions, Stamp
+from adapter.store.registers import Contribution, Contributions, Stamp
 from adapter.store.said import RECORD, Saying
 from adapter.store.terms import Term, by_number, clip, difference, reference_keys
 
@@ -51,6 +52,7 @@ class State:
     _said: Contributions = field(default_factory=dict)
     _alone: dict[str, tuple[Saying, Stamp]] = field(default_factory=dict)
     _record: tuple[str, Stamp] | None = None
+    _bundles: Bundles = field(default_factory=Bundles)
 
     @property
     def contributions(self) -> Contributions:
@@ -84,14 +86,23 @@ class State:
         self._alone[source] = saying, stamp
         return True
 
-    def packed(self, source: str, dialect: str) -> str | bytes:
-        """What a source says, as the database keeps it: what is written often is not squeezed."""
+    def read(self, row: str, said: Contribution) -> None:
+        """Take in what a stored row holds (bundles.py)."""
+        self._bundles.read(row, said)
+        self._said.setdefault(source_of(row), {}).update(said)
+
+    def packed(self, source: str, dialect: str) -> dict[str, str | bytes]:
+        """The rows that change of what a source says, as the database keeps them, by their names.
+
+        What is written often is not squeezed.
+        """
         alone = self._alone.get(source)
         if alone:
-            return pack_alone(*alone)
+            return {source: pack_alone(*alone)}
         if self._record is not None:
-            return pack_record(self._record[1])
-        return squeezed(pack(self._said.get(source, {})), dialect)
+            return {source: pack_record(self._record[1])}
+        rows = self._bundles.rows(source, self._said.get(source, {}))
+        return {row: squeezed(pack(said), dialect) for row, said in rows.items()}
 
     @property
     def ref(self) -> str:
@@ -193,7 +204,7 @@ class Work:
             ):
                 state = found.setdefault((kind, uid), State(kind, uid, rid, version, bool(deleted)))
                 if source is not None:
-                    state.contributions[source] = unpack(packed, partial(self._version, rid))
+                    state.read(source, unpack(packed, partial(self._version, rid)))
         for name in wanted:
             state_of = found.get(name)
             if state_of is not None:
@@ -345,8 +356,9 @@ class Work:
     def _packed(self) -> list[bulk.Row]:
         dialect = self.connection.dialect.name
         return [
-            (rid, source, state.packed(source, dialect))
+            (rid, row, packed)
             for (rid, source), state in self._contributions.items()
+            for row, packed in state.packed(source, dialect).items()
         ]
 
 
