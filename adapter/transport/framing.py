@@ -102,10 +102,11 @@ class Deframer:
 
     def _stop(self) -> tuple[int, int]:
         """Where the frame ends, and where another begins inside it; -1 for not yet."""
-        end = again = self._buffer.find(_START, self._seen)
-        end = self._buffer.find(_END, self._seen)
+        again = self._buffer.find(_START, self._seen)
+        last = again if again >= 0 else len(self._buffer)  # what ends behind it is another's end
+        end = self._buffer.find(_END, self._seen, last)
         while end >= 0 and not self._ends(end):
-            end = self._buffer.find(_END, end + 1)
+            end = self._buffer.find(_END, end + 1, last)
         if again == end + 1 and end >= 0:
             again = -1  # the next frame, right behind the end of this one
         self._seen = max(len(self._buffer) - 1, 0)

@@ -213,7 +213,11 @@ class Connection:
                     log.warning("MLLP: a silent connection was closed")
                     return
                 data = b"\r"  # the sender leaves it out
-            for one in self._deframer.feed(data) if data else self._deframer.end():
+            found = self._deframer.feed(data) if data else self._deframer.end()
+            for wrong in {one.wrong: 1 for one in found if isinstance(one, Fault)}:
+                log.warning("MLLP: %s in the stream of a sender", wrong)  # once, however often
+                await asyncio.sleep(0)  # others come first
+            for one in found:
                 await self._took(one)
             if not data:
                 return
@@ -224,9 +228,7 @@ class Connection:
         return self._limits.stall if self._deframer.inside else self._limits.idle
 
     async def _took(self, one: bytes | Fault) -> None:
-        """A whole frame goes on; one over the limit is answered; the rest is only told."""
-        if isinstance(one, Fault):
-            log.warning("MLLP: %s in the stream of a sender", one.wrong)
+        """A whole frame goes on; one over the limit is answered; the rest is left out."""
         head = one.head if isinstance(one, Fault) else one
         if head or not isinstance(one, Fault):
             await self._ahead.acquire()

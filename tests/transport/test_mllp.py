@@ -91,6 +91,22 @@ def test_framing_errors_are_survived(stream: list[bytes], answers: list[str]) ->
     tell(story())
 
 
+def test_a_stream_of_nothing_but_beginnings_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    """A line for each would hold up every other sender, for minutes at a few megabytes."""
+
+    async def story() -> None:
+        async with running(echo) as server:
+            sender = await connect(server.ports[0])
+            await sender.raw(b"\x0b" * 200_000 + frame(b"1"))
+            assert msa(await sender.answer() or b"") == ["AA", "1"]
+            await sender.close()
+
+    tell(story())
+    told = {row.getMessage() for row in caplog.records}
+    assert told == {"MLLP: no-end in the stream of a sender"}
+    assert len(caplog.records) < 100
+
+
 @pytest.mark.parametrize(
     ("data", "limits", "seconds"),
     [
