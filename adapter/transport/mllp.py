@@ -171,6 +171,8 @@ class Server:
         finally:
             del self._open[task]
             writer.close()
+            if writer.transport.get_write_buffer_size():  # of one who never reads what is left
+                task.get_loop().call_later(self.limits.stall, writer.transport.abort)
 
 
 class Connection:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import ssl
 import threading
 import time
@@ -121,6 +123,33 @@ def test_a_silent_connection_is_closed(data: bytes, limits: Limits, seconds: flo
             await sender.raw(data)
             assert await sender.answer(seconds) is None
             assert await (await connect(server.ports[0])).send(b"1") == ["AA", "1"]
+
+    tell(story())
+
+
+def held() -> int:
+    """How many files and sockets this process holds."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_who_never_reads_his_answers_is_let_go() -> None:
+    """Also when too little waits for him to be noticed before he falls silent."""
+
+    async def story() -> None:
+        async with running(echo, Limits(stall=0.2, idle=0.3)) as server:
+            loop, before = asyncio.get_running_loop(), held()
+            deaf = [socket.socket() for _ in range(2)]
+            for one, times in zip(deaf, (100, 15), strict=True):
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+                one.connect((LOOPBACK, server.ports[0]))
+                one.setblocking(False)
+                with contextlib.suppress(OSError):
+                    async with asyncio.timeout(0.5):
+                        await loop.sock_sendall(one, frame(b"x" * 200_000) * times)
+            await asyncio.sleep(1.5)
+            assert held() == before + len(deaf)
+            for one in deaf:
+                one.close()
 
     tell(story())
 
