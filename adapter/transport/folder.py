@@ -23,6 +23,8 @@ log = logging.getLogger("adapter.transport")
 # Names under which others still write; a file is renamed when it is whole.
 PARTS = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".swp")
 
+_REJECTS = ".rejects.csv"  # behind the name of a file of which not all was taken
+
 Load = Callable[[Path], Iterable[UnitResult]]
 
 
@@ -109,16 +111,15 @@ class Folder:
             tally.add(result)
             if result.status in ("refused", "review"):
                 rows += spreadsheet.found_rows(result.issues)
-        try:
-            moved = _move(file, self.done if not tally.units["refused"] else self.failed)
-        except FileNotFoundError:
-            return Loaded(shown(file), tally, "gone: it was taken away meanwhile")
-        if _look(moved) != look:
-            _move(moved, self.path)
-            return Loaded(shown(file), tally, "left: it changed meanwhile")
-        if rows:
-            _write(moved.with_name(moved.name + ".rejects.csv"), rows)
-        return Loaded(shown(file), tally, moved.parent.name)
+        to = self.done if not tally.units["refused"] else self.failed
+        target = _free(to, file.name)
+        beside = _with(target, _REJECTS)
+        if rows:  # before the file goes: when they cannot be written, it stays
+            _write(beside, rows)
+        if why := _moved(file, target, look):
+            beside.unlink(missing_ok=True)
+            return Loaded(shown(file), tally, why)
+        return Loaded(shown(file), tally, to.name)
 
 
 def watch(
@@ -186,17 +187,34 @@ def _plain(found: os.stat_result) -> bool:
     return stat.S_ISREG(found.st_mode)
 
 
-def _move(file: Path, folder: Path) -> Path:
-    """Move a file, never over another: `a.hl7`, then `a.hl7.1`, `a.hl7.2`."""
-    target, number = folder / file.name, 0
+def _free(folder: Path, name: str) -> Path:
+    """A place for a file where none is yet: `a.hl7`, then `a.hl7.1`, `a.hl7.2`."""
+    target, number = folder / name, 0
     while target.exists():
         number += 1
-        target = folder / f"{file.name}.{number}"
-    return file.rename(target)
+        target = _with(folder / name, f".{number}")
+    return target
+
+
+def _with(file: Path, ending: str) -> Path:
+    """The name of a file and an ending, no longer than file systems take (255 bytes)."""
+    return file.with_name(os.fsdecode(os.fsencode(file.name)[: 255 - len(ending)]) + ending)
+
+
+def _moved(file: Path, target: Path, look: Look) -> str:
+    """Move a file; why it was not, `""` if it was."""
+    try:
+        file.rename(target)
+    except FileNotFoundError:
+        return "gone: it was taken away meanwhile"
+    if _look(target) == look:
+        return ""
+    target.rename(_free(file.parent, file.name))
+    return "left: it changed meanwhile"
 
 
 def _write(file: Path, rows: list[list[object]]) -> None:
-    part = file.with_name(f".{file.name}.part")
+    part = file.with_name(".rejects.part")
     with part.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(spreadsheet.FOUND)

@@ -188,6 +188,27 @@ def test_a_file_that_cannot_be_moved_does_not_end_the_watch(
     assert "cannot be moved" in caplog.text
 
 
+def test_a_file_stays_until_what_was_refused_is_written(tmp_path: Path, house: Pipeline) -> None:
+    """A disk that is full, a process that dies: the file is not moved away without its findings."""
+    inbox = tmp_path / "inbox"
+    folder = Folder(inbox, 0.0)
+    (inbox / "a.hl7").write_bytes(message(1, "A77"))
+    (folder.failed / "a.hl7.rejects.csv").mkdir()
+    assert look(folder, house) == []
+    assert (names(inbox), names(folder.failed), folder.faults) == (["a.hl7"], [], 1)
+    (folder.failed / "a.hl7.rejects.csv").rmdir()
+    assert [one.place for one in look(folder, house)] == ["failed"]
+    assert names(folder.failed) == ["a.hl7", "a.hl7.rejects.csv"]
+
+
+def test_long_names_have_findings_too(tmp_path: Path, house: Pipeline) -> None:
+    inbox = tmp_path / "inbox"
+    folder = Folder(inbox, 0.0)
+    (inbox / ("n" * 255)).write_bytes(message(1, "A77"))
+    assert [one.place for one in look(folder, house)] == ["failed"]
+    assert names(folder.failed) == ["n" * 243 + ".rejects.csv", "n" * 255]
+
+
 def test_one_watcher_at_a_time(tmp_path: Path) -> None:
     folder = Folder(tmp_path, 0.0)
     with folder.held(), pytest.raises(SettingError, match="another process"), folder.held():
