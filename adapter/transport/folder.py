@@ -112,6 +112,7 @@ class Folder:
             if result.status in ("refused", "review"):
                 rows += spreadsheet.found_rows(result.issues)
         to = self.done if not tally.units["refused"] else self.failed
+        to.mkdir(exist_ok=True)  # somebody may have tidied it away
         target = _free(to, file.name)
         beside = _with(target, _REJECTS)
         if rows:  # before the file goes: when they cannot be written, it stays

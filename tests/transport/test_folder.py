@@ -209,6 +209,15 @@ def test_long_names_have_findings_too(tmp_path: Path, house: Pipeline) -> None:
     assert names(folder.failed) == ["n" * 243 + ".rejects.csv", "n" * 255]
 
 
+def test_folders_that_were_tidied_away(tmp_path: Path, house: Pipeline) -> None:
+    inbox = tmp_path / "inbox"
+    folder = Folder(inbox, 0.0)
+    folder.done.rmdir()
+    (inbox / "a.hl7").write_bytes(message(1))
+    assert [one.place for one in look(folder, house)] == ["done"]
+    assert (names(inbox), names(folder.done)) == ([], ["a.hl7"])
+
+
 def test_one_watcher_at_a_time(tmp_path: Path) -> None:
     folder = Folder(tmp_path, 0.0)
     with folder.held(), pytest.raises(SettingError, match="another process"), folder.held():
