@@ -6,6 +6,7 @@ and, where node and ../shared are at hand, a FHIRPath validator with US Core 6.1
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -31,7 +32,7 @@ def line(issue: Issue) -> str:
 
 def assert_valid(resources: Iterable[Json]) -> None:
     """Fail with every complaint of every judge; without node only the judges in Python speak."""
-    known = list(resources)
+    known = list({json.dumps(each): each for each in resources}.values())  # each asked of once
     found = [(r["resourceType"], text) for r in known for text in complaints(r)]
     if not found and node.missing() is None:
         found = node.complaints(known)
