@@ -9,8 +9,9 @@ import logging
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from adapter.errors import SettingError
 from adapter.feeds.answers import Frame
@@ -31,6 +32,7 @@ class Limits:
 
     `frame`        bytes of a message; more is answered AR and thrown away
     `connections`  at once; one more is closed
+    `peer`         of them of one address, so that nobody holds them all
     `ahead`        messages of one connection that may wait for their answer
     `batch`        messages in one durable batch
     `waiting`      bytes that may wait in all
@@ -42,6 +44,7 @@ class Limits:
 
     frame: int = 8 * 1024 * 1024
     connections: int = 100
+    peer: int = 50
     ahead: int = 32
     batch: int = 100
     waiting: int = 64 * 1024 * 1024
@@ -105,83 +108,142 @@ class Address:
         return any((mapped or address) in network for network in self.allow)
 
 
+@dataclass(slots=True)
+class Open:
+    """A connection that was admitted: whose it is, and how it learns that it is to end."""
+
+    peer: str
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    secured: bool = False
+
+
 class Server:
     """A running MLLP server: made by `serve`, ended by `stop`; `ports` are where it listens."""
 
     def __init__(self, take: Take, limits: Limits) -> None:
         self.limits, self.ports = limits, list[int]()
         self._group = Group(take, limits.batch, limits.waiting)
-        self._running = asyncio.create_task(self._group.run())
-        self._listening: list[asyncio.Server] = []
-        self._open: dict[asyncio.Task[None], asyncio.Event] = {}
+        self._running = [asyncio.create_task(self._group.run())]
+        self._open: dict[asyncio.Task[None], Open] = {}
 
     async def listen(self, address: Address, context: ssl.SSLContext | None) -> None:
         """Listen on one more address. Raises SettingError when it is taken."""
-
-        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await self._connected(address, reader, writer)
-
+        loop = asyncio.get_running_loop()
         try:
-            made = await asyncio.start_server(
-                connected,
-                address.host,
-                address.port,
-                ssl=context,
-                ssl_handshake_timeout=self.limits.handshake if context else None,
-                limit=_CHUNK,
+            found = await loop.getaddrinfo(
+                address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
             )
+            with contextlib.ExitStack() as made:
+                sockets = [
+                    made.enter_context(socket.create_server(place, family=family, backlog=100))
+                    for family, place in dict.fromkeys((one[0], one[4]) for one in found)
+                ]
+                made.pop_all()
         except OSError as error:
             text = f"MLLP: cannot listen on {address.host}:{address.port}: {error.strerror}"
             raise SettingError(text) from None
-        self._listening.append(made)
-        self.ports.append(int(made.sockets[0].getsockname()[1]))
+        self.ports.append(int(sockets[0].getsockname()[1]))
+        for one in sockets:
+            one.setblocking(False)
+            self._running.append(asyncio.create_task(self._accept(one, address, context)))
 
     async def stop(self) -> None:
         """No new frames; what came in whole is stored and answered, then connections close."""
-        for one in self._listening:
-            one.close()
-        for stopped in self._open.values():
-            stopped.set()
+        group, *accepting = self._running
+        await _ended(*accepting)
+        for task, one in self._open.items():
+            if one.secured:
+                one.stopped.set()
+            else:
+                task.cancel()
         if self._open:
             await asyncio.wait(self._open, timeout=self.limits.stop)
-        for task in self._open:
-            task.cancel()
-        self._running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._running
+        await _ended(*self._open, group)
+
+    async def _accept(
+        self, listening: socket.socket, address: Address, context: ssl.SSLContext | None
+    ) -> None:
+        """Admit connections before they say anything, so before the TLS handshake."""
+        loop = asyncio.get_running_loop()
+        with listening:
+            while True:
+                try:
+                    made, place = await loop.sock_accept(listening)
+                except OSError as error:  # it is gone again, or no more files may be open
+                    log.warning("MLLP: a connection cannot be taken: %s", error.strerror)
+                    await asyncio.sleep(1.0)
+                    continue
+                peer = str(place[0]) if place else ""
+                if why := self._against(address, peer):
+                    log.warning("MLLP: a connection of %s was not admitted: %s", peer, why)
+                    made.close()
+                    continue
+                one = Open(peer)
+                task = asyncio.create_task(self._connected(made, context, one))
+                self._open[task] = one
+                task.add_done_callback(self._open.pop)
+
+    def _against(self, address: Address, peer: str) -> str:
+        """Why a connection is not admitted, `""` if it is."""
+        if not address.admits(peer):
+            return "its network is not allowed"
+        if len(self._open) >= self.limits.connections:
+            return f"{len(self._open)} are open"
+        own = sum(one.peer == peer for one in self._open.values())
+        return f"{own} of its own are open" if own >= self.limits.peer else ""
 
     async def _connected(
-        self, address: Address, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, made: socket.socket, context: ssl.SSLContext | None, one: Open
     ) -> None:
-        peer = str((writer.get_extra_info("peername") or [""])[0])
-        task, stopped = asyncio.current_task(), asyncio.Event()
-        full = len(self._open) >= self.limits.connections
-        if task is None or full or not address.admits(peer):
-            why = f"{len(self._open)} are open" if full else "its network is not allowed"
-            log.warning("MLLP: a connection of %s was not admitted: %s", peer, why)
-            writer.close()
-            return
-        self._open[task] = stopped
-        port = int(writer.get_extra_info("sockname")[1])
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         try:
-            await Connection(self._group, self.limits, port, writer).serve(reader, stopped)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            reader, writer = await self._streams(made, context)
+            one.secured = True
+            try:
+                await Connection(self._group, self.limits, writer).serve(reader, one.stopped)
+            finally:
+                if writer.transport.get_write_buffer_size():  # of one who never reads what is left
+                    loop = asyncio.get_running_loop()
+                    loop.call_later(self.limits.stall, writer.transport.abort)
+                writer.close()
         except OSError as error:  # TimeoutError and ssl.SSLError are of them
-            log.warning("MLLP: a connection of %s broke: %s", peer, type(error).__name__)
-        finally:
-            del self._open[task]
-            writer.close()
-            if writer.transport.get_write_buffer_size():  # of one who never reads what is left
-                task.get_loop().call_later(self.limits.stall, writer.transport.abort)
+            if one.secured or not isinstance(error, ConnectionResetError):  # a probe says no word
+                log.warning("MLLP: a connection of %s broke: %s", one.peer, _reason(error))
+
+    async def _streams(
+        self, made: socket.socket, context: ssl.SSLContext | None
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """After the TLS handshake, if there is one."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(_CHUNK)
+        transport, protocol = await loop.connect_accepted_socket(
+            lambda: asyncio.StreamReaderProtocol(reader),
+            made,
+            ssl=context,
+            ssl_handshake_timeout=self.limits.handshake if context else None,
+        )
+        return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+
+def _reason(error: OSError) -> str:
+    """Why a connection broke: as the TLS library says it, or the kind of error."""
+    told = getattr(error, "verify_message", "") or getattr(error, "reason", "")
+    return str(told).replace("_", " ").lower() or type(error).__name__
+
+
+async def _ended(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel them, and wait until they have ended."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Connection:
     """One sender: its frames go to the group in order, its answers come back in order."""
 
-    def __init__(
-        self, group: Group, limits: Limits, port: int, writer: asyncio.StreamWriter
-    ) -> None:
-        self._group, self._limits, self._port, self._writer = group, limits, port, writer
+    def __init__(self, group: Group, limits: Limits, writer: asyncio.StreamWriter) -> None:
+        self._group, self._limits, self._writer = group, limits, writer
+        self._port = int(writer.get_extra_info("sockname")[1])
         self._deframer = Deframer(limits.frame)
         self._answers: asyncio.Queue[Answers | None] = asyncio.Queue()
         self._ahead = asyncio.Semaphore(limits.ahead)
@@ -200,10 +262,7 @@ class Connection:
             if not reading.cancelled():
                 reading.result()
         finally:
-            tasks = (answering, reading, stopping)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _ended(answering, reading, stopping)
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         while True:

@@ -24,12 +24,12 @@ class Authority:
         self.certificate = folder / "authority.pem"
         self.certificate.write_bytes(own.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str) -> tuple[Path, Path]:
-        """Files of a new certificate and its key."""
+    def issue(self, name: str, ago: timedelta = timedelta()) -> tuple[Path, Path]:
+        """Files of a new certificate, or one made some time ago, and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         found = self._signed(
-            subject, key, [(x509.SubjectAlternativeName([x509.DNSName(name)]), False)]
+            subject, key, [(x509.SubjectAlternativeName([x509.DNSName(name)]), False)], ago
         )
         files = self._folder / f"{name}.pem", self._folder / f"{name}.key"
         files[0].write_bytes(found.public_bytes(serialization.Encoding.PEM))
@@ -42,8 +42,8 @@ class Authority:
         )
         return files
 
-    def _signed(self, subject, key, extensions) -> x509.Certificate:
-        now = datetime.now(UTC)
+    def _signed(self, subject, key, extensions, ago: timedelta = timedelta()) -> x509.Certificate:
+        now = datetime.now(UTC) - ago
         made = (
             x509.CertificateBuilder()
             .subject_name(subject)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import socket
 import ssl
 import threading
@@ -21,7 +23,7 @@ from adapter.pipeline import Pipeline
 from adapter.transport.background import Background
 from adapter.transport.framing import frame
 from adapter.transport.mllp import Address, Limits, Tls, serve
-from tests.transport.certificates import Authority
+from tests.transport.certificates import HOUR, Authority
 from tests.transport.client import LOOPBACK, Sender, connect, msa, run, running, tell
 from tests.transport.conftest import message
 
@@ -308,17 +310,20 @@ def test_networks_that_may_connect(allow: tuple[str, ...], peer: str, admitted: 
     assert Address(LOOPBACK, 0, networks).admits(peer) == admitted
 
 
-def test_a_foreign_network_is_not_answered() -> None:
+def test_a_foreign_network_is_not_answered(tmp_path: Path) -> None:
     import ipaddress
 
-    async def story() -> None:
+    ours = Authority(tmp_path / "ours")
+
+    async def story(tls: Tls | None) -> None:
         networks = (ipaddress.ip_network("203.0.113.0/24"),)
-        server = await serve(echo, [Address(LOOPBACK, 0, networks)])
+        server = await serve(echo, [Address(LOOPBACK, 0, networks)], tls)
         sender = await connect(server.ports[0])
         assert await sender.answer(2.0) is None
         await server.stop()
 
-    tell(story())
+    for tls in (None, Tls(*ours.issue("localhost"))):  # no handshake either
+        tell(story(tls))
 
 
 def test_tls_with_client_certificates(tmp_path: Path) -> None:
@@ -353,6 +358,105 @@ def test_tls_with_client_certificates(tmp_path: Path) -> None:
         await server.stop()
 
     server = None
+    tell(story())
+
+
+@pytest.mark.parametrize(
+    ("who", "told"),
+    [
+        ("stranger", "unable to get local issuer certificate"),
+        ("late", "certificate has expired"),
+        ("nobody", "peer did not return a certificate"),
+        ("plain", "wrong version number"),
+        ("silent", "ConnectionAbortedError"),
+        ("gone", ""),
+    ],
+)
+def test_why_a_handshake_failed_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, who: str, told: str
+) -> None:
+    ours, strangers = Authority(tmp_path / "ours"), Authority(tmp_path / "strangers")
+    context = ssl.create_default_context(cafile=ours.certificate)
+    if who in ("stranger", "late"):
+        issued = strangers.issue("h") if who == "stranger" else ours.issue("h", 3 * HOUR)
+        context.load_cert_chain(*issued)
+
+    async def story() -> None:
+        limits = Limits(handshake=0.3)
+        async with running(echo, limits, Tls(*ours.issue("localhost"), ours.certificate)) as server:
+            with contextlib.suppress(OSError):
+                tls = None if who in ("plain", "silent", "gone") else context
+                sender = await connect(server.ports[0], tls)
+                if who == "gone":
+                    await sender.close()
+                elif who != "silent":
+                    await sender.raw(frame(message(1)))
+                assert await sender.answer(2.0) is None
+            await asyncio.sleep(0.05)
+            assert not server._open
+
+    tell(story())
+    found = [row.getMessage() for row in caplog.records]
+    assert found == ([f"MLLP: a connection of {LOOPBACK} broke: {told}"] if told else [])
+
+
+def test_handshakes_under_way_are_counted_and_end_with_the_server(tmp_path: Path) -> None:
+    ours = Authority(tmp_path / "ours")
+    limits = Limits(connections=2)
+
+    async def story() -> None:
+        server = await serve(echo, [Address(LOOPBACK, 0)], Tls(*ours.issue("localhost")), limits)
+        waiting = [await connect(server.ports[0]) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        assert await (await connect(server.ports[0])).answer(2.0) is None
+        async with asyncio.timeout(5.0):
+            await server.stop()
+        assert [await one.answer(2.0) for one in waiting] == [None, None]
+
+    tell(story())
+
+
+def test_no_more_files_may_be_open_for_a_while(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A connection that cannot be taken at once is taken when there is room again."""
+
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        accept, tries = loop.sock_accept, []
+
+        async def full(listening):
+            tries.append(listening)
+            if len(tries) == 1:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            return await accept(listening)
+
+        monkeypatch.setattr(loop, "sock_accept", full)
+        async with running(echo) as server:
+            sender = await connect(server.ports[0])
+            assert await sender.send(b"1") == ["AA", "1"]
+
+    tell(story())
+    assert [row.getMessage() for row in caplog.records] == [
+        "MLLP: a connection cannot be taken: Too many open files"
+    ]
+
+
+def test_one_address_does_not_hold_every_connection() -> None:
+    async def story() -> None:
+        async with running(echo, Limits(connections=3, peer=2)) as server:
+            port = server.ports[0]
+            own = [await connect(port) for _ in range(2)]
+            assert [await one.send(b"1") for one in own] == [["AA", "1"]] * 2
+            assert await (await connect(port)).answer(2.0) is None
+            other = await asyncio.open_connection(LOOPBACK, port, local_addr=("127.0.0.2", 0))
+            sender = Sender(*other)
+            assert await sender.send(b"2") == ["AA", "2"]
+            await sender.close()
+            await own[0].close()
+            await asyncio.sleep(0.05)
+            assert await (await connect(port)).send(b"3") == ["AA", "3"]
+
     tell(story())
 
 
