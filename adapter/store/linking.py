@@ -40,7 +40,7 @@ def couples(outcome: Outcome, resolver: Resolver) -> list[Couple]:
         mine, theirs = (resolver.ids[urn].partition("/")[2] for urn in (one, other))
         if mine == theirs:
             text = "a link to be deleted between two records that are of one person here"
-            raise Unresolved(Issue("error", "identity-conflict", text))
+            raise Unresolved(Issue("error", "identity-conflict", text), [Candidate(mine, 0)])
         found.append((mine, theirs))
     return found
 
@@ -72,7 +72,7 @@ def owned(work: Work, found: Sequence[Couple], source: str, stamp: Stamp) -> Non
     for couple in found:
         if others(work, couple, source, stamp):
             text = "a link that another sender told is not taken back; nothing was changed"
-            people = [Candidate(uid, 0, (), ()) for uid in couple]
+            people = [Candidate(uid, 0) for uid in couple]
             raise Unresolved(Issue("error", "identity-conflict", text), people, OWNED)
 
 

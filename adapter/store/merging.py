@@ -6,7 +6,7 @@ are not carried out: of one with itself, in a circle, of two that other facts ke
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, select
 from adapter.issues import Candidate, Doubt, Issue
 from adapter.outcome import Outcome
 from adapter.record import Entry, Resource, piece
-from adapter.store import linking, lists, movements, moving, schema
+from adapter.store import alike, linking, lists, movements, moving, schema
 from adapter.store.doubts import Judges, Unresolved
 from adapter.store.fold import API, EVERYTHING, fold, merge, slots
 from adapter.store.pieces import MARK
@@ -89,8 +89,7 @@ def _no_circle(work: Work, pair: Pair, into: dict[Name, str]) -> None:
     while (kind, at) in into:
         at = work.merged.survivor(kind, into[kind, at])
     if at == pair.loser != pair.survivor:
-        text = "merges that contradict each other"
-        raise Unresolved(Issue("error", "identity-conflict", text))
+        raise _conflict(work, pair[:3], "merges that contradict each other")
     if pair.loser != pair.survivor:
         into.setdefault((kind, pair.loser), pair.survivor)
 
@@ -101,11 +100,11 @@ def _pair(work: Work, resolver: Resolver, judges: Judges | None, on: Entry, off:
     direct = {work.owner(name) for name in identities(on)}
     if survivor == loser and survivor not in direct:
         text = "a merge into one that was merged into the other before"
-        raise Unresolved(Issue("error", "identity-conflict", text))
+        raise _conflict(work, (kind, survivor, loser), text)
     before = work.merged.survivor(kind, loser)
     if before not in (loser, survivor):
         text = "one that was merged into somebody else before"
-        raise Unresolved(Issue("error", "identity-conflict", text))
+        raise _conflict(work, (kind, survivor, before), text)
     if judges is not None and before == loser != survivor:
         _judged(work, judges, Pair(kind, survivor, loser, off), on.resource)
     return Pair(kind, survivor, loser, off)
@@ -117,15 +116,25 @@ def _judged(work: Work, judges: Judges, pair: Pair, told: Resource) -> None:
     if off is None:
         return
     known = [on] if on is not None else []
-    subjects = {work_on(work, state.content.get("subject")) for state in (*known, off)} - {""}
-    if len(subjects) > 1:
-        text = "a merge of what belongs to two people"
-        people = [Candidate(ref.partition("/")[2], 0, (), ()) for ref in sorted(subjects)]
-        raise Unresolved(Issue("error", "identity-conflict", text), people)
+    if len(_subjects(work, (*known, off))) > 1:
+        raise _conflict(work, pair[:3], "a merge of what belongs to two people")
     for survivor in (*(state.resource for state in known), told):
         doubt: Doubt | None = judges.may_merge(survivor, off.resource, False)
         if doubt is not None:
             raise Unresolved(doubt.issue, doubt.candidates)
+
+
+def _subjects(work: Work, states: Iterable[State]) -> set[str]:
+    return {work_on(work, state.content.get("subject")) for state in states} - {""}
+
+
+def _conflict(work: Work, pair: tuple[str, str, str], text: str) -> Unresolved:
+    """Why two of a type are not merged, with the people who are stored of them."""
+    kind, *uids = pair
+    states = [state for uid in uids if (state := work.state(kind, uid)) is not None]
+    names = {state.ref for state in states} if kind == alike.KIND else _subjects(work, states)
+    people = [Candidate(name.partition("/")[2], 0) for name in sorted(names)]
+    return Unresolved(Issue("error", "identity-conflict", text), people)
 
 
 def work_on(work: Work, reference: Any) -> str:

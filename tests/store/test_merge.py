@@ -253,10 +253,34 @@ def test_a_merge_against_an_earlier_one_is_for_a_person(store, first, second) ->
     assert contents(store, "Patient", "Encounter") == kept
 
 
+def whose(store) -> set[str]:
+    """The people whom the one unit that waits is of."""
+    (held,) = store.waiting()
+    return {one.id for one in held.candidates}
+
+
+def test_who_was_merged_into_somebody_else_is_for_a_person(store) -> None:
+    """Both are named: into whom he is to go, and into whom he went."""
+    load(store, admitted("M1", 5, "V1"), admitted("M3", 6, "V3"), merged("M3", "M2", 12))
+    assert load(store, merged("M1", "M2", 14)) == ["review"]
+    assert whose(store) == {person(store, number)["id"] for number in ("M1", "M3")}
+
+
+def test_a_visit_that_was_merged_into_another_names_whose_it_is(store) -> None:
+    load(store, *(admitted("M1", 5, visit) for visit in ("V1", "V2", "V3")))
+    told = [
+        message("A42", hour, pid("M1"), mrg("M1", f5="V1^^^MERCY^VN"), pv1(visit=visit))
+        for visit, hour in (("V2", 12), ("V3", 13))
+    ]
+    assert load(store, *told) == ["stored", "review"]
+    assert whose(store) == {person(store, "M1")["id"]}
+
+
 def test_a_circle_of_three_is_for_a_person(store) -> None:
     load(store, admitted("M1", 5, "V1"), merged("M2", "M1", 12), merged("M3", "M2", 13))
     assert load(store, merged("M1", "M3", 14)) == ["review"]
     assert sum(one.get("active") is False for one in store.each("Patient")) == 2
+    assert whose(store) == {person(store, "M3")["id"]}
 
 
 @pytest.mark.parametrize("known", [("M1", "M3"), ("M3", "M1")])
@@ -266,6 +290,7 @@ def test_a_circle_within_one_message_is_for_a_person(store, known) -> None:
     circle = message("A40", 12, pid("M1"), mrg("M2"), pid("M2"), mrg("M3"))
     told = load(store, message("A31", 8, pid("", f3=both)), merged("M1", "M4", 9), circle)
     assert told == ["stored", "stored", "review"]
+    assert whose(store) == {one["id"] for one in store.each("Patient") if one.get("active", True)}
     assert load(store, merged("M4", "M5", 13)) == ["stored"]
 
 
