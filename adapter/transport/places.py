@@ -167,10 +167,8 @@ class Server:
     async def _get(self, name: str, part: Path) -> Seen:
         path = posixpath.join(self._partner.path, name)
         async with sftp.connected(self._partner) as client:
-            await client.get(path, str(part))
+            await sftp.bring(client, path, part)
             found = await client.stat(path)
-        with part.open("rb") as stream:
-            os.fsync(stream.fileno())
         return Seen(found.size or 0, int(found.mtime or 0))
 
 

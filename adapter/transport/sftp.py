@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import asyncssh
 
@@ -23,6 +24,7 @@ _PLACE = re.compile(r"(?:sftp://)?([^@/\s]+)@([^:/\s]+)(?::(\d{1,5}))?(/\S*)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _PLAIN = " (letters, digits, . _ -)"
 _SAME_NAME = 20  # files of one name that may lie in the other side's `done`
+_BLOCK = 1 << 17
 _PATIENCE = 60.0  # seconds for a connection, and for one file to make progress
 
 Look = tuple[int, int]  # size and time of a file there
@@ -156,15 +158,26 @@ async def _fetch(
     Nothing when it has changed meanwhile.
     """
     part, target, there = folder / f".{name}.part", folder / name, posixpath.join(path, name)
-    await client.get(there, part)
-    if _look(await client.stat(there)) != look:
+    await bring(client, there, part)
+    if _look(await client.stat(there)) != look or part.stat().st_size != look[0]:
         part.unlink()
         return []
-    with part.open("rb") as stream:
-        os.fsync(stream.fileno())
     part.replace(target)
     await _put_away(client, path, name)
     return [target]
+
+
+async def bring(client: Client, there: str, part: Path) -> None:
+    """Read a file there into one here, to the disk.
+
+    A block after the other: of several at once, one that does not come is taken for a hole.
+    """
+    with part.open("wb") as stream:
+        async with client.open(there, "rb", block_size=0) as file:
+            while block := await file.read(_BLOCK):
+                stream.write(cast("bytes", block))
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 async def _put_away(client: asyncssh.SFTPClient, path: str, name: str) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncssh
 import pytest
 
 from adapter.errors import SettingError
+from adapter.transport import places
 from adapter.transport.sftp import Partner, PullError, partner, pull
+
+Fetching = Callable[[Partner, Path, float], object]
 
 
 class Shore:
@@ -80,6 +83,14 @@ def names(folder: Path) -> list[str]:
     return sorted(one.name for one in folder.iterdir() if one.is_file())
 
 
+def by_place(partner: Partner, folder: Path, _: float) -> None:
+    server, part = places.Server(partner), folder / "part"
+    if server.get("h.hl7", part).size != part.stat().st_size:
+        part.unlink()
+    else:
+        part.rename(folder / "h.hl7")
+
+
 def test_files_come_once(shore: Shore, tmp_path: Path) -> None:
     for name in ("a.hl7", "b.hl7"):
         (shore.out / name).write_bytes(name.encode() * 1000)
@@ -110,19 +121,39 @@ def test_what_is_still_sent_is_left(shore: Shore, tmp_path: Path) -> None:
 def test_what_grows_while_it_is_fetched_is_left(
     shore: Shore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file, get = shore.out / "w.hl7", asyncssh.SFTPClient.get
+    file, read = shore.out / "w.hl7", asyncssh.SFTPServer.read
     file.write_bytes(b"half")
 
-    async def slow(client: asyncssh.SFTPClient, there: str, part: Path) -> None:
-        await get(client, there, part)
+    def slow(server: asyncssh.SFTPServer, stream: object, offset: int, size: int) -> object:
+        block = read(server, stream, offset, size)
         file.write_bytes(b"whole")
+        return block
 
     with monkeypatch.context() as patch:
-        patch.setattr(asyncssh.SFTPClient, "get", slow)
+        patch.setattr(asyncssh.SFTPServer, "read", slow)
         assert pull(shore.partner(), tmp_path, 0.0) == []
     assert names(tmp_path) == []
     pull(shore.partner(), tmp_path, 0.0)
     assert (tmp_path / "w.hl7").read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize("fetch", [pull, by_place])
+def test_a_block_that_does_not_come_is_no_hole(
+    shore: Shore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fetch: Fetching
+) -> None:
+    file, read = shore.out / "h.hl7", asyncssh.SFTPServer.read
+    file.write_bytes(b"x" * 300_000)
+
+    def short(server: asyncssh.SFTPServer, stream: object, offset: int, size: int) -> object:
+        return b"" if 100_000 < offset < 200_000 else read(server, stream, offset, size)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncssh.SFTPServer, "read", short)
+        fetch(shore.partner(), tmp_path, 0.0)
+    assert names(tmp_path) == []
+    fetch(shore.partner(), tmp_path, 0.0)
+    assert (tmp_path / "h.hl7").read_bytes() == b"x" * 300_000
+    (shore.out / "h.hl7").unlink(missing_ok=True)
 
 
 def test_a_name_again(shore: Shore, tmp_path: Path) -> None:
