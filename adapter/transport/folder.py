@@ -147,7 +147,7 @@ def attempt(folder: Folder, fetch: Callable[[], object]) -> None:
     try:
         fetch()
     except AdapterError as error:
-        log.error("nothing was fetched: %s", error)
+        log.error("not all was fetched: %s", error)
         folder.faults += 1
 
 

@@ -173,12 +173,8 @@ class Server:
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    async def timed() -> T:
-        async with asyncio.timeout(_SECONDS):
-            return await work
-
     try:
-        return asyncio.run(timed())
+        return asyncio.run(sftp.within(_SECONDS, work))
     except (*sftp.REFUSED, *sftp.MISSING) as error:
         raise Refused(type(error).__name__) from None
     except sftp.BROKEN as error:

@@ -7,11 +7,12 @@ import logging
 import os
 import posixpath
 import re
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import asyncssh
 
@@ -27,6 +28,7 @@ _SAME_NAME = 20  # files of one name that may lie in the other side's `done`
 _BLOCK = 1 << 17
 _PATIENCE = 60.0  # seconds for a connection, and for one file to make progress
 
+T = TypeVar("T")
 Look = tuple[int, int]  # size and time of a file there
 Client = asyncssh.SFTPClient
 REGULAR = asyncssh.FILEXFER_TYPE_REGULAR
@@ -84,9 +86,9 @@ def _readable(what: str, read: Callable[[str], object], file: Path) -> None:
 def pull(partner: Partner, folder: Path, settle: float) -> list[Path]:
     """Fetch what waits, into a folder; a fetched file moves to `done` on the other side.
 
-    Only regular files with plain names, of no part, that stay the same for `settle` seconds. Raises
-    PullError; what was fetched before it stays. A file that could be fetched but not moved comes
-    again, and the store knows its units.
+    Only regular files with plain names, of no part, that stay the same for `settle` seconds. One
+    that cannot be fetched does not keep the others. Raises PullError; what was fetched before it
+    stays. A file that could be fetched but not moved comes again, and the store knows its units.
     """
     try:
         return asyncio.run(_pull(partner, folder, settle))
@@ -100,6 +102,13 @@ async def connected(partner: Partner) -> AsyncIterator[asyncssh.SFTPClient]:
 
     Raises what asyncssh and the sockets raise (`BROKEN`).
     """
+    async with _connection(partner) as connection:
+        yield await _session(connection)
+
+
+@asynccontextmanager
+async def _connection(partner: Partner) -> AsyncIterator[asyncssh.SSHClientConnection]:
+    """It is ended without a word: a server that hangs never says goodbye."""
     connecting = asyncssh.connect(
         partner.host,
         partner.port,
@@ -111,24 +120,59 @@ async def connected(partner: Partner) -> AsyncIterator[asyncssh.SFTPClient]:
         password=None,
         login_timeout=_PATIENCE,
         connect_timeout=_PATIENCE,
+        keepalive_interval=_PATIENCE / 4,
     )
-    async with connecting as connection, connection.start_sftp_client() as client:
-        yield client
+    async with connecting as connection:
+        try:
+            yield connection
+        finally:
+            connection.abort()
+
+
+def _session(connection: asyncssh.SSHClientConnection) -> Awaitable[Client]:
+    return within(_PATIENCE, connection.start_sftp_client())
+
+
+async def within(seconds: float, work: Awaitable[T]) -> T:
+    """What comes of work, without waiting for its end when it takes longer.
+
+    What hangs asks the server to close a file when it is cancelled, and hangs again. Raises
+    TimeoutError.
+    """
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(lambda one: one.cancelled() or one.exception())  # nobody may ask later
+    await asyncio.wait([task], timeout=seconds)
+    if not task.done():
+        task.cancel()
+        raise TimeoutError
+    return task.result()
 
 
 async def _pull(partner: Partner, folder: Path, settle: float) -> list[Path]:
-    async with connected(partner) as client:
-        looks, _ = await _looks(client, partner.path)
+    async with _connection(partner) as connection:
+        client = await _session(connection)
+        looks, _ = await within(_PATIENCE, _looks(client, partner.path))
         await asyncio.sleep(settle if looks else 0.0)
-        again, odd = await _looks(client, partner.path)
+        again, odd = await within(_PATIENCE, _looks(client, partner.path))
         if odd:
             log.warning("SFTP: %d files are left behind: their names are not plain%s", odd, _PLAIN)
-        found = []
+        found, failed = list[Path](), Counter[str]()
         for name in sorted(name for name, look in again.items() if looks.get(name) == look):
             if (folder / name).exists():
                 continue  # one of this name is not loaded yet
-            async with asyncio.timeout(_PATIENCE + again[name][0] / 100_000):
-                found += await _fetch(client, partner.path, name, folder, again[name])
+            work = _fetch(client, partner.path, name, folder, again[name])
+            try:
+                found += await within(_PATIENCE + again[name][0] / 100_000, work)
+            except MISSING:
+                continue  # somebody else took it
+            except asyncssh.SFTPError as error:
+                failed[type(error).__name__] += 1
+            except TimeoutError:
+                failed["TimeoutError"] += 1
+                client = await _session(connection)  # the other one may hang for ever
+        if failed:
+            kinds = ", ".join(f"{kind} {number}" for kind, number in sorted(failed.items()))
+            raise PullError(f"SFTP: files not fetched, or not moved: {kinds}")
         return found
 
 
@@ -158,11 +202,13 @@ async def _fetch(
     Nothing when it has changed meanwhile.
     """
     part, target, there = folder / f".{name}.part", folder / name, posixpath.join(path, name)
-    await bring(client, there, part)
-    if _look(await client.stat(there)) != look or part.stat().st_size != look[0]:
-        part.unlink()
-        return []
-    part.replace(target)
+    try:
+        await bring(client, there, part)
+        if _look(await client.stat(there)) != look or part.stat().st_size != look[0]:
+            return []
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
     await _put_away(client, path, name)
     return [target]
 

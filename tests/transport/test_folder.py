@@ -246,4 +246,4 @@ def test_a_partner_out_of_reach_is_told_only(
     folder = Folder(tmp_path, 0.0)
     attempt(folder, unreachable)
     assert folder.faults == 1
-    assert "nothing was fetched: SFTP: ConnectionLost" in caplog.text
+    assert "not all was fetched: SFTP: ConnectionLost" in caplog.text

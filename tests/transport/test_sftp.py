@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
 import asyncssh
 import pytest
 
 from adapter.errors import SettingError
-from adapter.transport import places
+from adapter.transport import places, sftp
 from adapter.transport.sftp import Partner, PullError, partner, pull
 
 Fetching = Callable[[Partner, Path, float], object]
+Reading = Callable[[], Awaitable[None]]
 
 
 class Shore:
@@ -135,6 +140,67 @@ def test_what_grows_while_it_is_fetched_is_left(
     assert names(tmp_path) == []
     pull(shore.partner(), tmp_path, 0.0)
     assert (tmp_path / "w.hl7").read_bytes() == b"whole"
+
+
+async def refused(*_: object) -> None:
+    raise asyncssh.SFTPPermissionDenied("no")
+
+
+async def vanished(*_: object) -> None:
+    raise asyncssh.SFTPNoSuchFile("gone")
+
+
+async def hangs(*_: object) -> None:
+    await asyncio.sleep(600)
+
+
+@pytest.mark.parametrize(
+    ("becomes", "told"),
+    [
+        (refused, "not fetched, or not moved: SFTPPermissionDenied 1"),
+        (hangs, "not fetched, or not moved: TimeoutError 1"),
+        (vanished, ""),
+    ],
+)
+def test_a_file_that_cannot_be_fetched_does_not_keep_the_others(
+    shore: Shore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, becomes: Reading, told: str
+) -> None:
+    for name in ("r1.hl7", "r2.hl7", "r3.hl7"):
+        (shore.out / name).write_text(name)
+    read = asyncssh.SFTPServer.read
+
+    def one_fails(server: asyncssh.SFTPServer, file: BinaryIO, offset: int, size: int) -> object:
+        if not str(file.name).endswith("r2.hl7'"):
+            return read(server, file, offset, size)
+        file.close()
+        return becomes()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncssh.SFTPServer, "read", one_fails)
+        patch.setattr(sftp, "_PATIENCE", 1.0)
+        with pytest.raises(PullError, match=re.escape(told)) if told else nullcontext():
+            pull(shore.partner(), tmp_path, 0.0)
+    assert names(tmp_path) == ["r1.hl7", "r3.hl7"]
+    assert [one.name for one in pull(shore.partner(), tmp_path, 0.0)] == ["r2.hl7"]
+
+
+async def no_names(*_: object) -> AsyncIterator[asyncssh.SFTPName]:
+    await hangs()
+    yield asyncssh.SFTPName(b"")
+
+
+@pytest.mark.parametrize("fetch", [pull, lambda one, *_: places.Server(one).seen()])
+def test_a_server_that_hangs_is_left(
+    shore: Shore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fetch: Fetching
+) -> None:
+    """It says nothing of its files, and not goodbye either."""
+    monkeypatch.setattr(asyncssh.SFTPServer, "scandir", no_names)
+    monkeypatch.setattr(sftp, "_PATIENCE", 0.5)
+    monkeypatch.setattr(places, "_SECONDS", 0.5)
+    begun = time.monotonic()
+    with pytest.raises((PullError, places.Broken), match="TimeoutError"):
+        fetch(shore.partner(), tmp_path, 0.0)
+    assert time.monotonic() - begun < 30
 
 
 @pytest.mark.parametrize("fetch", [pull, by_place])
