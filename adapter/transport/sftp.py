@@ -24,7 +24,7 @@ log = logging.getLogger("adapter.transport")
 _PLACE = re.compile(r"(?:sftp://)?([^@/\s]+)@([^:/\s]+)(?::(\d{1,5}))?(/\S*)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _PLAIN = " (letters, digits, . _ -)"
-_SAME_NAME = 20  # files of one name that may lie in the other side's `done`
+_SAME_NAME = 20  # files of one name and time that may lie in the other side's `done`
 _BLOCK = 1 << 17
 _PATIENCE = 60.0  # seconds for a connection, and for one file to make progress
 
@@ -209,7 +209,7 @@ async def _fetch(
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
-    await _put_away(client, path, name)
+    await _put_away(client, path, name, look)
     return [target]
 
 
@@ -226,14 +226,15 @@ async def bring(client: Client, there: str, part: Path) -> None:
         os.fsync(stream.fileno())
 
 
-async def _put_away(client: asyncssh.SFTPClient, path: str, name: str) -> None:
+async def _put_away(client: Client, path: str, name: str, look: Look) -> None:
     """Move a file to `done` on the other side, never over another."""
-    done = posixpath.join(path, "done")
+    done, here = posixpath.join(path, "done"), posixpath.join(path, name)
     with suppress(asyncssh.SFTPError):  # it may be there
         await client.mkdir(done)
-    for ending in ("", *(f".{number}" for number in range(1, _SAME_NAME))):
+    for ending in ("", f".{look[1]}", *(f".{look[1]}.{number}" for number in range(1, _SAME_NAME))):
+        there = posixpath.join(done, name + ending)
         try:
-            await client.rename(posixpath.join(path, name), posixpath.join(done, name + ending))
+            await client.rename(here, there)
         except asyncssh.SFTPError as error:
             reason = type(error).__name__
         else:

@@ -230,7 +230,17 @@ def test_a_name_again(shore: Shore, tmp_path: Path) -> None:
     (tmp_path / "n.hl7").unlink()
     assert len(pull(shore.partner(), tmp_path, 0.0)) == 1
     assert (tmp_path / "n.hl7").read_text() == "two"
-    assert {"n.hl7", "n.hl7.1"} <= set(names(shore.out / "done"))
+    assert len([name for name in names(shore.out / "done") if name.startswith("n.hl7")]) == 2
+
+
+def test_a_name_every_day(shore: Shore, tmp_path: Path) -> None:
+    for day in range(1, 31):
+        (shore.out / "day.hl7").write_text(str(day))
+        os.utime(shore.out / "day.hl7", (day * 86400, day * 86400))
+        pull(shore.partner(), tmp_path, 0.0)
+        assert (tmp_path / "day.hl7").read_text() == str(day)
+        (tmp_path / "day.hl7").unlink()
+    assert not (shore.out / "day.hl7").exists()
 
 
 def test_names_that_are_not_plain_stay_and_are_told(
