@@ -227,7 +227,7 @@ async def bring(client: Client, there: str, part: Path) -> None:
 
 
 async def _put_away(client: Client, path: str, name: str, look: Look) -> None:
-    """Move a file to `done` on the other side, never over another."""
+    """Move a file to `done` on the other side, never over another; back when it has changed."""
     done, here = posixpath.join(path, "done"), posixpath.join(path, name)
     with suppress(asyncssh.SFTPError):  # it may be there
         await client.mkdir(done)
@@ -238,5 +238,7 @@ async def _put_away(client: Client, path: str, name: str, look: Look) -> None:
         except asyncssh.SFTPError as error:
             reason = type(error).__name__
         else:
+            if _look(await client.stat(there)) != look:
+                await client.rename(there, here)
             return
     log.warning("SFTP: a fetched file could not be moved away: %s", reason)

@@ -243,6 +243,26 @@ def test_a_name_every_day(shore: Shore, tmp_path: Path) -> None:
     assert not (shore.out / "day.hl7").exists()
 
 
+def test_what_is_sent_anew_while_it_is_moved_comes_back(
+    shore: Shore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, rename = shore.out / "anew.hl7", asyncssh.SFTPServer.rename
+    file.write_text("first")
+
+    def late(server: asyncssh.SFTPServer, old: bytes, new: bytes) -> object:
+        if old.endswith(b"out/anew.hl7"):
+            file.write_text("second")
+        return rename(server, old, new)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncssh.SFTPServer, "rename", late)
+        pull(shore.partner(), tmp_path, 0.0)
+    assert (tmp_path / "anew.hl7").read_text() == "first"
+    (tmp_path / "anew.hl7").unlink()
+    pull(shore.partner(), tmp_path, 0.0)
+    assert (tmp_path / "anew.hl7").read_text() == "second"
+
+
 def test_names_that_are_not_plain_stay_and_are_told(
     shore: Shore, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
