@@ -50,7 +50,7 @@ class Staged:
         self._kept = True
         try:
             self._part.replace(self.file)
-            _sync_folder(self.file.parent)
+            sync_folder(self.file.parent)
         except OSError as error:
             raise _failed(self.file, error) from None
 
@@ -114,7 +114,7 @@ def _recovered(part: Path, file: Path, known: Callable[[str, Path], bool]) -> bo
             return False
         if known(file.name, part):
             part.replace(file)
-            _sync_folder(file.parent)
+            sync_folder(file.parent)
             return True
         part.unlink()
     return False
@@ -146,7 +146,8 @@ def _lock(number: int) -> bool:
     return True
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Bring the names of a folder to the disk. Raises OSError."""
     number = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(number)

@@ -16,6 +16,7 @@ from typing import TypeVar, cast
 
 import asyncssh
 
+from adapter import staging
 from adapter.errors import AdapterError, SettingError
 from adapter.transport.folder import PARTS
 
@@ -207,6 +208,7 @@ async def _fetch(
         if _look(await client.stat(there)) != look or part.stat().st_size != look[0]:
             return []
         part.replace(target)
+        staging.sync_folder(folder)  # its name too, before the other side lets go of it
     finally:
         part.unlink(missing_ok=True)
     await _put_away(client, path, name, look)

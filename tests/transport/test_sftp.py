@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import stat
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -231,6 +232,26 @@ def test_a_name_again(shore: Shore, tmp_path: Path) -> None:
     assert len(pull(shore.partner(), tmp_path, 0.0)) == 1
     assert (tmp_path / "n.hl7").read_text() == "two"
     assert len([name for name in names(shore.out / "done") if name.startswith("n.hl7")]) == 2
+
+
+def test_the_name_is_on_the_disk_before_the_other_side_lets_go(
+    shore: Shore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, sync, rename = list[str](), os.fsync, asyncssh.SFTPServer.rename
+
+    def synced(number: int) -> None:
+        told.append("folder" if stat.S_ISDIR(os.fstat(number).st_mode) else "file")
+        sync(number)
+
+    def renamed(server: asyncssh.SFTPServer, old: bytes, new: bytes) -> object:
+        told.append("moved")
+        return rename(server, old, new)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(asyncssh.SFTPServer, "rename", renamed)
+    (shore.out / "disk.hl7").write_text("x")
+    pull(shore.partner(), tmp_path, 0.0)
+    assert told == ["file", "folder", "moved"]
 
 
 def test_a_name_every_day(shore: Shore, tmp_path: Path) -> None:
