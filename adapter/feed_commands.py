@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from adapter import alert_commands, data, logs, settings
@@ -191,4 +192,6 @@ def _fetch(options: Namespace, folder: folders.Folder) -> Callable[[], None]:
     from adapter.transport import sftp
 
     partner = sftp.partner(options.sftp, options.known_hosts, options.key)
-    return lambda: folders.attempt(folder, lambda: sftp.pull(partner, folder.path, options.settle))
+    left: dict[str, sftp.Look] = {}
+    pull = partial(sftp.pull, partner, folder.path, options.settle, left)
+    return lambda: folders.attempt(folder, pull)

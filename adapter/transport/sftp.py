@@ -84,15 +84,18 @@ def _readable(what: str, read: Callable[[str], object], file: Path) -> None:
         raise SettingError(f"SFTP: the file of the {what} cannot be read") from None
 
 
-def pull(partner: Partner, folder: Path, settle: float) -> list[Path]:
+def pull(
+    partner: Partner, folder: Path, settle: float, left: dict[str, Look] | None = None
+) -> list[Path]:
     """Fetch what waits, into a folder; a fetched file moves to `done` on the other side.
 
     Only regular files with plain names, of no part, that stay the same for `settle` seconds. One
     that cannot be fetched does not keep the others. Raises PullError; what was fetched before it
-    stays. A file that could be fetched but not moved comes again, and the store knows its units.
+    stays. A file that could be fetched but not moved is told and kept in `left`: it comes again
+    when it has changed, or without `left` (the store knows its units).
     """
     try:
-        return asyncio.run(_pull(partner, folder, settle))
+        return asyncio.run(_pull(partner, folder, settle, {} if left is None else left))
     except BROKEN as error:
         raise PullError(f"SFTP: {type(error).__name__}") from None
 
@@ -149,7 +152,7 @@ async def within(seconds: float, work: Awaitable[T]) -> T:
     return task.result()
 
 
-async def _pull(partner: Partner, folder: Path, settle: float) -> list[Path]:
+async def _pull(partner: Partner, folder: Path, settle: float, left: dict[str, Look]) -> list[Path]:
     async with _connection(partner) as connection:
         client = await _session(connection)
         looks, _ = await within(_PATIENCE, _looks(client, partner.path))
@@ -159,9 +162,9 @@ async def _pull(partner: Partner, folder: Path, settle: float) -> list[Path]:
             log.warning("SFTP: %d files are left behind: their names are not plain%s", odd, _PLAIN)
         found, failed = list[Path](), Counter[str]()
         for name in sorted(name for name, look in again.items() if looks.get(name) == look):
-            if (folder / name).exists():
-                continue  # one of this name is not loaded yet
-            work = _fetch(client, partner.path, name, folder, again[name])
+            if (folder / name).exists() or left.get(name) == again[name]:
+                continue  # one of this name is not loaded yet, or it came before
+            work = _fetch(client, partner.path, name, folder, again[name], left)
             try:
                 found += await within(_PATIENCE + again[name][0] / 100_000, work)
             except MISSING:
@@ -196,7 +199,7 @@ def _look(attrs: asyncssh.SFTPAttrs) -> Look:
 
 
 async def _fetch(
-    client: asyncssh.SFTPClient, path: str, name: str, folder: Path, look: Look
+    client: Client, path: str, name: str, folder: Path, look: Look, left: dict[str, Look]
 ) -> list[Path]:
     """One file: into a hidden part, to the disk, under its name; then away on the other side.
 
@@ -211,7 +214,7 @@ async def _fetch(
         staging.sync_folder(folder)  # its name too, before the other side lets go of it
     finally:
         part.unlink(missing_ok=True)
-    await _put_away(client, path, name, look)
+    await _put_away(client, path, name, look, left)
     return [target]
 
 
@@ -228,7 +231,9 @@ async def bring(client: Client, there: str, part: Path) -> None:
         os.fsync(stream.fileno())
 
 
-async def _put_away(client: Client, path: str, name: str, look: Look) -> None:
+async def _put_away(
+    client: Client, path: str, name: str, look: Look, left: dict[str, Look]
+) -> None:
     """Move a file to `done` on the other side, never over another; back when it has changed."""
     done, here = posixpath.join(path, "done"), posixpath.join(path, name)
     with suppress(asyncssh.SFTPError):  # it may be there
@@ -237,10 +242,13 @@ async def _put_away(client: Client, path: str, name: str, look: Look) -> None:
         there = posixpath.join(done, name + ending)
         try:
             await client.rename(here, there)
+        except asyncssh.SFTPConnectionLost:
+            raise
         except asyncssh.SFTPError as error:
             reason = type(error).__name__
         else:
             if _look(await client.stat(there)) != look:
                 await client.rename(there, here)
             return
+    left[name] = look
     log.warning("SFTP: a fetched file could not be moved away: %s", reason)

@@ -254,6 +254,25 @@ def test_the_name_is_on_the_disk_before_the_other_side_lets_go(
     assert told == ["file", "folder", "moved"]
 
 
+def test_what_may_not_be_moved_comes_once(
+    shore: Shore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A folder where we may only read; what is sent anew under the name comes."""
+    monkeypatch.setattr(asyncssh.SFTPServer, "rename", refused)
+    file, left = shore.out / "only.hl7", dict[str, sftp.Look]()
+    for text, found in (("one", ["one"]), ("one", []), ("other", ["other"]), ("other", [])):
+        if not file.exists() or file.read_text() != text:
+            file.write_text(text)
+        pulled = pull(shore.partner(), tmp_path, 0.0, left)
+        assert [one.read_text() for one in pulled] == found
+        (tmp_path / "only.hl7").unlink(missing_ok=True)
+    assert caplog.text.count("could not be moved away: SFTPPermissionDenied") == 2
+    file.unlink()
+
+
 def test_a_name_every_day(shore: Shore, tmp_path: Path) -> None:
     for day in range(1, 31):
         (shore.out / "day.hl7").write_text(str(day))
