@@ -22,7 +22,8 @@ from adapter.transport.folder import PARTS
 
 log = logging.getLogger("adapter.transport")
 
-_PLACE = re.compile(r"(?:sftp://)?([^@/\s]+)@([^:/\s]+)(?::(\d{1,5}))?(/\S*)")
+_PLACE = re.compile(r"(?:sftp://)?([^:@/\s]+)@([^:/\s]+)(?::(\d{1,5}))?(/\S*)")
+_PORTS = 65535
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _PLAIN = " (letters, digits, . _ -)"
 _SAME_NAME = 20  # files of one name and time that may lie in the other side's `done`
@@ -65,7 +66,7 @@ def partner(place: str, known_hosts: Path | None, key: Path | None) -> Partner:
     Raises SettingError when something is missing or cannot be used.
     """
     match = _PLACE.fullmatch(place)
-    if match is None:
+    if match is None or int(match[3] or 22) > _PORTS:
         raise SettingError("SFTP: expected USER@HOST[:PORT]/PATH")
     if known_hosts is None or key is None:
         raise SettingError("SFTP: --known-hosts and --key are needed")

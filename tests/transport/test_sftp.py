@@ -350,12 +350,15 @@ def test_out_of_reach(shore: Shore, tmp_path: Path, more: dict[str, object]) -> 
         ("sftp://ecm@sftp.example:2222/out/adt", ("ecm", "sftp.example", 2222, "/out/adt")),
         ("sftp.example/out", None),
         ("ecm@sftp.example", None),
+        ("ecm:secret@sftp.example/out", None),
+        ("ecm@sftp.example:99999/out", None),
     ],
 )
 def test_where(shore: Shore, place: str, found: tuple[object, ...] | None) -> None:
     if found is None:
-        with pytest.raises(SettingError, match="expected"):
+        with pytest.raises(SettingError, match="expected") as told:
             partner(place, shore.known, shore.key)
+        assert "secret" not in str(told.value)
     else:
         made = partner(place, shore.known, shore.key)
         assert (made.user, made.host, made.port, made.path) == found
