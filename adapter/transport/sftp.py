@@ -34,7 +34,7 @@ T = TypeVar("T")
 Look = tuple[int, int]  # size and time of a file there
 Client = asyncssh.SFTPClient
 REGULAR = asyncssh.FILEXFER_TYPE_REGULAR
-BROKEN = (OSError, asyncssh.Error, TimeoutError)
+BROKEN = (OSError, asyncssh.Error, TimeoutError, ValueError)  # a ValueError: of our files of keys
 # What a further try does not mend: another key than the known one, ours refused, no permission.
 REFUSED = (asyncssh.HostKeyNotVerifiable, asyncssh.PermissionDenied, asyncssh.SFTPPermissionDenied)
 MISSING = (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath)

@@ -377,6 +377,14 @@ def test_a_key_that_cannot_be_used(shore: Shore, tmp_path: Path, text: bytes | N
         partner("ecm@sftp.example/out", shore.known, file)
 
 
+@pytest.mark.parametrize("role", ["key", "known_hosts"])
+def test_a_key_that_is_spoilt_later(shore: Shore, tmp_path: Path, role: str) -> None:
+    file = tmp_path / "spoilt"
+    file.write_bytes(b"\x80")
+    with pytest.raises(PullError, match="SFTP: "):
+        pull(shore.partner(**{role: file}), tmp_path, 0.0)
+
+
 def test_known_hosts_that_cannot_be_read(shore: Shore, tmp_path: Path) -> None:
     file = tmp_path / "hosts"
     file.write_bytes(b"\x80")
