@@ -25,7 +25,8 @@ log = logging.getLogger("adapter.transport")
 _PLACE = re.compile(r"(?:sftp://)?([^:@/\s]+)@([^:/\s]+)(?::(\d{1,5}))?(/\S*)")
 _PORTS = 65535
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
-_PLAIN = " (letters, digits, . _ -)"
+_TAKEN = ("done", "failed")  # our folder's own
+_LEFT = "no plain files, or of no plain names (letters, digits, . _ -)"
 _SAME_NAME = 20  # files of one name and time that may lie in the other side's `done`
 _BLOCK = 1 << 17
 _PATIENCE = 60.0  # seconds for a connection, and for one file to make progress
@@ -33,7 +34,7 @@ _PATIENCE = 60.0  # seconds for a connection, and for one file to make progress
 T = TypeVar("T")
 Look = tuple[int, int]  # size and time of a file there
 Client = asyncssh.SFTPClient
-REGULAR = asyncssh.FILEXFER_TYPE_REGULAR
+REGULAR, _FOLDER = asyncssh.FILEXFER_TYPE_REGULAR, asyncssh.FILEXFER_TYPE_DIRECTORY
 BROKEN = (OSError, asyncssh.Error, TimeoutError, ValueError)  # a ValueError: of our files of keys
 # What a further try does not mend: another key than the known one, ours refused, no permission.
 REFUSED = (asyncssh.HostKeyNotVerifiable, asyncssh.PermissionDenied, asyncssh.SFTPPermissionDenied)
@@ -160,7 +161,7 @@ async def _pull(partner: Partner, folder: Path, settle: float, left: dict[str, L
         await asyncio.sleep(settle if looks else 0.0)
         again, odd = await within(_PATIENCE, _looks(client, partner.path))
         if odd:
-            log.warning("SFTP: %d files are left behind: their names are not plain%s", odd, _PLAIN)
+            log.warning("SFTP: %d files are left behind: %s", odd, _LEFT)
         found, failed = list[Path](), Counter[str]()
         for name in sorted(name for name, look in again.items() if looks.get(name) == look):
             if (folder / name).exists() or left.get(name) == again[name]:
@@ -182,13 +183,13 @@ async def _pull(partner: Partner, folder: Path, settle: float, left: dict[str, L
 
 
 async def _looks(client: asyncssh.SFTPClient, path: str) -> tuple[dict[str, Look], int]:
-    """The regular files with plain names, and how many others there are."""
+    """The regular files with plain names, and how many others there are but folders and parts."""
     found, odd = dict[str, Look](), 0
     for one in await client.readdir(os.fsencode(path)):  # as bytes: names may be of any letters
         name = os.fsdecode(one.filename)
-        if one.attrs.type != REGULAR or name.startswith(".") or name.lower().endswith(PARTS):
+        if one.attrs.type == _FOLDER or name.startswith(".") or name.lower().endswith(PARTS):
             continue
-        if _NAME.fullmatch(name):
+        if one.attrs.type == REGULAR and _NAME.fullmatch(name) and name not in _TAKEN:
             found[name] = _look(one.attrs)
         else:
             odd += 1

@@ -303,16 +303,21 @@ def test_what_is_sent_anew_while_it_is_moved_comes_back(
     assert (tmp_path / "anew.hl7").read_text() == "second"
 
 
-def test_names_that_are_not_plain_stay_and_are_told(
+def test_what_is_not_taken_stays_and_is_told(
     shore: Shore, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     odd = [shore.out / os.fsdecode(b"latin\xf1.hl7"), shore.out / "two words.hl7"]
+    odd += [shore.out / "failed", shore.out / "line\n.hl7"]
     for file in (*odd, shore.out / "plain.hl7"):
         file.write_text("x")
+    odd.append(shore.out / "link.hl7")
+    odd[-1].symlink_to(odd[0])
+    (tmp_path / "failed").mkdir()
     found = pull(shore.partner(), tmp_path, 0.0)
     assert [one.name for one in found] == ["plain.hl7"]
     assert [row.getMessage() for row in caplog.records if row.name == "adapter.transport"] == [
-        "SFTP: 2 files are left behind: their names are not plain (letters, digits, . _ -)"
+        "SFTP: 5 files are left behind: "
+        "no plain files, or of no plain names (letters, digits, . _ -)"
     ]
     for file in odd:
         file.unlink()
